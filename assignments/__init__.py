@@ -1,0 +1,1 @@
+"""The course: one folder for each assignment, in the order of course.toml."""

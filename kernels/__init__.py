@@ -1,0 +1,1 @@
+"""Hot loops on plain arrays: one family a stem, told in NumPy, Numba and Cython."""
