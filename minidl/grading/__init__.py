@@ -1,0 +1,1 @@
+"""What an instructor uses: checks, sandbox, diagnosis, results, certification."""

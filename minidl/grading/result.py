@@ -1,0 +1,179 @@
+"""What grading found: one CheckResult per check, gathered by task, gathered into a Result.
+
+Only the grader makes these, and `write_results` puts them on disk all at once or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from minidl.errors import ArgumentError, expected
+
+Status = Literal["passed", "failed", "error"]
+
+
+class Record:
+    """A dataclass of plain values that travels as JSON: the base of the three results below."""
+
+    def to_json(self) -> str:
+        """Return the result as JSON text; `from_json` reads it back unchanged."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False)  # type: ignore[call-overload]
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        ArgumentError
+            when the text is not JSON, or a field is missing or unknown.
+        """
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise ArgumentError(expected(cls.__name__, "JSON text", error)) from None
+        return cls._from(values)
+
+    @classmethod
+    def _from(cls, values: Any) -> Self:
+        names = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        if not isinstance(values, dict) or set(values) != names:
+            got = sorted(values) if isinstance(values, dict) else type(values).__name__
+            raise ArgumentError(
+                expected(cls.__name__, f"an object with the fields {', '.join(sorted(names))}", got)
+            )
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class CheckResult(Record):
+    """One check of one task.
+
+    Parameters
+    ----------
+    check : "batch_norm.backward/gradient_matches_finite_differences".
+    task : "batch_norm.backward".
+    points, earned : what it is worth, and what was earned.
+    status : "passed", "failed" (a wrong value) or "error" (no value: it raised, hung, died).
+    seen : what was seen, in a few small numbers; "" when passed.
+    mistake : id of the known mistake which gives exactly these numbers, or None.
+    question : the question that leads on; "" when passed.
+    advice : something true and useful that costs no points (an argument changed in place).
+    seconds : wall-clock time, by the grader's clock.
+    """
+
+    check: str
+    task: str
+    points: float
+    earned: float
+    status: Status
+    seen: str = ""
+    mistake: str | None = None
+    question: str = ""
+    advice: str = ""
+    seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The check's own name in words: "gradient matches finite differences"."""
+        return self.check.rpartition("/")[2].replace("_", " ")
+
+
+@dataclass(frozen=True)
+class TaskResult(Record):
+    """One task: its checks, and the sum of their points."""
+
+    task: str
+    title: str
+    points: float
+    earned: float
+    checks: tuple[CheckResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check of the task passed."""
+        return all(check.status == "passed" for check in self.checks)
+
+    @classmethod
+    def _from(cls, values: Any) -> Self:
+        if isinstance(values, dict) and isinstance(values.get("checks"), list):
+            values = {**values, "checks": tuple(CheckResult._from(c) for c in values["checks"])}
+        return super()._from(values)
+
+
+@dataclass(frozen=True)
+class Result(Record):
+    """One submission, graded.
+
+    Parameters
+    ----------
+    assignment, version : what it was graded against.
+    submission : the file's name as given.
+    sha256 : of the file's bytes.
+    key_id : "public", or the first eight hex digits of the SHA-256 of the secret.
+    isolation : how the code was confined, in words ("none (trusted code in this process)").
+    library_version : of minidl.
+    tasks : one TaskResult per task, in the assignment's order.
+    score, points : earned, and possible.
+    reason : why nothing could be graded (a syntax error, an empty file); "" otherwise.
+    seconds : wall-clock time.
+    """
+
+    assignment: str
+    version: int
+    submission: str
+    sha256: str
+    key_id: str
+    isolation: str
+    library_version: str
+    tasks: tuple[TaskResult, ...]
+    score: float
+    points: float
+    reason: str = ""
+    seconds: float = 0.0
+
+    @property
+    def percent(self) -> float:
+        """The score from 0 to 100, rounded down to a tenth so that 100 means everything."""
+        return int(1000 * self.score / self.points) / 10 if self.points else 0.0
+
+    @property
+    def mistakes(self) -> list[str]:
+        """Ids of the known mistakes recognised, each once, in the order met."""
+        named = [c.mistake for task in self.tasks for c in task.checks if c.mistake]
+        return list(dict.fromkeys(named))
+
+    @classmethod
+    def _from(cls, values: Any) -> Self:
+        if isinstance(values, dict) and isinstance(values.get("tasks"), list):
+            values = {**values, "tasks": tuple(TaskResult._from(t) for t in values["tasks"])}
+        return super()._from(values)
+
+
+def write_results(text: str, path: str | Path) -> Path:
+    """Write `text` to `path` all at once: beside it first, then renamed.
+
+    Raises
+    ------
+    ArgumentError
+        when the folder does not exist or may not be written to; an older file then stays as it is.
+    """
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with beside.open("x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        wanted = "a file that can be written"
+        raise ArgumentError(expected("results", wanted, f"{path} ({error.strerror})")) from None
+    finally:
+        beside.unlink(missing_ok=True)
+    return path

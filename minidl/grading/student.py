@@ -1,0 +1,165 @@
+"""What a check receives: `student.forward(x, ...)`, whoever stands behind it.
+
+Behind it may stand a sandboxed submission (minidl/grading/sandbox.py) or, here, code of our own
+that runs in this process: the reference, a known mistake, an alternative, an emptied starter.
+Both speak the same vocabulary, so that a check cannot tell them apart: arguments and results are
+ndarrays, Python scalars, None, strings, and tuples, lists and dicts of these.
+"""
+
+from __future__ import annotations
+
+import ast
+import traceback
+import warnings
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+
+Kind = Literal["missing", "raised", "timeout", "crashed", "memory", "protocol"]
+
+
+class StudentFailure(Exception):
+    """A call that gave no value.
+
+    Parameters
+    ----------
+    kind : "missing" (no such function), "raised", "timeout", "crashed", "memory" or "protocol"
+        (something came back that is no array, scalar, None, string, tuple, list or dict).
+    message : one sentence for the student.
+    line : the line of the submission where it happened, where known.
+    """
+
+    def __init__(self, kind: Kind, message: str, line: int | None = None) -> None:
+        """Keep the parts beside the message."""
+        super().__init__(message)
+        self.kind: Kind = kind
+        self.message = message
+        self.line = line
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle with all three parts."""
+        return StudentFailure, (self.kind, self.message, self.line)
+
+
+def exact(value: Any) -> Any:
+    """Return a copy of `value` made only of exact ndarrays and plain Python values.
+
+    Raises
+    ------
+    StudentFailure
+        of kind "protocol", for anything outside the vocabulary: subclasses of ndarray, arrays of
+        objects or complex numbers, objects of any other class.
+    """
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if type(value) is np.ndarray and value.dtype.kind in "biuf":
+        return value.copy(order="C")
+    if isinstance(value, np.generic) and value.dtype.kind in "biuf":
+        return np.array(value)
+    if type(value) in (tuple, list):
+        return type(value)(exact(item) for item in value)
+    if type(value) is dict:
+        return {str(key): exact(item) for key, item in value.items()}
+    what = f"an array of dtype {value.dtype}" if type(value) is np.ndarray else type(value).__name__
+    raise StudentFailure("protocol", f"expected arrays and numbers back, got {what}")
+
+
+class LocalStudent:
+    """Trusted code called in this process: never for a submission.
+
+    Parameters
+    ----------
+    code : a module, or a namespace (the globals of an executed source).
+    name : the file the code says it comes from; finds the line of an error.
+
+    Attributes
+    ----------
+    damaged : set of int or str
+        Positions (or keywords) of the arguments that the last call changed in place.
+
+    Examples
+    --------
+    >>> student = LocalStudent({"double": lambda x: 2 * x})
+    >>> student.double(np.array([1.0, 2.0]))
+    array([2., 4.])
+    """
+
+    def __init__(self, code: ModuleType | Mapping[str, Any], name: str = "") -> None:
+        """Take the functions of a module or namespace."""
+        if isinstance(code, ModuleType):
+            name = name or str(code.__file__)
+            code = vars(code)
+        self._functions: Mapping[str, Any] = code
+        self._name = name
+        self.damaged: set[int | str] = set()
+
+    @classmethod
+    def from_source(cls, source: str, name: str = "<reference>") -> LocalStudent:
+        """Execute trusted source text in a fresh namespace.
+
+        Raises
+        ------
+        StudentFailure
+            where the source itself raises.
+        """
+        namespace: dict[str, Any] = {"__name__": "submission"}
+        try:
+            exec(compile(ast.parse(source, name), name, "exec"), namespace)
+        except Exception as error:
+            raise _raised(error, name) from None
+        return cls(namespace, name)
+
+    def __enter__(self) -> LocalStudent:
+        """Nothing to start: `with` works as it does for a sandboxed student."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to stop."""
+
+    def __getattr__(self, function: str) -> Callable[..., Any]:
+        """Return the caller of one function, whether it exists or not: calling says so."""
+        if function.startswith("_"):
+            raise AttributeError(function)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self._call(function, args, kwargs)
+
+        return call
+
+    def _call(self, function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self.damaged = set()
+        target = self._functions.get(function)
+        if not callable(target):
+            raise StudentFailure("missing", f"there is no function named {function}")
+        sent_args, sent_kwargs = exact(args), exact(kwargs)
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                returned = target(*sent_args, **sent_kwargs)
+        except StudentFailure:
+            raise
+        except MemoryError:
+            raise StudentFailure("memory", f"{function} ran out of memory") from None
+        except Exception as error:
+            raise _raised(error, self._name) from None
+        self.damaged |= {i for i, a in enumerate(args) if not _same(a, sent_args[i])}
+        self.damaged |= {k for k, a in kwargs.items() if not _same(a, sent_kwargs[k])}
+        return exact(returned)
+
+
+def _raised(error: BaseException, name: str) -> StudentFailure:
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == name]
+    text = str(error).strip()
+    message = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return StudentFailure("raised", message, lines[-1] if lines else None)
+
+
+def _same(before: Any, after: Any) -> bool:
+    if isinstance(before, np.ndarray):
+        return before.tobytes() == after.tobytes()
+    if isinstance(before, (tuple, list)):
+        return len(before) == len(after) and all(map(_same, before, after))
+    return True
