@@ -1,0 +1,206 @@
+"""Checks: ordinary functions of `student` and `case` that compare values.
+
+    @check(task="backward", points=3)
+    def gradient_of_x(student, case):
+        '''The gradient of x agrees with central differences.'''
+        ...
+        close(student.backward(dy, x_hat, inv_std, gamma)[0], numeric, "dx")
+
+A check runs here, in the grader's process, once for each of its cases; it earns its points when all
+of them pass. The student behind `student` may be anybody: see minidl/grading/student.py.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minidl.errors import ArgumentError, expected
+from minidl.grading.case import Case
+from minidl.grading.compare import Mismatch
+from minidl.grading.student import StudentFailure
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of one task.
+
+    Parameters
+    ----------
+    name : the function's name, words joined by underscores.
+    task : the task's short name ("backward").
+    points : what it is worth when every case passes.
+    function : called with (student, case).
+    public, hidden : how many cases are drawn from the public key, and from a secret.
+    """
+
+    name: str
+    task: str
+    points: float
+    function: Callable[[Any, Case], None]
+    public: int = 2
+    hidden: int = 6
+
+    @property
+    def says(self) -> str:
+        """What the check demands, in one sentence: the first line of its docstring."""
+        return (inspect.getdoc(self.function) or self.name).splitlines()[0]
+
+
+def check(
+    task: str, points: float, public: int = 2, hidden: int = 6
+) -> Callable[[Callable[[Any, Case], None]], Check]:
+    """Make a check of the function below.
+
+    Parameters
+    ----------
+    task : the short name of a task in assignment.toml ("backward").
+    points : what it is worth.
+    public, hidden : the number of cases under the public key and under a secret.
+    """
+    if points <= 0 or public < 1 or hidden < public:
+        got = f"points={points}, public={public}, hidden={hidden}"
+        raise ArgumentError(expected("check", "points > 0 and 1 <= public <= hidden", got))
+
+    def make(function: Callable[[Any, Case], None]) -> Check:
+        return Check(function.__name__, task, points, function, public, hidden)
+
+    return make
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call a check made, and what came back."""
+
+    function: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    returned: Any
+
+
+class Recorder:
+    """The student as a check sees it: passes each call on, looks at its structure, remembers it.
+
+    Parameters
+    ----------
+    student : a sandboxed or a local student.
+    returns : for each function, the names of the arrays it returns, ("dx", "dgamma", "dbeta").
+    parameters : for each function, the names of its parameters.
+
+    Attributes
+    ----------
+    calls : list of Call
+    damaged : dict
+        For each function, the names of the arguments it changed in place.
+    """
+
+    def __init__(
+        self,
+        student: Any,
+        returns: Mapping[str, Sequence[str]],
+        parameters: Mapping[str, Sequence[str]],
+    ) -> None:
+        """Start with nothing recorded."""
+        self._student = student
+        self._returns = returns
+        self._parameters = parameters
+        self.calls: list[Call] = []
+        self.damaged: dict[str, set[str]] = {}
+
+    def __getattr__(self, function: str) -> Callable[..., Any]:
+        """Return the caller of one function."""
+        if function.startswith("_"):
+            raise AttributeError(function)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            returned = getattr(self._student, function)(*args, **kwargs)
+            self._notice(function)
+            names = self._returns[function]
+            _demand_structure(function, names, returned)
+            self.calls.append(Call(function, args, kwargs, returned))
+            return returned
+
+        return call
+
+    def _notice(self, function: str) -> None:
+        parameters = self._parameters[function]
+        for position in self._student.damaged:
+            name = parameters[position] if isinstance(position, int) else position
+            self.damaged.setdefault(function, set()).add(name)
+
+
+def _demand_structure(function: str, names: Sequence[str], returned: Any) -> None:
+    """Raise Mismatch unless what came back is one array, or as many as there are names."""
+    if len(names) == 1:
+        if type(returned) is not np.ndarray:
+            raise Mismatch("structure", function, returned, tuple(names))
+        return
+    right = isinstance(returned, (tuple, list)) and len(returned) == len(names)
+    if not right or not all(type(array) is np.ndarray for array in returned):
+        raise Mismatch("structure", function, returned, tuple(names))
+
+
+@dataclass
+class Outcome:
+    """What one run of one check found.
+
+    Parameters
+    ----------
+    check : the check that ran.
+    failure : None when it passed, else what ended it.
+    case : number of the case that ended it.
+    calls : the calls that came back, in order.
+    damaged : arguments changed in place, by function.
+    seconds : wall-clock time.
+    """
+
+    check: Check
+    failure: Mismatch | StudentFailure | None = None
+    case: int = 0
+    calls: list[Call] = field(default_factory=list)
+    damaged: dict[str, set[str]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def run_check(
+    check: Check,
+    recorder: Recorder,
+    key: bytes,
+    label: str,
+    hidden: bool,
+) -> Outcome:
+    """Run all cases of one check up to the first that fails.
+
+    Parameters
+    ----------
+    check : what to run.
+    recorder : around a fresh student.
+    key, label : the inputs are drawn from them (see Case).
+    hidden : whether the hidden cases are meant, which are more.
+
+    Notes
+    -----
+    An exception inside the check itself can only come from odd values (the reference passes), so it
+    counts as a value the check could not use; it never ends the grading.
+    """
+    outcome = Outcome(check, calls=recorder.calls, damaged=recorder.damaged)
+    start = time.perf_counter()
+    for number in range(check.hidden if hidden else check.public):
+        outcome.case = number
+        try:
+            with np.errstate(all="ignore"):
+                check.function(recorder, Case(key, label, number, hidden))
+        except (Mismatch, StudentFailure) as failure:
+            outcome.failure = failure
+        except Exception as error:
+            message = f"the check could not use what came back ({type(error).__name__})"
+            outcome.failure = StudentFailure("protocol", message)
+        if outcome.failure is not None:
+            break
+    outcome.seconds = time.perf_counter() - start
+    return outcome
