@@ -1,0 +1,1 @@
+"""What a student uses: workspace, check, notebooks."""

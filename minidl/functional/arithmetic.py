@@ -1,0 +1,361 @@
+"""Element-by-element operations with NumPy's broadcasting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minidl import tensor as tensor_module
+from minidl.autograd import Function
+from minidl.errors import ShapeError, expected
+
+if TYPE_CHECKING:
+    from minidl.tensor import Tensor
+
+
+def operand(x: Any) -> Any:
+    """Leave tensors and Python numbers (which never widen a dtype) alone; make arrays of the rest."""
+    if isinstance(x, tensor_module.Tensor | bool | int | float):
+        return x
+    return tensor_module.as_array(x)
+
+
+def sum_to(grad: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Sum `grad` over the axes along which an operand of that shape was repeated."""
+    if grad.shape == shape:
+        return grad
+    grad = grad.sum(axis=tuple(range(grad.ndim - len(shape))))
+    repeated = tuple(i for i, size in enumerate(shape) if size == 1 and grad.shape[i] != 1)
+    return grad.sum(axis=repeated, keepdims=True) if repeated else grad
+
+
+def check_broadcast(op: str, *operands: Any) -> None:
+    """Raise ShapeError unless the shapes broadcast."""
+    shapes = [np.shape(x) for x in operands]
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ShapeError(
+            expected(
+                op,
+                "shapes that broadcast (equal, or 1, counted from the right)",
+                " and ".join(map(str, shapes)),
+                "reshape or transpose one of them",
+            )
+        ) from None
+
+
+class Binary(Function):
+    """z = f(a, b): subclasses give f and its two partial derivatives times the gradient."""
+
+    name = "?"
+
+    def forward(self, a, b):
+        """Keep the operands, check that they broadcast and return f(a, b)."""
+        check_broadcast(self.name, a, b)
+        self.a, self.b = a, b
+        return np.asarray(self.f(a, b))
+
+    def f(self, a, b):
+        """Return the value."""
+        raise NotImplementedError
+
+    def partials(self, grad, a, b):
+        """Return grad * df/da and grad * df/db; each is computed only where `self.needs` it."""
+        raise NotImplementedError
+
+    def backward(self, grad):
+        """Sum each partial over the axes its operand was repeated along."""
+        pairs = zip(self.partials(grad, self.a, self.b), (self.a, self.b), strict=True)
+        return tuple(None if g is None else sum_to(g, np.shape(x)) for g, x in pairs)
+
+
+class Add(Function):
+    """a + b."""
+
+    def forward(self, a, b):
+        """Return a + b."""
+        check_broadcast("add", a, b)
+        self.shapes = np.shape(a), np.shape(b)
+        return np.asarray(a + b)
+
+    def backward(self, grad):
+        """The gradient, twice."""
+        return sum_to(grad, self.shapes[0]), sum_to(grad, self.shapes[1])
+
+
+class Sub(Function):
+    """a - b."""
+
+    def forward(self, a, b):
+        """Return a - b."""
+        check_broadcast("sub", a, b)
+        self.shapes = np.shape(a), np.shape(b)
+        return np.asarray(a - b)
+
+    def backward(self, grad):
+        """The gradient, and its negative."""
+        return (
+            sum_to(grad, self.shapes[0]) if self.needs[0] else None,
+            sum_to(-grad, self.shapes[1]) if self.needs[1] else None,
+        )
+
+
+class Mul(Binary):
+    """a * b."""
+
+    name = "mul"
+
+    def f(self, a, b):
+        """Return a * b."""
+        return a * b
+
+    def partials(self, grad, a, b):
+        """Return grad * b and grad * a."""
+        return grad * b if self.needs[0] else None, grad * a if self.needs[1] else None
+
+
+class Div(Binary):
+    """a / b."""
+
+    name = "div"
+
+    def f(self, a, b):
+        """Return a / b."""
+        return a / b
+
+    def partials(self, grad, a, b):
+        """Return grad / b and -grad * a / b^2."""
+        return (
+            grad / b if self.needs[0] else None,
+            -grad * a / (b * b) if self.needs[1] else None,
+        )
+
+
+class Pow(Binary):
+    """a ** b; d/db is taken as 0 where a is 0."""
+
+    name = "pow"
+
+    def f(self, a, b):
+        """Return a ** b."""
+        return a**b
+
+    def partials(self, grad, a, b):
+        """Return grad * b * a^(b-1) and grad * a^b * log(a)."""
+        da = db = None
+        if self.needs[0]:
+            da = np.where(np.equal(b, 0), 0, grad * b * a ** np.where(np.equal(b, 0), 1, b - 1.0))
+        if self.needs[1]:
+            zero = np.equal(a, 0)
+            db = np.where(zero, 0, grad * a**b * np.log(np.where(zero, 1, a)))
+        return da, db
+
+
+class Maximum(Binary):
+    """max(a, b), element by element; equal operands share the gradient."""
+
+    name = "maximum"
+
+    def f(self, a, b):
+        """Return max(a, b)."""
+        return np.maximum(a, b)
+
+    def partials(self, grad, a, b):
+        """Give the gradient to the larger operand, half each where they are equal."""
+        to_a = (a > b) + 0.5 * np.equal(a, b)
+        return grad * to_a, grad * (1 - to_a)
+
+
+class Neg(Function):
+    """-x."""
+
+    def forward(self, x):
+        """Return -x."""
+        return np.asarray(-x)
+
+    def backward(self, grad):
+        """Return -grad."""
+        return -grad
+
+
+class Exp(Function):
+    """e^x."""
+
+    def forward(self, x):
+        """Return e^x."""
+        self.y = np.asarray(np.exp(x))
+        return self.y
+
+    def backward(self, grad):
+        """Return grad * e^x."""
+        return grad * self.y
+
+
+class Log(Function):
+    """Natural logarithm; its argument is not checked: log 0 is -inf, of a negative number NaN."""
+
+    def forward(self, x):
+        """Return log x."""
+        self.x = x
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.log(x))
+
+    def backward(self, grad):
+        """Return grad / x."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return grad / self.x
+
+
+class Sqrt(Function):
+    """Square root."""
+
+    def forward(self, x):
+        """Return sqrt x."""
+        with np.errstate(invalid="ignore"):
+            self.y = np.asarray(np.sqrt(x))
+        return self.y
+
+    def backward(self, grad):
+        """Return grad / (2 sqrt x)."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return grad / (2 * self.y)
+
+
+class Abs(Function):
+    """|x|, with derivative 0 at 0."""
+
+    def forward(self, x):
+        """Return |x|."""
+        self.x = x
+        return np.asarray(np.abs(x))
+
+    def backward(self, grad):
+        """Return grad * sign(x)."""
+        return grad * np.sign(self.x)
+
+
+class Clip(Function):
+    """min(max(x, low), high); the gradient passes where low <= x <= high."""
+
+    def forward(self, x, *, low, high):
+        """Return x limited to [low, high]."""
+        self.x, self.low, self.high = x, low, high
+        return np.clip(x, low, high)
+
+    def backward(self, grad):
+        """Return the gradient inside the interval, 0 outside."""
+        inside = np.ones(self.x.shape, bool)
+        if self.low is not None:
+            inside &= self.x >= self.low
+        if self.high is not None:
+            inside &= self.x <= self.high
+        return grad * inside
+
+
+class Where(Function):
+    """A where the condition holds, else b."""
+
+    def forward(self, condition, a, b):
+        """Return a where condition else b."""
+        check_broadcast("where", condition, a, b)
+        self.condition, self.shapes = condition, (np.shape(a), np.shape(b))
+        return np.where(condition, a, b)
+
+    def backward(self, grad):
+        """Split the gradient by the condition."""
+        return (
+            None,
+            sum_to(np.where(self.condition, grad, 0), self.shapes[0]),
+            sum_to(np.where(self.condition, 0, grad), self.shapes[1]),
+        )
+
+
+class Copy(Function):
+    """A copy of x."""
+
+    def forward(self, x):
+        """Return a copy."""
+        return x.copy()
+
+    def backward(self, grad):
+        """Pass the gradient on."""
+        return grad
+
+
+class Cast(Function):
+    """The same values in another type; the tape brings the gradient back to the input's type."""
+
+    def forward(self, x, *, dtype):
+        """Return x converted to dtype."""
+        return x.astype(dtype)
+
+    def backward(self, grad):
+        """Pass the gradient on."""
+        return grad
+
+
+def add(a: Any, b: Any) -> Tensor:
+    """Return a + b with broadcasting."""
+    return Add.apply(operand(a), operand(b))
+
+
+def sub(a: Any, b: Any) -> Tensor:
+    """Return a - b with broadcasting."""
+    return Sub.apply(operand(a), operand(b))
+
+
+def mul(a: Any, b: Any) -> Tensor:
+    """Return a * b with broadcasting."""
+    return Mul.apply(operand(a), operand(b))
+
+
+def div(a: Any, b: Any) -> Tensor:
+    """Return a / b with broadcasting."""
+    return Div.apply(operand(a), operand(b))
+
+
+def power(a: Any, b: Any) -> Tensor:
+    """Return a ** b with broadcasting."""
+    return Pow.apply(operand(a), operand(b))
+
+
+def maximum(a: Any, b: Any) -> Tensor:
+    """Return the larger of a and b, element by element."""
+    return Maximum.apply(operand(a), operand(b))
+
+
+def where(condition: Any, a: Any, b: Any) -> Tensor:
+    """Return a where `condition` holds, b elsewhere."""
+    return Where.apply(tensor_module.as_array(condition), operand(a), operand(b))
+
+
+def neg(x: Tensor) -> Tensor:
+    """Return -x."""
+    return Neg.apply(x)
+
+
+def exp(x: Tensor) -> Tensor:
+    """Return e^x."""
+    return Exp.apply(x)
+
+
+def log(x: Tensor) -> Tensor:
+    """Return the natural logarithm."""
+    return Log.apply(x)
+
+
+def sqrt(x: Tensor) -> Tensor:
+    """Return the square root."""
+    return Sqrt.apply(x)
+
+
+def absolute(x: Tensor) -> Tensor:
+    """Return |x|."""
+    return Abs.apply(x)
+
+
+def clip(x: Tensor, low: float | None = None, high: float | None = None) -> Tensor:
+    """Return min(max(x, low), high)."""
+    return Clip.apply(x, low=low, high=high)

@@ -1,0 +1,105 @@
+"""Matrix products and the fully connected layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minidl.autograd import Function
+from minidl.errors import ShapeError, check_size, expected
+from minidl.functional.arithmetic import operand, sum_to
+
+if TYPE_CHECKING:
+    from minidl.tensor import Tensor
+
+
+class MatMul(Function):
+    """a @ b, over leading axes with broadcasting."""
+
+    def forward(self, a, b):
+        """Return a @ b."""
+        self.a, self.b = a, b
+        return np.asarray(a @ b)
+
+    def backward(self, grad):
+        """Return grad @ b^T and a^T @ grad; a vector counts as a row on the left, a column on the right."""
+        a = self.a[None, :] if self.a.ndim == 1 else self.a
+        b = self.b[:, None] if self.b.ndim == 1 else self.b
+        if self.a.ndim == 1:
+            grad = np.expand_dims(grad, -1 if self.b.ndim == 1 else -2)
+        if self.b.ndim == 1:
+            grad = np.expand_dims(grad, -1)
+        da = db = None
+        if self.needs[0]:
+            da = sum_to(grad @ b.swapaxes(-1, -2), a.shape).reshape(self.a.shape)
+        if self.needs[1]:
+            db = sum_to(a.swapaxes(-1, -2) @ grad, b.shape).reshape(self.b.shape)
+        return da, db
+
+
+class Linear(Function):
+    """y = x W^T + b."""
+
+    def forward(self, x, weight, bias):
+        """Return x W^T + b."""
+        self.x, self.weight = x, weight
+        y = x @ weight.T
+        return y if bias is None else y + bias
+
+    def backward(self, grad):
+        """Return grad W, grad^T x and the sum of grad over all rows."""
+        rows = grad.reshape(-1, grad.shape[-1])
+        return (
+            grad @ self.weight if self.needs[0] else None,
+            rows.T @ self.x.reshape(-1, self.x.shape[-1]) if self.needs[1] else None,
+            rows.sum(axis=0) if self.needs[2] else None,
+        )
+
+
+def matmul(a: Any, b: Any) -> Tensor:
+    """Return the matrix product by NumPy's rules: (..., n, m) @ (..., m, k) gives (..., n, k)."""
+    a, b = operand(a), operand(b)
+    ok = np.ndim(a) > 0 and np.ndim(b) > 0 and a.shape[-1] == b.shape[-2 if b.ndim > 1 else 0]
+    if not ok:
+        raise ShapeError(
+            expected(
+                "matmul",
+                "inner sizes that agree, (..., n, m) @ (..., m, k)",
+                f"{np.shape(a)} @ {np.shape(b)}",
+                "transpose one of them with .T",
+            )
+        )
+    return MatMul.apply(a, b)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """y = x W^T + b.
+
+    Parameters
+    ----------
+    x : (..., d) float
+    weight : (k, d) float
+    bias : (k,) float, or None
+
+    Returns
+    -------
+    Tensor (..., k)
+
+    Raises
+    ------
+    ShapeError
+        when the last axis of x is not d, or bias is not (k,)
+    """
+    if x.ndim == 0 or x.shape[-1] != weight.shape[-1]:
+        raise ShapeError(
+            expected(
+                "linear",
+                f"x of shape (..., {weight.shape[-1]})",
+                x.shape,
+                "flatten images with x.flatten(), or build the layer with that many inputs",
+            )
+        )
+    if bias is not None:
+        check_size("linear", "bias", bias.shape, weight.shape[:1])
+    return Linear.apply(x, weight, bias)

@@ -1,0 +1,306 @@
+"""`Module` and `Parameter`: layers that hold their parameters where everybody can see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from minidl.errors import ArgumentError, MinidlError, ShapeError, expected
+from minidl.tensor import Tensor
+
+
+class StateError(MinidlError, KeyError):
+    """A state_dict that does not fit the module."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class Parameter(Tensor):
+    """A Tensor that a module learns."""
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = True) -> None:
+        super().__init__(data, requires_grad)
+
+    def __repr__(self) -> str:
+        return f"Parameter({super().__repr__()})"
+
+
+class Hooks:
+    """A list of callables, each removable through the handle that `add` returns."""
+
+    def __init__(self) -> None:
+        self.callables: dict[int, Callable] = {}
+        self.count = 0
+
+    def add(self, hook: Callable) -> Handle:
+        """Append `hook` and return the handle that removes it."""
+        self.count += 1
+        self.callables[self.count] = hook
+        return Handle(self, self.count)
+
+    def __iter__(self) -> Iterator[Callable]:
+        return iter(list(self.callables.values()))
+
+
+class Handle:
+    """Removes a hook: call `remove()`, or use it as a context manager."""
+
+    def __init__(self, hooks: Hooks, key: int) -> None:
+        self.hooks, self.key = hooks, key
+
+    def remove(self) -> None:
+        """Remove the hook; a second time does nothing."""
+        self.hooks.callables.pop(self.key, None)
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+class Module:
+    """Base class of layers and networks.
+
+    Assigning a Parameter, a Module or a buffer (`register_buffer`) to an attribute registers it under
+    that name, in the order of assignment; subclasses write `forward`.
+
+    Attributes
+    ----------
+    training : bool
+        True in training, False in evaluation; see `train` and `eval`
+    """
+
+    def __init__(self) -> None:
+        self.training = True
+        self.buffer_names: set[str] = set()
+        self.forward_pre_hooks = Hooks()
+        self.forward_hooks = Hooks()
+
+    def forward(self, *inputs: Any) -> Any:
+        """Compute the output; subclasses define it."""
+        raise NotImplementedError(f"{type(self).__name__}.forward: write this method")
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        if "training" not in self.__dict__:
+            raise ArgumentError(
+                f"{type(self).__name__}: expected super().__init__() as the first line of __init__, got none"
+            )
+        for hook in self.forward_pre_hooks:
+            changed = hook(self, inputs)
+            if changed is not None:
+                inputs = changed if isinstance(changed, tuple) else (changed,)
+        output = self.forward(*inputs, **options)
+        for hook in self.forward_hooks:
+            changed = hook(self, inputs, output)
+            output = output if changed is None else changed
+        return output
+
+    # -- what it holds --------------------------------------------------------------------------
+
+    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
+        """Assign a parameter (or None, where the layer has none) under a name."""
+        setattr(self, name, parameter)
+
+    def register_buffer(self, name: str, value: np.ndarray) -> None:
+        """Keep an array that is saved with the module but not learned."""
+        self.buffer_names.add(name)
+        setattr(self, name, value)
+
+    def children(self) -> Iterator[Module]:
+        """Yield the modules assigned to this one."""
+        return (child for _, child in self.named_children())
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Yield (name, module) for the modules assigned to this one."""
+        return ((name, value) for name, value in vars(self).items() if isinstance(value, Module))
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """Yield (path, module) for this module and all below it, each module once."""
+        seen: set[int] = set()
+        waiting: list[tuple[str, Module]] = [(prefix, self)]
+        while waiting:
+            path, module = waiting.pop(0)
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            yield path, module
+            below = [(f"{path}.{n}" if path else n, child) for n, child in module.named_children()]
+            waiting = below + waiting
+
+    def modules(self) -> Iterator[Module]:
+        """Yield this module and all below it."""
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Yield (path, parameter) for all parameters, each parameter once."""
+        seen: set[int] = set()
+        for path, module in self.named_modules():
+            for name, value in vars(module).items():
+                if isinstance(value, Parameter) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield f"{path}.{name}" if path else name, value
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Yield all parameters."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def named_buffers(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield (path, array) for all buffers."""
+        for path, module in self.named_modules():
+            for name, value in vars(module).items():
+                if name in module.buffer_names and value is not None:
+                    yield f"{path}.{name}" if path else name, value
+
+    def buffers(self) -> Iterator[np.ndarray]:
+        """Yield all buffers."""
+        return (buffer for _, buffer in self.named_buffers())
+
+    # -- state ----------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Return copies of all parameters and buffers by path, with PyTorch's keys."""
+        state: dict[str, np.ndarray] = {}
+        for path, module in _all_paths(self):
+            for name, value in vars(module).items():
+                key = f"{path}.{name}" if path else name
+                if isinstance(value, Parameter):
+                    state[key] = value.data.copy()
+                elif name in module.buffer_names and value is not None:
+                    state[key] = np.array(value)
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Copy arrays into the parameters and buffers; nothing is changed when anything misfits.
+
+        Parameters
+        ----------
+        state : mapping from path to array or Tensor
+        strict : bool
+            refuse missing and unexpected keys
+
+        Raises
+        ------
+        StateError
+            listing missing and unexpected keys
+        ShapeError
+            naming the first array of the wrong shape
+        """
+        own = self.state_dict()
+        missing = [key for key in own if key not in state]
+        unexpected = [key for key in state if key not in own]
+        if strict and (missing or unexpected):
+            raise StateError(
+                f"load_state_dict: expected the {len(own)} keys of {type(self).__name__}, got "
+                f"{_listed('missing', missing)} and {_listed('unexpected', unexpected)}; build the same "
+                "architecture, or pass strict=False to load what fits"
+            )
+        arrays = {key: np.asarray(state[key]) for key in own if key in state}
+        for key, array in arrays.items():
+            if array.shape != own[key].shape:
+                raise ShapeError(
+                    expected(
+                        "load_state_dict",
+                        f"{key} of shape {own[key].shape}",
+                        array.shape,
+                        "build the same architecture",
+                    )
+                )
+        for path, module in _all_paths(self):
+            for name, value in list(vars(module).items()):
+                key = f"{path}.{name}" if path else name
+                if key not in arrays:
+                    continue
+                array = arrays[key].astype(own[key].dtype)
+                if isinstance(value, Parameter):
+                    value.data = array
+                else:
+                    setattr(module, name, array)
+
+    def astype(self, dtype: Any) -> Module:
+        """Convert all floating parameters and buffers; return the module."""
+        for module in self.modules():
+            for name, value in list(vars(module).items()):
+                if isinstance(value, Parameter) and value.dtype.kind == "f":
+                    value.data, value.grad = value.data.astype(dtype), None
+                elif name in module.buffer_names and value is not None and value.dtype.kind == "f":
+                    setattr(module, name, value.astype(dtype))
+        return self
+
+    def float(self) -> Module:
+        """Convert to float32."""
+        return self.astype(np.float32)
+
+    def double(self) -> Module:
+        """Convert to float64."""
+        return self.astype(np.float64)
+
+    # -- behaviour ------------------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Module:
+        """Switch this module and all below it to training (or, with False, to evaluation)."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Module:
+        """Switch this module and all below it to evaluation."""
+        return self.train(False)
+
+    def apply(self, function: Callable[[Module], Any]) -> Module:
+        """Call `function` on every module below this one, then on this one; return this one."""
+        for module in reversed(list(self.modules())):
+            function(module)
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Module:
+        """Freeze (False) or unfreeze all parameters."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def register_forward_pre_hook(self, hook: Callable) -> Handle:
+        """Call `hook(module, inputs)` before forward; what it returns replaces the inputs."""
+        return self.forward_pre_hooks.add(hook)
+
+    def register_forward_hook(self, hook: Callable) -> Handle:
+        """Call `hook(module, inputs, output)` after forward; what it returns replaces the output."""
+        return self.forward_hooks.add(hook)
+
+    def extra_repr(self) -> str:
+        """Return what stands between the brackets of the repr; subclasses define it."""
+        return ""
+
+    def __repr__(self) -> str:
+        lines = [
+            f"  ({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()
+        ]
+        inside = self.extra_repr()
+        if not lines:
+            return f"{type(self).__name__}({inside})"
+        return "\n".join([f"{type(self).__name__}({inside}", *lines, ")"])
+
+
+def _all_paths(root: Module) -> Iterator[tuple[str, Module]]:
+    """Yield (path, module) under every name it has: a shared module is saved under each, as in PyTorch."""
+    waiting = [("", root)]
+    while waiting:
+        path, module = waiting.pop(0)
+        yield path, module
+        below = [(f"{path}.{n}" if path else n, child) for n, child in module.named_children()]
+        waiting = below + waiting
+
+
+def _listed(what: str, keys: list[str]) -> str:
+    shown = ", ".join(keys[:5]) + (", ..." if len(keys) > 5 else "")
+    return f"{len(keys)} {what} ({shown})" if keys else f"none {what}"
