@@ -33,7 +33,7 @@ def forward(x, gamma, beta, eps):
     ----------
     Ioffe & Szegedy 2015, algorithm 1.
     """
-    n, c, s = x.shape
+    n, _, s = x.shape
     m = max(n * s, 1)
     mean = x.sum(axis=(0, 2)) / m
     # Centre first, then square: E[x^2] - E[x]^2 would subtract two large, almost equal numbers.
@@ -80,7 +80,7 @@ def backward(dy, x_hat, inv_std, gamma):
     #                         -> - inv_std / m * x_hat_i * sum_j g_j x_hat_j
     # (The variance's own dependence on the mean vanishes: the centred values sum to zero.)
     # Together: dx = gamma * inv_std / m * (m * dy - sum(dy) - x_hat * sum(dy * x_hat)).
-    n, c, s = dy.shape
+    n, _, s = dy.shape
     m = max(n * s, 1)
     dbeta = dy.sum(axis=(0, 2))
     dgamma = (dy * x_hat).sum(axis=(0, 2))

@@ -1,0 +1,62 @@
+"""Softmax and cross-entropy in one step: the specification."""
+
+import numpy as np
+
+
+def forward(logits, targets):
+    """loss_i = log(sum_j exp(z_ij)) - z_i,target;  probability_ij = exp(z_ij) / sum_j exp(z_ij).
+
+    The largest logit of a row is subtracted first: it cancels, and no exponential overflows.
+
+    Parameters
+    ----------
+    logits : (n, k) float32 or float64
+    targets : (n,) int64, the right class of each row, 0 .. k - 1
+
+    Returns
+    -------
+    losses : (n,), of the dtype of logits, not averaged
+    probabilities : (n, k), of the dtype of logits
+
+    Raises
+    ------
+    IndexError : a target is not a class.
+
+    References
+    ----------
+    Goodfellow, Bengio & Courville 2016, section 6.2.2.3.
+    """
+    n, k = logits.shape
+    if n and (targets.min() < 0 or targets.max() >= k):
+        raise IndexError(f"softmax_cross_entropy: expected targets in 0 .. {k - 1}")
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    total = exponentials.sum(axis=1, keepdims=True)
+    losses = np.log(total[:, 0]) - shifted[np.arange(n), targets]
+    probabilities = exponentials / total
+    return losses, probabilities
+
+
+def backward(dlosses, probabilities, targets):
+    """dlogits_ij = dloss_i * (probability_ij - [j = target_i]).
+
+    Parameters
+    ----------
+    dlosses : (n,) float32 or float64
+    probabilities : (n, k), as returned by `forward`
+    targets : (n,) int64
+
+    Returns
+    -------
+    dlogits : (n, k), of the dtype of dlosses
+
+    Raises
+    ------
+    IndexError : a target is not a class.
+    """
+    n, k = probabilities.shape
+    if n and (targets.min() < 0 or targets.max() >= k):
+        raise IndexError(f"softmax_cross_entropy: expected targets in 0 .. {k - 1}")
+    error = probabilities.copy()
+    error[np.arange(n), targets] -= 1
+    return dlosses[:, None] * error
