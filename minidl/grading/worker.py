@@ -1,0 +1,288 @@
+"""The untrusted side: a zygote that forks one fresh process per check, and that process.
+
+The zygote starts once, in an empty environment, imports NumPy, and then forks on request: a child
+costs milliseconds instead of an interpreter's start, and holds nothing but NumPy and this code. The
+child confines itself, then executes the student's source and answers calls until its stream ends.
+
+Everything here may be read, patched or killed by the student's code. So nothing here is secret, and
+the grader believes nothing that comes from here (minidl/grading/sandbox.py).
+
+Runs without minidl, as a package of its own made by confine.launch: it imports only the standard
+library, NumPy and the two files beside it.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import importlib
+import io
+import json
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from contextlib import suppress
+from types import ModuleType
+from typing import Any, NoReturn, TextIO
+
+import numpy as np
+
+from . import confine, protocol
+
+# What submissions commonly use, imported before the fork rather than after it.
+WARM = ["dataclasses", "inspect", "typing", "numpy.fft", "numpy.lib.stride_tricks"]
+WARM += ["numpy.linalg", "numpy.random"]
+MAX_TEXT = 2000
+CONTROL_MESSAGE = 64 * 1024
+
+
+def zygote(control_fd: str, confined: str) -> None:
+    """Fork, end and reap children as the grader asks, until it hangs up."""
+    control = socket.socket(fileno=int(control_fd))
+    for name in WARM:
+        importlib.import_module(name)
+    package = os.path.dirname(np.__file__)
+    rules = confine.readable(sys.path, [package, package + ".libs"])
+    reached = confine.confine_zygote() if confined == "confined" else []
+    gc.collect()
+    gc.freeze()
+    _send(control, {"ready": reached})
+    children: set[int] = set()
+    while True:
+        data, descriptors, _, _ = socket.recv_fds(control, CONTROL_MESSAGE, 2)
+        if not data:
+            return
+        request = json.loads(data)
+        if request["do"] == "spawn":
+            pid = _fork(descriptors, request, rules if confined == "confined" else None)
+            children.add(pid)
+            _send(control, {"pid": pid})
+        else:
+            children.discard(request["pid"])
+            _send(control, _end(request["pid"], request["grace"], request["trace"], children))
+
+
+def _send(control: socket.socket, message: dict[str, Any]) -> None:
+    control.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _end(pid: int, grace: float, trace: bool, others: set[int]) -> dict[str, Any]:
+    """Give a child `grace` seconds to die by itself, kill it, and whatever it left behind."""
+    if trace:
+        _kill(pid, signal.SIGUSR1)  # faulthandler answers with the line where it hangs
+    until = time.monotonic() + grace
+    done, status = os.waitpid(pid, os.WNOHANG)
+    while not done and time.monotonic() < until:
+        time.sleep(0.002)
+        done, status = os.waitpid(pid, os.WNOHANG)
+    killed = not done
+    if killed:
+        _kill(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+    with suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)
+    _sweep(others)
+    return {"status": status, "killed": killed}
+
+
+def _kill(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _sweep(known: set[int]) -> None:
+    """Kill the descendants of ended children: as subreaper, this process is their parent now."""
+    for _ in range(100):
+        strays = _children() - known
+        if not strays:
+            return
+        for pid in strays:
+            _kill(pid, signal.SIGKILL)
+        for pid in strays:
+            os.waitpid(pid, 0)
+
+
+def _children() -> set[int]:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return set()
+    found = set()
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/stat", "rb") as file:
+                parent = file.read().rpartition(b")")[2].split()[1]
+        except OSError:
+            continue
+        if int(parent) == os.getpid():
+            found.add(int(entry))
+    return found
+
+
+def _fork(
+    descriptors: list[int], request: dict[str, Any], rules: confine.landlock.Rules | None
+) -> int:
+    """Start a child and return its process id; in the child, never return."""
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _child(parent, descriptors, request, rules)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)  # no exit handlers, and never back into the zygote's loop
+    for descriptor in descriptors:
+        os.close(descriptor)
+    return pid
+
+
+def _child(
+    parent: int, descriptors: list[int], request: Any, rules: confine.landlock.Rules | None
+) -> NoReturn:
+    """Confine this fresh process and answer calls until the stream ends."""
+    channel, output = descriptors
+    os.setsid()
+    null = os.open(os.devnull, os.O_RDONLY)
+    for number, source in enumerate((null, output, output)):
+        os.dup2(source, number)
+    scratch, limits = request["scratch"], request["limits"]
+    os.chdir(scratch)
+    os.environ.update(HOME=scratch, TMPDIR=scratch)
+    if rules is None:
+        reached = confine.limit(limits)
+    else:
+        rules.allow(scratch, confine.landlock.SCRATCH)
+        reached = confine.confine_child(parent, limits, rules)
+    os.closerange(3, channel)
+    os.closerange(channel + 1, 65536)
+    with open(os.__file__, "rb"):
+        pass  # a standard library that cannot be read is noticed here, not in a student's import
+    faulthandler.enable(file=2, all_threads=False)
+    faulthandler.register(signal.SIGUSR1, file=2, all_threads=False)
+    sys.stdin, sys.stdout, sys.stderr = _text(0, "r"), _text(1, "w"), _text(2, "w")
+    serve(socket.socket(fileno=channel), limits["frame_bytes"], reached)
+    os._exit(0)
+
+
+def _text(descriptor: int, mode: str) -> TextIO:
+    buffer = io.FileIO(descriptor, mode, closefd=False)
+    stream = io.BufferedReader(buffer) if mode == "r" else io.BufferedWriter(buffer)
+    return io.TextIOWrapper(
+        stream, encoding="utf-8", errors="backslashreplace", line_buffering=True
+    )
+
+
+def serve(channel: socket.socket, max_bytes: int, reached: list[str]) -> None:
+    """Say which layers were reached, then answer each frame of the grader with one frame."""
+
+    def fill(view: memoryview) -> None:
+        while view.nbytes:
+            count = channel.recv_into(view)
+            if not count:
+                raise EOFError
+            view = view[count:]
+
+    def send(sequence: int, answer: Any) -> None:
+        pieces = protocol.pack(sequence, answer, "the result", max_bytes)
+        for piece in pieces:
+            channel.sendall(piece)
+
+    runner = Runner()
+    send(0, {"ready": reached})
+    while True:
+        try:
+            sequence, request = protocol.receive(fill, max_bytes, generators=True)
+        except EOFError:
+            return
+        answer = runner.answer(request)
+        del request
+        try:
+            send(sequence, answer)
+        except protocol.ProtocolError as error:
+            send(sequence, failed("protocol", str(error)))
+        except MemoryError:
+            send(sequence, failed("memory"))
+
+
+class Runner:
+    """The student's module and the calls of its functions."""
+
+    def __init__(self) -> None:
+        """Start without a module."""
+        self.file = ""
+        self.module = ModuleType("submission")
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer to one request, whatever the student's code does."""
+        try:
+            if request["do"] == "load":
+                return self.load(request["name"], bytes(request["source"]))
+            return self.call(request["function"], request["args"], request["kwargs"])
+        except protocol.ProtocolError as error:
+            return failed("protocol", str(error))
+        except BaseException as error:
+            return self.failure(error)
+        finally:
+            _flush()
+
+    def load(self, name: str, source: bytes) -> dict[str, Any]:
+        """Execute the source as a module of that name."""
+        self.file = f"{name}.py"
+        self.module = ModuleType(name)
+        self.module.__file__ = self.file
+        sys.modules[name] = self.module
+        sys.argv = [self.file]
+        code = compile(source, self.file, "exec", dont_inherit=True)
+        exec(code, self.module.__dict__)
+        return {"loaded": True}
+
+    def call(self, function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Call one function; what it returned, and a checksum of each argument afterwards."""
+        target = vars(self.module).get(function)
+        if not callable(target):
+            return failed("missing")
+        returned = target(*args, **kwargs)
+        protocol.encode(returned, "its result")
+        return {
+            "returned": returned,
+            "args": [protocol.checksum(value) for value in args],
+            "kwargs": {name: protocol.checksum(value) for name, value in kwargs.items()},
+        }
+
+    def failure(self, error: BaseException) -> dict[str, Any]:
+        """Describe an exception: its type, its text, and the last line of the student's own."""
+        if isinstance(error, MemoryError):
+            return failed("memory", line=self._line(error))
+        try:
+            text = str(error.msg if isinstance(error, SyntaxError) else error)
+        except BaseException:
+            text = ""
+        return failed("raised", text, type(error).__name__, self._line(error))
+
+    def _line(self, error: BaseException) -> int | None:
+        if isinstance(error, SyntaxError) and error.filename == self.file:
+            return error.lineno
+        line, trace = None, error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == self.file:
+                line = trace.tb_lineno
+            trace = trace.tb_next
+        return line
+
+
+def failed(kind: str, text: str = "", error: str = "", line: int | None = None) -> dict[str, Any]:
+    """Return the answer that says why there is no value."""
+    text, error = (t[:MAX_TEXT].encode("utf-8", "replace").decode() for t in (text, error))
+    return {"failed": kind, "text": text, "type": error, "line": line}
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:
+            continue  # the student closed or replaced it: nothing of ours depends on it
