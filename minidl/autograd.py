@@ -87,10 +87,10 @@ class Function:
     """A differentiable operation: subclasses write `forward` beside `backward`.
 
     ``forward(self, *arrays, **options)`` receives raw arrays for Tensor arguments and returns an
-    array. ``backward(self, grad)`` receives the gradient of the loss with respect to that result and
-    returns one gradient for each positional argument of `forward` (None where there is none; a bare
-    array for a single argument). `self.needs[i]` tells whether argument i wants its gradient at all.
-    A backward may return `grad` itself, but never writes into it.
+    array. ``backward(self, grad)`` receives the gradient of the loss with respect to that result
+    and returns one gradient for each positional argument of `forward` (None where there is none; a
+    bare array for a single argument). `self.needs[i]` tells whether argument i wants its gradient
+    at all. A backward may return `grad` itself, but never writes into it.
     """
 
     inputs: tuple[Tensor | None, ...] = ()
@@ -155,11 +155,11 @@ class Function:
         return False
 
     def pull(self) -> list[tuple[Tensor, np.ndarray, bool]]:
-        """Return (input, its gradient, whether that array is free to keep) for the inputs in need."""
+        """Return (input, its gradient, whether that array may be kept) for the inputs in need."""
         if self.freed:
             raise AutogradError(
-                f"{type(self).__name__}: expected a tape that still holds its arrays, got one already "
-                "used by backward; call backward(retain_graph=True) the first time"
+                f"{type(self).__name__}: expected a tape that still holds its arrays, got one "
+                "already used by backward; call backward(retain_graph=True) the first time"
             )
         self._check_damage()
         grad, self.pending = self.pending, None
@@ -213,14 +213,14 @@ class Function:
         for _, version, count, which in self.watched:
             if version.count != count:
                 raise AutogradError(
-                    f"{type(self).__name__}: expected {which} as it was in forward, got one changed in "
-                    "place since; work on a copy (x.detach().clone()) or write before it is used"
+                    f"{type(self).__name__}: expected {which} as it was in forward, got it changed "
+                    "in place since; work on a copy (x.detach().clone()), or write before the use"
                 )
         for array, checksum in self.checksums:
             if _checksum(array) != checksum:
                 raise AutogradError(
-                    f"{type(self).__name__}: expected the array of shape {array.shape} it kept as it was "
-                    "in forward, got one written to since; give the operation a copy"
+                    f"{type(self).__name__}: expected the kept array of shape {array.shape} as it "
+                    "was in forward, got one written to since; give the operation a copy"
                 )
 
     def free(self) -> None:

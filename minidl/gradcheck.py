@@ -14,7 +14,7 @@ from minidl.tensor import Tensor, as_array
 
 
 class GradientError(AutogradError):
-    """A gradient that differs from central differences; `.reports` holds one GradientReport an input."""
+    """A gradient unlike central differences; `.reports` has one GradientReport for each input."""
 
     def __init__(self, reports: list[GradientReport]) -> None:
         super().__init__("\n".join(str(r) for r in reports if r.wrong.any()))
@@ -55,9 +55,10 @@ class GradientReport:
         worst = np.unravel_index(difference.argmax(), difference.shape)
         at = ", ".join(str(int(i)) for i in worst)
         lines = [
-            f"gradcheck: expected the gradient of input {self.index} {self.tape.shape} to match central "
-            f"differences, got {int(self.wrong.sum())} of {self.wrong.size} elements wrong; worst at "
-            f"[{at}]: tape {self.tape[worst]:.6g}, numeric {self.numeric[worst]:.6g}",
+            f"gradcheck: expected the gradient of input {self.index} {self.tape.shape} to match "
+            f"central differences, got {int(self.wrong.sum())} of {self.wrong.size} elements "
+            f"wrong; worst at [{at}]: "
+            f"tape {self.tape[worst]:.6g}, numeric {self.numeric[worst]:.6g}",
         ]
         guess = self._guess()
         return "\n".join([*lines, *([f"  {guess}"] if guess else []), *self._map(worst)])
@@ -66,7 +67,8 @@ class GradientReport:
         if not self.tape.any():
             return "every element of the tape's gradient is zero"
         if not np.isfinite(self.tape).all():
-            return f"{int((~np.isfinite(self.tape)).sum())} elements of the tape's gradient are not finite"
+            count = int((~np.isfinite(self.tape)).sum())
+            return f"{count} elements of the tape's gradient are not finite"
         factor = float((self.tape * self.numeric).sum() / max((self.numeric**2).sum(), 1e-300))
         if (
             np.allclose(self.tape, factor * self.numeric, rtol=1e-4, atol=1e-7)
@@ -99,8 +101,9 @@ def gradcheck(
 ) -> list[GradientReport]:
     """Check the gradient of `function` with respect to every element of every floating input.
 
-    The results are weighted with random numbers u, so that the scalar is L = sum(u * f(x)), and each
-    element must satisfy |tape - (L(x + eps) - L(x - eps)) / (2 eps)| <= atol + rtol * max|numeric|.
+    The results are weighted with random numbers u, so that the scalar is L = sum(u * f(x)), and
+    each element must satisfy
+    |tape - (L(x + eps) - L(x - eps)) / (2 eps)| <= atol + rtol * max|numeric|.
 
     Parameters
     ----------
@@ -164,7 +167,10 @@ def gradcheck(
 def central_differences(
     loss: Callable[[], float], array: np.ndarray, eps: float = 1e-6
 ) -> np.ndarray:
-    """Return (loss(x + eps) - loss(x - eps)) / (2 eps) for each element of `array`, changed in place."""
+    """Return (loss(x + eps) - loss(x - eps)) / (2 eps) for each element x of `array`.
+
+    `array` is what `loss` reads; it is changed element by element, and restored.
+    """
     gradient = np.zeros_like(array)
     for index in np.ndindex(array.shape):
         value = array[index]

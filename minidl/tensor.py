@@ -186,8 +186,8 @@ class Tensor:
         """
         if not self.requires_grad:
             raise AutogradError(
-                "backward: expected a tensor computed from something with requires_grad, got a constant; "
-                "set requires_grad=True on an input, and do not compute it under no_grad"
+                "backward: expected a tensor computed from something with requires_grad, got a "
+                "constant; set requires_grad=True on an input, and do not use no_grad"
             )
         if grad is None:
             if self.size != 1:
@@ -210,7 +210,7 @@ class Tensor:
         self.grad = None
 
     def register_hook(self, hook: Hook) -> Hook:
-        """Call `hook(grad)` when this tensor's gradient is known; an array it returns replaces it."""
+        """Call `hook(grad)` when the gradient is known; an array it returns replaces it."""
         if not self.requires_grad:
             raise AutogradError(
                 expected("register_hook", "a tensor with requires_grad", "a constant")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def operand(x: Any) -> Any:
-    """Leave tensors and Python numbers (which never widen a dtype) alone; make arrays of the rest."""
+    """Leave tensors and Python numbers (they widen no dtype) alone; make arrays of the rest."""
     if isinstance(x, tensor_module.Tensor | bool | int | float):
         return x
     return tensor_module.as_array(x)

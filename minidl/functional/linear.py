@@ -23,7 +23,7 @@ class MatMul(Function):
         return np.asarray(a @ b)
 
     def backward(self, grad):
-        """Return grad @ b^T and a^T @ grad; a vector counts as a row on the left, a column on the right."""
+        """Return grad @ b^T and a^T @ grad; a vector is a row left, a column right."""
         a = self.a[None, :] if self.a.ndim == 1 else self.a
         b = self.b[:, None] if self.b.ndim == 1 else self.b
         if self.a.ndim == 1:
