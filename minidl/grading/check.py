@@ -97,6 +97,8 @@ class Recorder:
     calls : list of Call
     damaged : dict
         For each function, the names of the arguments it changed in place.
+    inputs : str
+        The last call's arguments, in words.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class Recorder:
         self._parameters = parameters
         self.calls: list[Call] = []
         self.damaged: dict[str, set[str]] = {}
+        self.inputs = ""
 
     def __getattr__(self, function: str) -> Callable[..., Any]:
         """Return the caller of one function."""
@@ -118,6 +121,7 @@ class Recorder:
             raise AttributeError(function)
 
         def call(*args: Any, **kwargs: Any) -> Any:
+            self.inputs = _in_words(function, self._parameters[function], args)
             returned = getattr(self._student, function)(*args, **kwargs)
             self._notice(function)
             names = self._returns[function]
@@ -132,6 +136,14 @@ class Recorder:
         for position in self._student.damaged:
             name = parameters[position] if isinstance(position, int) else position
             self.damaged.setdefault(function, set()).add(name)
+
+
+def _in_words(function: str, parameters: Sequence[str], args: Sequence[Any]) -> str:
+    """Describe a call by its first array: "(forward with x of shape (5, 3, 7), float64)"."""
+    for name, value in zip(parameters, args, strict=False):
+        if isinstance(value, np.ndarray):
+            return f"({function} with {name} of shape {value.shape}, {value.dtype}.)"
+    return ""
 
 
 def _demand_structure(function: str, names: Sequence[str], returned: Any) -> None:
@@ -156,6 +168,7 @@ class Outcome:
     case : number of the case that ended it.
     calls : the calls that came back, in order.
     damaged : arguments changed in place, by function.
+    inputs : the last call's arguments, in words.
     seconds : wall-clock time.
     """
 
@@ -164,6 +177,7 @@ class Outcome:
     case: int = 0
     calls: list[Call] = field(default_factory=list)
     damaged: dict[str, set[str]] = field(default_factory=dict)
+    inputs: str = ""
     seconds: float = 0.0
 
 
@@ -202,5 +216,6 @@ def run_check(
             outcome.failure = StudentFailure("protocol", message)
         if outcome.failure is not None:
             break
+    outcome.inputs = recorder.inputs
     outcome.seconds = time.perf_counter() - start
     return outcome

@@ -1,0 +1,230 @@
+"""Grade one submission: every check with a fresh student, every task on its own.
+
+Only this process knows the checks, the secret and the expected values, and only it writes results.
+A check that fails stops no other; a call that hangs ends its task; a cap ends the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+
+from minidl.errors import ArgumentError, expected
+from minidl.grading.assignment import Assignment, Task
+from minidl.grading.case import PUBLIC
+from minidl.grading.check import Check, Outcome, Recorder, run_check
+from minidl.grading.compare import Mismatch
+from minidl.grading.diagnosis import Finding, explain, first_wrong
+from minidl.grading.key import MINIMUM_BYTES, key_id
+from minidl.grading.mistake import Mistake
+from minidl.grading.recognise import Recogniser
+from minidl.grading.result import CheckResult, Result, TaskResult
+from minidl.grading.sandbox import Sandbox
+from minidl.grading.student import LocalSandbox, StudentFailure
+from minidl.grading.submission import Submission
+
+MOST_SECONDS = 300.0
+NOT_RUN = "not run: {}."
+
+
+def grade(
+    path: str | Path,
+    assignment: Assignment,
+    key: bytes | None = None,
+    sandbox: Sandbox | LocalSandbox | None = None,
+) -> Result:
+    """Grade a file.
+
+    Parameters
+    ----------
+    path : a .py file or a notebook.
+    assignment : what it answers.
+    key : None for the public checks; an instructor's secret for the hidden ones.
+    sandbox : an entered Sandbox, so that many submissions share one; by default one is started.
+
+    Returns
+    -------
+    Result
+        Of a file that cannot be graded (empty, no Python) the score is 0 and `reason` says why.
+
+    Raises
+    ------
+    ArgumentError
+        when the call is wrong: no such file, a folder, a link, too large, a key too short.
+    """
+    submission = Submission.read(path)
+    if sandbox is None and not submission.reason:
+        with Sandbox() as sandbox:
+            return grade_submission(submission, assignment, key, sandbox)
+    return grade_submission(submission, assignment, key, sandbox or LocalSandbox())
+
+
+def grade_source(
+    source: str,
+    assignment: Assignment,
+    key: bytes | None = None,
+    sandbox: Sandbox | LocalSandbox | None = None,
+    recogniser: Recogniser | None = None,
+) -> Result:
+    """Grade a source text that is at hand, as `grade` grades a file."""
+    data = source.encode()
+    submission = Submission(assignment.file_name, hashlib.sha256(data).hexdigest(), data)
+    with Sandbox() if sandbox is None else nullcontext(sandbox) as opened:
+        return grade_submission(submission, assignment, key, opened, recogniser)
+
+
+def grade_submission(
+    submission: Submission,
+    assignment: Assignment,
+    key: bytes | None,
+    sandbox: Sandbox | LocalSandbox,
+    recogniser: Recogniser | None = None,
+) -> Result:
+    """Grade what was read from a file; see `grade`."""
+    if key is not None and len(key) < MINIMUM_BYTES:
+        wish = f"a secret of at least {MINIMUM_BYTES} bytes"
+        raise ArgumentError(expected("grade", wish, f"{len(key)} bytes"))
+    start = time.perf_counter()
+    run = _Run(submission, assignment, key, sandbox, recogniser or Recogniser(assignment))
+    tasks = tuple(run.task(task) for task in assignment.tasks)
+    return Result(
+        assignment=assignment.id,
+        version=assignment.version,
+        submission=submission.name,
+        sha256=submission.sha256,
+        key_id="public" if key is None else key_id(key),
+        isolation=sandbox.isolation if not submission.reason else "not run",
+        library_version=_version(),
+        tasks=tasks,
+        score=sum(task.earned for task in tasks),
+        points=assignment.points,
+        reason=submission.reason,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _version() -> str:
+    try:
+        return metadata.version("minidl")
+    except metadata.PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+class _Run:
+    """One submission on its way through the tasks."""
+
+    def __init__(
+        self,
+        submission: Submission,
+        assignment: Assignment,
+        key: bytes | None,
+        sandbox: Sandbox | LocalSandbox,
+        recogniser: Recogniser,
+    ) -> None:
+        self.assignment = assignment
+        self.reason = submission.reason
+        self.hidden = key is not None
+        self.key = PUBLIC if key is None else key
+        self.recogniser = recogniser
+        self.deadline = time.monotonic() + MOST_SECONDS
+        reference, tasks = assignment.reference, assignment.tasks
+        self.returns = {task.function: task.returns for task in tasks}
+        self.parameters = {task.function: reference.parameters(task.function) for task in tasks}
+        self.open = partial(
+            sandbox.student,
+            submission.source,
+            assignment.file_name,
+            list(self.returns),
+            self.hidden,
+        )
+
+    def task(self, task: Task) -> TaskResult:
+        """Run a task's checks, then explain the failed ones in the light of all of them."""
+        outcomes: list[Outcome] = []
+        stopped = self.reason
+        for check in self.assignment.checks_of(task):
+            if not stopped and time.monotonic() > self.deadline:
+                stopped = f"this submission has used its {MOST_SECONDS:.0f} seconds"
+            outcome = Outcome(check) if stopped else self._check(check, task)
+            if stopped:
+                outcome.failure = StudentFailure("protocol", NOT_RUN.format(stopped))
+            elif isinstance(outcome.failure, StudentFailure) and outcome.failure.kind == "timeout":
+                stopped = "an earlier check of this task ran out of time"
+            outcomes.append(outcome)
+        checks = tuple(self._results(task, outcomes))
+        earned = sum(check.earned for check in checks)
+        return TaskResult(task.id, task.title, task.points, earned, checks)
+
+    def _check(self, check: Check, task: Task) -> Outcome:
+        """Run one check with a fresh student."""
+        start = time.perf_counter()
+        label = f"{self.assignment.id}@{self.assignment.version}/{task.id}/{check.name}"
+        try:
+            with self.open() as student:
+                recorder = Recorder(student, self.returns, self.parameters)
+                return run_check(check, recorder, self.key, label, self.hidden)
+        except StudentFailure as failure:
+            # The file itself could not be executed.
+            return Outcome(check, failure, seconds=time.perf_counter() - start)
+
+    def _results(self, task: Task, outcomes: Sequence[Outcome]) -> Iterator[CheckResult]:
+        mistakes = self.recogniser.mistakes(task, outcomes)
+        advised: set[str] = set()
+        for outcome in outcomes:
+            advice = "" if outcome.damaged.keys() <= advised else _advice(outcome)
+            advised |= outcome.damaged.keys()
+            check, failure = outcome.check, outcome.failure
+            result = CheckResult(
+                check=f"{task.id}/{check.name}",
+                task=task.id,
+                points=check.points,
+                earned=check.points if failure is None else 0.0,
+                status="passed" if failure is None else "failed",
+                advice=advice,
+                seconds=outcome.seconds,
+            )
+            if failure is not None:
+                mistake = mistakes.get(check.name)
+                finding = self._explain(task, outcome, failure, mistake)
+                result = replace(
+                    result,
+                    status="error" if isinstance(failure, StudentFailure) else "failed",
+                    seen=finding.seen,
+                    mistake=mistake.id if mistake else None,
+                    question=finding.question,
+                )
+            yield result
+
+    def _explain(
+        self,
+        task: Task,
+        outcome: Outcome,
+        failure: Mismatch | StudentFailure,
+        mistake: Mistake | None,
+    ) -> Finding:
+        """Describe one failed check: what was seen, what went wrong first, which mistake it is."""
+        finding = explain(failure, task.function, self.hidden)
+        parts = [finding.seen]
+        if isinstance(failure, Mismatch) and failure.what != "structure":
+            last = outcome.calls[-1]
+            if last.function == task.function and len(task.returns) > 1:
+                right = self.recogniser.reference(last)
+                parts.append(first_wrong(last.returned, right, task.returns, task.computed))
+        parts.append(outcome.inputs)
+        question = finding.question
+        if mistake is not None:
+            parts.append(mistake.says)
+            question = mistake.question
+        return Finding(" ".join(part for part in parts if part), question)
+
+
+def _advice(outcome: Outcome) -> str:
+    """Say which arguments were changed in place; it costs nothing here, and much in a network."""
+    said = [f"{name} of {f}" for f, names in outcome.damaged.items() for name in sorted(names)]
+    return f"changed in place: {', '.join(said)}. The caller may still need what it passed in."
