@@ -47,6 +47,14 @@ def test_split_follows_its_seed():
     assert not np.array_equal(first, np.sort(first))
 
 
+def test_split_draws_who_is_held_out_and_in_which_order():
+    train, held_out = data.split(*numbered(), rng=np.random.default_rng(5))
+    held = held_out[0].ravel()
+    assert held.max() > 40  # not the first fifth of every class
+    for part in (train, held_out):
+        assert np.abs(np.diff(part[1])).sum() > 3 * len(part[1]) / 4  # classes are mixed
+
+
 def test_split_uses_the_librarys_generator_by_default():
     parts = []
     for _ in range(2):
@@ -136,6 +144,19 @@ def test_transform_changes_the_first_array_only_and_not_the_data():
     assert np.array_equal(np.concatenate([x for x, _ in seen]), np.arange(6) + 1000)
     assert np.array_equal(np.concatenate([y for _, y in seen]), labels)
     assert images.max() == 5
+
+
+def test_transform_draws_from_the_loaders_own_generator():
+    def pass_of(seed):
+        loader = data.DataLoader(
+            np.zeros(5),
+            rng=np.random.default_rng(seed),
+            transform=lambda x, rng: x + rng.standard_normal(len(x)),
+        )
+        return next(iter(loader))[0].data
+
+    assert np.array_equal(pass_of(1), pass_of(1))
+    assert not np.array_equal(pass_of(1), pass_of(2))
 
 
 def test_as_is_undoes_shuffling_augmentation_and_dropping():
