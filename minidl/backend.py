@@ -106,8 +106,8 @@ def load(family: str, telling: str) -> ModuleType | str:
 
 
 @cache
-def _default(family: str, function: str) -> tuple[Callable, str, str]:
-    """Return (kernel, its telling, why that one) when nothing is in use."""
+def serving(family: str, function: str) -> tuple[Callable, str, str]:
+    """Return (kernel, its telling, why that one) where nothing is in use."""
     wanted = DEFAULTS.get(family, "numpy")
     why = "default (measured)" if family in DEFAULTS else "default"
     for telling in (wanted, *(t for t in ("numba", "numpy") if t != wanted)):
@@ -129,11 +129,11 @@ def table() -> list[Row]:
     for family in families():
         specification = load(family, "numpy")
         for function in public_functions(specification):
-            _, serving, why = _default(family, function)
+            _, server, why = serving(family, function)
             for use in _stack:
                 if use.family in (None, family) and use.find(family, function) is not None:
-                    serving, why = use.name, "in use"
-            rows.append(Row(family, function, serving, why))
+                    server, why = use.name, "in use"
+            rows.append(Row(family, function, server, why))
     return rows
 
 
@@ -171,7 +171,7 @@ def call(family: str, function: str, *args: Any, **options: Any) -> Any:
             use.calls[family, function] += 1
             return kernel(*args, **options)
         use.lacks(family, function)
-    return _default(family, function)[0](*args, **options)
+    return serving(family, function)[0](*args, **options)
 
 
 def settle(op: str, args: tuple) -> tuple:

@@ -40,7 +40,9 @@ def check_rank(op: str, name: str, shape: Sequence[int], axes: str, hint: str = 
         raise ShapeError(expected(op, wanted, tuple(shape), hint))
 
 
-def check_size(op: str, name: str, shape: Sequence[int], wanted: Sequence[int], hint: str = "") -> None:
+def check_size(
+    op: str, name: str, shape: Sequence[int], wanted: Sequence[int], hint: str = ""
+) -> None:
     """Raise ShapeError unless `shape` equals `wanted`."""
     if tuple(shape) != tuple(wanted):
         raise ShapeError(expected(op, f"{name} of shape {tuple(wanted)}", tuple(shape), hint))
