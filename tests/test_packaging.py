@@ -17,7 +17,7 @@ SOURCES = [
     path.relative_to(ROOT)
     for folder in ("minidl", "kernels", "assignments")
     for path in sorted((ROOT / folder).rglob("*"))
-    if path.is_file() and path.suffix not in BUILT and path.name[-12:] != "_cython.html"
+    if path.is_file() and path.suffix not in BUILT and path.parent.name != "__pycache__"
 ]
 
 
