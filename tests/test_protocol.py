@@ -45,8 +45,8 @@ values = st.recursive(
 )
 
 
-def frame(value, sequence=1):
-    return b"".join(bytes(piece) for piece in pack(sequence, value, "it", CAP))
+def frame(value, ticket=1):
+    return b"".join(bytes(piece) for piece in pack(ticket, value, "it", CAP))
 
 
 def reader(data):
@@ -85,9 +85,9 @@ def with_header(header, payload=b"", sizes=None, magic=MAGIC):
 
 @quick
 @given(values, st.integers(0, 2**64 - 1))
-def test_everything_in_the_vocabulary_comes_back(value, sequence):
-    got_sequence, got = read(frame(value, sequence))
-    assert got_sequence == sequence
+def test_everything_in_the_vocabulary_comes_back(value, ticket):
+    got_ticket, got = read(frame(value, ticket))
+    assert got_ticket == ticket
     assert same(got, value)
 
 

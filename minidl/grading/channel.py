@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import select
 import socket
 import time
@@ -39,7 +40,7 @@ class Channel:
         """Make both descriptors non-blocking and watch them."""
         self._stream, self._output = stream, output
         self._frame_bytes, self._output_bytes = frame_bytes, output_bytes
-        self._sequence = 0
+        self._ticket = 0
         self._printed = bytearray()
         self._tail = b""
         self._output_over = False
@@ -62,8 +63,8 @@ class Channel:
 
     def pack(self, message: Any, where: str) -> list[memoryview]:
         """Return the frame of the next message; raises ProtocolError, naming `where`."""
-        self._sequence += 1
-        return protocol.pack(self._sequence, message, where, self._frame_bytes)
+        self._ticket = secrets.randbits(64)
+        return protocol.pack(self._ticket, message, where, self._frame_bytes)
 
     def exchange(self, pieces: list[memoryview], seconds: float) -> Any:
         """Send a packed message and return the answer to it.
@@ -84,8 +85,8 @@ class Channel:
         return self._receive()
 
     def _receive(self) -> Any:
-        sequence, answer = protocol.receive(self._read, self._frame_bytes)
-        if sequence != self._sequence:
+        ticket, answer = protocol.receive(self._read, self._frame_bytes)
+        if ticket != self._ticket:
             raise protocol.ProtocolError("an answer to another question")
         return answer
 

@@ -1,8 +1,9 @@
 """What grader and worker say to each other: frames of JSON and raw array bytes, never pickles.
 
-A frame is a prefix (magic, sequence number, length of the header, length of the payload), a header
-(one JSON value of at most 64 KB) and a payload (the bytes of the arrays named in the header, one
-after another, little-endian, in C order). Whoever reads a frame believes nothing: dtypes come from
+A frame is a prefix (magic, ticket, length of the header, length of the payload), a header (one JSON
+value of at most 64 KB) and a payload (the bytes of the arrays named in the header, one after
+another, little-endian, in C order). The ticket is a number the grader draws for each question; the
+answer repeats it, so that nothing prepared beforehand passes for an answer. Whoever reads a frame believes nothing: dtypes come from
 a list, shapes and sizes are checked against the announced payload before anything is allocated,
 and whatever does not fit is a ProtocolError.
 
@@ -99,7 +100,7 @@ def _array_tree(array: np.ndarray, where: str, buffers: list[memoryview]) -> Any
     return {"array": [name, list(array.shape)]}
 
 
-def pack(sequence: int, message: Any, where: str, max_bytes: int) -> list[memoryview]:
+def pack(ticket: int, message: Any, where: str, max_bytes: int) -> list[memoryview]:
     """Return the pieces of one frame, to be written one after another.
 
     Raises
@@ -114,7 +115,7 @@ def pack(sequence: int, message: Any, where: str, max_bytes: int) -> list[memory
     size = sum(piece.nbytes for piece in buffers)
     if size > max_bytes:
         raise ProtocolError(f"{where} takes {size} bytes, at most {max_bytes}")
-    prefix = PREFIX.pack(MAGIC, sequence, len(header), size)
+    prefix = PREFIX.pack(MAGIC, ticket, len(header), size)
     return [memoryview(prefix + header), *(piece for piece in buffers if piece.nbytes)]
 
 
@@ -129,7 +130,7 @@ def receive(fill: Fill, max_bytes: int, generators: bool = False) -> tuple[int, 
 
     Returns
     -------
-    sequence : int
+    ticket : int
     message : Any
 
     Raises
@@ -139,7 +140,7 @@ def receive(fill: Fill, max_bytes: int, generators: bool = False) -> tuple[int, 
     """
     prefix = bytearray(PREFIX.size)
     fill(memoryview(prefix))
-    magic, sequence, header_size, size = PREFIX.unpack(prefix)
+    magic, ticket, header_size, size = PREFIX.unpack(prefix)
     if magic != MAGIC:
         raise ProtocolError("these bytes are no frame")
     if header_size > MAX_HEADER or size > max_bytes:
@@ -153,7 +154,7 @@ def receive(fill: Fill, max_bytes: int, generators: bool = False) -> tuple[int, 
             raise ProtocolError("a bool array with bytes other than 0 and 1")
         if sys.byteorder == "big":
             array.byteswap(inplace=True)
-    return sequence, value
+    return ticket, value
 
 
 def parse(header: bytes, size: int, generators: bool = False) -> tuple[Any, list[np.ndarray]]:

@@ -186,8 +186,8 @@ def serve(channel: socket.socket, max_bytes: int, reached: list[str]) -> None:
                 raise EOFError
             view = view[count:]
 
-    def send(sequence: int, answer: Any) -> None:
-        pieces = protocol.pack(sequence, answer, "the result", max_bytes)
+    def send(ticket: int, answer: Any) -> None:
+        pieces = protocol.pack(ticket, answer, "the result", max_bytes)
         for piece in pieces:
             channel.sendall(piece)
 
@@ -195,17 +195,17 @@ def serve(channel: socket.socket, max_bytes: int, reached: list[str]) -> None:
     send(0, {"ready": reached})
     while True:
         try:
-            sequence, request = protocol.receive(fill, max_bytes, generators=True)
+            ticket, request = protocol.receive(fill, max_bytes, generators=True)
         except EOFError:
             return
         answer = runner.answer(request)
         del request
         try:
-            send(sequence, answer)
+            send(ticket, answer)
         except protocol.ProtocolError as error:
-            send(sequence, failed("protocol", str(error)))
+            send(ticket, failed("protocol", str(error)))
         except MemoryError:
-            send(sequence, failed("memory"))
+            send(ticket, failed("memory"))
 
 
 class Runner:
