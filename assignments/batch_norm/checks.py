@@ -132,7 +132,8 @@ def keeps_its_digits_far_from_zero(student, case):
     """float32 values around 10,000 with a spread of 1 are normalized as well as others.
 
     The mean itself is rounded there, to about 1e-3, so 2e-2 of the largest value is accepted (the
-    mean: 0.02), which any way that subtracts the mean first keeps. E[x^2] - E[x]^2 is off by whole units.
+    mean: 0.02), which any way that subtracts the mean first keeps. E[x^2] - E[x]^2 is off by whole
+    units.
     """
     n, c, s = draw_shape(case)
     x = case.normal(n, c, s, mean=1e4, dtype=np.float32)

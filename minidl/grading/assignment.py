@@ -26,7 +26,7 @@ from minidl.grading.check import Check
 from minidl.grading.mistake import Alternative, Draft, Mistake, patched, renamed
 from minidl.grading.starter import Reference
 
-HEADER = """{title}
+HEADER = """{title}.
 
 Write the functions below: each docstring says what must hold. `minidl check` tells you how far you
 are, `minidl hint` helps you on. The functions are graded one by one, so one that is missing costs

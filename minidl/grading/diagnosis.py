@@ -161,6 +161,12 @@ def _values(failure: Mismatch, hidden: bool) -> Finding:
     found = pattern(name, got, want, failure.allowed)
     if found:
         return Finding(f"{found[0]}{numbers}", found[1])
+    off = float(np.max(np.abs(got.astype(np.float64) - want)[wrong]))
+    largest = float(np.abs(want[np.isfinite(want)]).max())
+    if off < 1e-3 * largest:
+        seen = f"{name} is nearly right, off by up to {off / largest:.1g} of its largest value."
+        question = "Which small number takes part, and where, or which step loses digits?"
+        return Finding(f"{seen}{numbers}", question)
     seen = f"{name} is wrong {_where(wrong)}."
     question = f"Which step of the formula for {name} could you check by hand on three numbers?"
     return Finding(f"{seen}{numbers}", question)
@@ -171,11 +177,12 @@ def _numbers(got: np.ndarray, want: np.ndarray, wrong: np.ndarray, most: int = 3
     first = np.argwhere(wrong)[0]
     row = (*first[:-1], slice(int(first[-1]), int(first[-1]) + most))
     at = ", ".join(str(int(i)) for i in first)
-    return f"From [{at}]: yours {_row(got[row])}, expected {_row(want[row])}."
+    digits = 5 if _row(got[row][:1], 5) != _row(want[row][:1], 5) else 10
+    return f"From [{at}]: yours {_row(got[row], digits)}, expected {_row(want[row], digits)}."
 
 
-def _row(values: np.ndarray) -> str:
-    return " ".join(f"{value:.5g}" for value in np.atleast_1d(values))
+def _row(values: np.ndarray, digits: int) -> str:
+    return " ".join(f"{value:.{digits}g}" for value in values)
 
 
 def _allowed(failure: Mismatch) -> float:
@@ -183,9 +190,20 @@ def _allowed(failure: Mismatch) -> float:
 
 
 def first_wrong(
-    returned: Sequence[Any], right: Sequence[Any], names: Sequence[str], computed: Sequence[str]
+    failed: str,
+    returned: Sequence[Any],
+    right: Sequence[Any],
+    names: Sequence[str],
+    computed: Sequence[str],
 ) -> str:
     """Say which of several returned arrays is the first to go wrong, in order of computation.
+
+    Parameters
+    ----------
+    failed : the array whose value ended the check.
+    returned, right : what came back, and what the reference gives.
+    names : of the arrays, in the order of the return.
+    computed : the same names, in the order in which they are worked out.
 
     Returns
     -------
@@ -202,6 +220,6 @@ def first_wrong(
     else:
         return ""
     if not good:
-        return f"{name} is the first that is wrong." if len(names) > 1 else ""
+        return f"{name} is the first that is wrong." if name != failed else ""
     are = f"{good[0]} is" if len(good) == 1 else f"{', '.join(good[:-1])} and {good[-1]} are"
     return f"{are} right, {name} is the first that is not."

@@ -71,12 +71,13 @@ def grade_source(
     key: bytes | None = None,
     sandbox: Sandbox | LocalSandbox | None = None,
     recogniser: Recogniser | None = None,
+    tasks: Sequence[Task] | None = None,
 ) -> Result:
-    """Grade a source text that is at hand, as `grade` grades a file."""
+    """Grade a source text that is at hand, as `grade` grades a file; `tasks` narrows it down."""
     data = source.encode()
     submission = Submission(assignment.file_name, hashlib.sha256(data).hexdigest(), data)
     with Sandbox() if sandbox is None else nullcontext(sandbox) as opened:
-        return grade_submission(submission, assignment, key, opened, recogniser)
+        return grade_submission(submission, assignment, key, opened, recogniser, tasks)
 
 
 def grade_submission(
@@ -85,14 +86,22 @@ def grade_submission(
     key: bytes | None,
     sandbox: Sandbox | LocalSandbox,
     recogniser: Recogniser | None = None,
+    tasks: Sequence[Task] | None = None,
 ) -> Result:
-    """Grade what was read from a file; see `grade`."""
+    """Grade what was read from a file; see `grade`.
+
+    Parameters
+    ----------
+    recogniser : to be shared among many submissions to one assignment.
+    tasks : only these tasks of the assignment; by default all.
+    """
     if key is not None and len(key) < MINIMUM_BYTES:
         wish = f"a secret of at least {MINIMUM_BYTES} bytes"
         raise ArgumentError(expected("grade", wish, f"{len(key)} bytes"))
     start = time.perf_counter()
     run = _Run(submission, assignment, key, sandbox, recogniser or Recogniser(assignment))
-    tasks = tuple(run.task(task) for task in assignment.tasks)
+    wanted = assignment.tasks if tasks is None else tasks
+    graded = tuple(run.task(task) for task in wanted)
     return Result(
         assignment=assignment.id,
         version=assignment.version,
@@ -101,10 +110,10 @@ def grade_submission(
         key_id="public" if key is None else key_id(key),
         isolation=sandbox.isolation if not submission.reason else "not run",
         library_version=_version(),
-        tasks=tasks,
-        score=sum(task.earned for task in tasks),
-        points=assignment.points,
-        reason=submission.reason,
+        tasks=graded,
+        score=sum(task.earned for task in graded),
+        points=sum(task.points for task in graded),
+        reason=run.reason,
         seconds=time.perf_counter() - start,
     )
 
@@ -147,8 +156,9 @@ class _Run:
     def task(self, task: Task) -> TaskResult:
         """Run a task's checks, then explain the failed ones in the light of all of them."""
         outcomes: list[Outcome] = []
-        stopped = self.reason
+        stopped = ""
         for check in self.assignment.checks_of(task):
+            stopped = stopped or self.reason
             if not stopped and time.monotonic() > self.deadline:
                 stopped = f"this submission has used its {MOST_SECONDS:.0f} seconds"
             outcome = Outcome(check) if stopped else self._check(check, task)
@@ -170,7 +180,9 @@ class _Run:
                 recorder = Recorder(student, self.returns, self.parameters)
                 return run_check(check, recorder, self.key, label, self.hidden)
         except StudentFailure as failure:
-            # The file itself could not be executed.
+            # The file itself could not be executed, so no other check can succeed either.
+            seen = explain(failure, "the file", self.hidden).seen
+            self.reason = seen.removesuffix(".")
             return Outcome(check, failure, seconds=time.perf_counter() - start)
 
     def _results(self, task: Task, outcomes: Sequence[Outcome]) -> Iterator[CheckResult]:
@@ -209,13 +221,16 @@ class _Run:
         mistake: Mistake | None,
     ) -> Finding:
         """Describe one failed check: what was seen, what went wrong first, which mistake it is."""
-        finding = explain(failure, task.function, self.hidden)
+        what = task.function if outcome.inputs else "the file"
+        finding = explain(failure, what, self.hidden)
         parts = [finding.seen]
         if isinstance(failure, Mismatch) and failure.what != "structure":
             last = outcome.calls[-1]
             if last.function == task.function and len(task.returns) > 1:
                 right = self.recogniser.reference(last)
-                parts.append(first_wrong(last.returned, right, task.returns, task.computed))
+                parts.append(
+                    first_wrong(failure.name, last.returned, right, task.returns, task.computed)
+                )
         parts.append(outcome.inputs)
         question = finding.question
         if mistake is not None:

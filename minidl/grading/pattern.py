@@ -60,8 +60,11 @@ def pattern(name: str, got: np.ndarray, want: np.ndarray, allowed: float) -> tup
         return f"{name} is zero everywhere.", f"Where does {name} get its values?"
     if got.size < 2:
         return None
+    # A pattern must explain the difference, not just be close: a hundredth of it may be left over.
+    allowed = max(allowed, 1e-6 * float(np.abs(w).max(initial=0.0)))
+    allowed = min(allowed, 0.01 * float(np.abs(g - w).max(initial=0.0)))
     for look in (_sign, _factor, _constant, _axis_order, _moved, _slice_factor):
-        found = look(name, got, want, max(allowed, 1e-6 * float(np.abs(w).max(initial=0.0))))
+        found = look(name, got, want, allowed)
         if found:
             return found
     return None

@@ -35,6 +35,10 @@ class Recogniser:
         """Return what the reference gives for a call."""
         return _again(self._student(""), call)
 
+    def with_mistake(self, mistake: Mistake, call: Call) -> Any:
+        """Return what a known mistake gives for a call; None where it raises."""
+        return _again(self._student(mistake.id), call)
+
     def mistakes(self, task: Task, outcomes: Sequence[Outcome]) -> dict[str, Mistake]:
         """Return the mistake behind each failed check of a task, by the check's name.
 
@@ -66,9 +70,8 @@ class Recogniser:
     def _fit(self, mistake: Mistake, calls: Sequence[Call]) -> int:
         """2 when every array is the mistake's, 1 when every array it changes is, else 0."""
         changed, exactly = False, True
-        student = self._student(mistake.id)
         for call in calls:
-            wrong, right = _again(student, call), self.reference(call)
+            wrong, right = self.with_mistake(mistake, call), self.reference(call)
             if wrong is None or right is None:
                 return 0
             for got, bad, good in zip(*map(_arrays, (call.returned, wrong, right)), strict=True):
@@ -86,7 +89,7 @@ class Recogniser:
             return True
         position = task.returns.index(outcome.failure.name)
         last = outcome.calls[-1]
-        wrong, right = _again(self._student(mistake.id), last), self.reference(last)
+        wrong, right = self.with_mistake(mistake, last), self.reference(last)
         return not same(_arrays(wrong)[position], _arrays(right)[position])
 
     def _student(self, name: str) -> LocalStudent:

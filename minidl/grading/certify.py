@@ -1,0 +1,341 @@
+"""Prove an assignment's own quality: what its checks kill, name, and leave alone.
+
+Over the public key and several secrets: the reference keeps every point; the emptied starter, and
+impostors that return zeros, ones, NaN, nothing or their own arguments, score nothing on any task;
+every known mistake loses points and is recognised by its name; no two mistakes give the same
+numbers; every alternative keeps every point; every check kills something; and nothing that is
+released holds a piece of a solution.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from minidl.grading.assignment import Assignment, Task
+from minidl.grading.check import Call
+from minidl.grading.compare import same
+from minidl.grading.grade import grade_source
+from minidl.grading.leak import leaks
+from minidl.grading.mistake import Alternative, Mistake
+from minidl.grading.recognise import Recogniser
+from minidl.grading.result import Result
+from minidl.grading.sandbox import Sandbox
+from minidl.grading.student import LocalSandbox, LocalStudent
+
+IMPOSTORS: dict[str, Callable[[np.ndarray, Sequence[Any]], Any]] = {
+    "zeros": lambda right, args: np.zeros_like(right),
+    "ones": lambda right, args: np.ones_like(right),
+    "NaN": lambda right, args: np.full_like(right, np.nan),
+    "its own arguments": lambda right, args: next(
+        (a for a in args if isinstance(a, np.ndarray) and a.shape == right.shape), right * 0
+    ),
+    "nothing": lambda right, args: None,
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One task's line in the certificate."""
+
+    task: str
+    points: float
+    checks: int
+    mistakes: int
+    killed: int
+    recognised: int
+    alternatives: int
+    kept: int
+
+
+@dataclass
+class Certificate:
+    """What certification found.
+
+    Parameters
+    ----------
+    assignment : id and version, "batch_norm@1".
+    keys : how many keys everything was run under, the public one included.
+    problems : one sentence for each thing that does not hold; empty when all is well.
+    rows : for each task how many mistakes there are, lose points under every key (killed), and are
+        called by their name and no other under every key (recognised); how many alternatives there
+        are and how many keep every point under every key (kept).
+    kills : for each check, how many mistakes it fails under the public key.
+    isolation : of the run through the real sandbox.
+    seconds : wall-clock time.
+    """
+
+    assignment: str
+    keys: int
+    problems: list[str] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    kills: dict[str, int] = field(default_factory=dict)
+    isolation: str = ""
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything holds."""
+        return not self.problems
+
+    @property
+    def mistakes(self) -> int:
+        """How many mistakes there are."""
+        return sum(row.mistakes for row in self.rows)
+
+    @property
+    def kill_rate(self) -> float:
+        """Part of the mistakes that lose points under every key."""
+        return sum(row.killed for row in self.rows) / max(self.mistakes, 1)
+
+    @property
+    def recognition_rate(self) -> float:
+        """Part of the mistakes that are called by their name under every key."""
+        return sum(row.recognised for row in self.rows) / max(self.mistakes, 1)
+
+    def show(self, console: Console) -> None:
+        """Print the tables, the rates and the problems."""
+        table = Table(title=f"{self.assignment}: certified under {self.keys} keys")
+        for heading in ("task", "points", "checks", "killed", "recognised", "alternatives"):
+            table.add_column(heading, justify="left" if heading == "task" else "right")
+        for row in self.rows:
+            killed, named = (f"{n}/{row.mistakes}" for n in (row.killed, row.recognised))
+            kept = f"{row.kept}/{row.alternatives}"
+            table.add_row(row.task, f"{row.points:g}", str(row.checks), killed, named, kept)
+        console.print(table)
+        kills = Table(title="mistakes that each check kills")
+        kills.add_column("check")
+        kills.add_column("kills", justify="right")
+        for check, count in self.kills.items():
+            kills.add_row(check, str(count))
+        console.print(kills)
+        console.print(
+            f"kill rate {self.kill_rate:.0%}, recognition rate {self.recognition_rate:.0%} "
+            f"of {self.mistakes} mistakes, in {self.seconds:.0f} s"
+        )
+        for problem in self.problems:
+            console.print(f"problem: {problem}", markup=False, highlight=False, soft_wrap=True)
+
+
+def certify(
+    assignment: Assignment,
+    secrets: int = 3,
+    released: Mapping[str, str | bytes] | None = None,
+    sandbox: Sandbox | LocalSandbox | None = None,
+) -> Certificate:
+    """Certify an assignment.
+
+    Parameters
+    ----------
+    assignment : whose checks, mistakes and alternatives are measured.
+    secrets : how many secrets besides the public key; always the same ones, so a run repeats.
+    released : what students receive besides the starter (a notebook's JSON, a .pyc), by name: it
+        is searched for pieces of the solution, as the starter is.
+    sandbox : where the reference and the starter run once more as submissions do; by default one is
+        started.
+
+    Returns
+    -------
+    Certificate
+    """
+    start = time.perf_counter()
+    keys: dict[str, bytes | None] = {"public": None}
+    for i in range(secrets):
+        keys[f"secret {i + 1}"] = hashlib.sha256(f"certify {i + 1}".encode()).digest()
+    certificate = Certificate(f"{assignment.id}@{assignment.version}", len(keys))
+    run = _Certification(assignment, keys, certificate)
+    run.reference_and_impostors()
+    for task in assignment.tasks:
+        run.task(task)
+    run.checks_that_kill_nothing()
+    solution = assignment.reference.functions
+    texts = {"starter": assignment.starter(), **(released or {})}
+    certificate.problems += leaks(solution, texts)
+    if sandbox is None:
+        with Sandbox() as sandbox:
+            run.as_submissions(sandbox)
+    else:
+        run.as_submissions(sandbox)
+    certificate.seconds = time.perf_counter() - start
+    return certificate
+
+
+class _Certification:
+    """One run over an assignment, collecting problems."""
+
+    def __init__(
+        self, assignment: Assignment, keys: Mapping[str, bytes | None], certificate: Certificate
+    ) -> None:
+        self.assignment = assignment
+        self.keys = keys
+        self.certificate = certificate
+        self.problems = certificate.problems
+        self.recogniser = Recogniser(assignment)
+        for check in assignment.checks:
+            certificate.kills[f"{assignment.task(check.task).id}/{check.name}"] = 0
+
+    def grade(
+        self, source: str, key: bytes | None, sandbox: Any = None, task: Task | None = None
+    ) -> Result:
+        """Grade trusted code in this process, on one task or on all."""
+        only = [task] if task else None
+        opened = sandbox or LocalSandbox()
+        return grade_source(source, self.assignment, key, opened, self.recogniser, only)
+
+    def reference_and_impostors(self) -> None:
+        """The reference keeps every point; whoever knows nothing scores nothing."""
+        solution, starter = self.assignment.solution(), self.assignment.starter()
+        for name, key in self.keys.items():
+            self._keeps_all("the reference", self.grade(solution, key), name)
+            self._scores_nothing("the emptied starter", self.grade(starter, key), name)
+            for returns, make in IMPOSTORS.items():
+                impostor = self.grade(solution, key, _ImpostorSandbox(make))
+                self._scores_nothing(f"a student that returns {returns}", impostor, name)
+
+    def as_submissions(self, sandbox: Sandbox | LocalSandbox) -> None:
+        """The same through the sandbox, as a submission is graded."""
+        key = list(self.keys.values())[-1]
+        self.certificate.isolation = sandbox.isolation
+        whole = self.grade(self.assignment.solution(), key, sandbox)
+        self._keeps_all("the reference, as a submission,", whole, "sandbox")
+        empty = self.grade(self.assignment.starter(), key, sandbox)
+        self._scores_nothing("the emptied starter, as a submission,", empty, "sandbox")
+
+    def _keeps_all(self, who: str, result: Result, key: str) -> bool:
+        lost = [c for task in result.tasks for c in task.checks if c.status != "passed"]
+        self.problems += [f"{who} loses {c.check} ({key}): {c.seen}" for c in lost]
+        return not lost
+
+    def _scores_nothing(self, who: str, result: Result, key: str) -> None:
+        for task in result.tasks:
+            passed = [c.name for c in task.checks if c.status == "passed"]
+            if passed:
+                self.problems.append(f"{who} passes {task.task}: {', '.join(passed)} ({key})")
+
+    def task(self, task: Task) -> None:
+        """Every mistake of a task loses points under its own name; every alternative loses none."""
+        mistakes = [m for m in self.assignment.mistakes if m.target == task.name]
+        alternatives = [a for a in self.assignment.alternatives if a.target == task.name]
+        verdicts = [self._mistake(task, mistake) for mistake in mistakes]
+        kept = [self._alternative(task, alternative) for alternative in alternatives]
+        self._twins(task, mistakes)
+        self.certificate.rows.append(
+            Row(
+                task.id,
+                task.points,
+                len(self.assignment.checks_of(task)),
+                len(mistakes),
+                sum(killed for killed, _ in verdicts),
+                sum(recognised for _, recognised in verdicts),
+                len(alternatives),
+                sum(kept),
+            )
+        )
+
+    def _mistake(self, task: Task, mistake: Mistake) -> tuple[bool, bool]:
+        """Whether the mistake loses points, and is called by its name alone, under every key."""
+        source = self.assignment.with_mistake(mistake.id)
+        killed = recognised = True
+        for name, key in self.keys.items():
+            (graded,) = self.grade(source, key, task=task).tasks
+            failed = [check for check in graded.checks if check.status != "passed"]
+            named = {check.mistake for check in failed} - {None}
+            if name == "public":
+                for check in failed:
+                    self.certificate.kills[check.check] += 1
+            if not failed:
+                killed = False
+                self.problems.append(f"mistake {mistake.id} loses no point ({name})")
+            if named != {mistake.id}:
+                recognised = False
+                other = ", ".join(map(str, sorted(map(str, named)))) or "nothing"
+                self.problems.append(f"mistake {mistake.id} is recognised as {other} ({name})")
+        return killed, recognised
+
+    def _alternative(self, task: Task, alternative: Alternative) -> bool:
+        source = self.assignment.with_alternative(alternative.id)
+        graded = [
+            self._keeps_all(
+                f"alternative {alternative.id}", self.grade(source, key, task=task), name
+            )
+            for name, key in self.keys.items()
+        ]
+        return all(graded)
+
+    def _twins(self, task: Task, mistakes: Sequence[Mistake]) -> None:
+        """No two mistakes give the same numbers on everything that is asked."""
+        for name, key in self.keys.items():
+            calls = self._calls(task, key)
+            for one, other in combinations(mistakes, 2):
+                if all(same(self._again(one, call), self._again(other, call)) for call in calls):
+                    self.problems.append(f"{one.id} and {other.id} give the same numbers ({name})")
+
+    def _calls(self, task: Task, key: bytes | None) -> list[Call]:
+        listener = _Listener()
+        self.grade(self.assignment.solution(), key, listener, task)
+        return listener.calls
+
+    def _again(self, mistake: Mistake, call: Call) -> Any:
+        return self.recogniser.with_mistake(mistake, call)
+
+    def checks_that_kill_nothing(self) -> None:
+        """Every check earns its place by what it kills."""
+        for check, count in self.certificate.kills.items():
+            if not count:
+                self.problems.append(f"check {check} kills no mistake")
+
+
+class _ImpostorSandbox(LocalSandbox):
+    """A student who knows every shape and dtype, and no value."""
+
+    def __init__(self, make: Callable[[np.ndarray, Sequence[Any]], Any]) -> None:
+        self.make = make
+
+    @contextmanager
+    def student(
+        self, source: bytes, name: str = "", functions: Sequence[str] = (), hidden: bool = False
+    ) -> Iterator[LocalStudent]:
+        """Wrap each function of the source, so that only the shapes of its results are left."""
+        with super().student(source, name, functions, hidden) as right:
+            yield LocalStudent({f: self._disguise(getattr(right, f)) for f in functions})
+
+    def _disguise(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def answer(*args: Any) -> Any:
+            right = function(*args)
+            if isinstance(right, tuple):
+                return tuple(self.make(array, args) for array in right)
+            return self.make(right, args)
+
+        return answer
+
+
+class _Listener(LocalSandbox):
+    """Notes every call made to the students it opens."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+
+    @contextmanager
+    def student(
+        self, source: bytes, name: str = "", functions: Sequence[str] = (), hidden: bool = False
+    ) -> Iterator[LocalStudent]:
+        """Wrap each function of the source."""
+        with super().student(source, name, functions, hidden) as right:
+            yield LocalStudent({f: self._noting(f, getattr(right, f)) for f in functions})
+
+    def _noting(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def answer(*args: Any) -> Any:
+            returned = function(*args)
+            self.calls.append(Call(name, args, {}, returned))
+            return returned
+
+        return answer
