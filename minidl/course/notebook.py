@@ -1,0 +1,287 @@
+"""lesson.md to a notebook, and the notebook executed.
+
+A lesson is plain Markdown. Its fenced `python` blocks become code cells, its sections (## and ###)
+Markdown cells; nothing else is marked up. Cells are named after their text, so building the same
+lesson again gives the same file.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode, v4
+
+from minidl.errors import ArgumentError, MinidlError, expected
+from minidl.grading.assignment import Assignment, course
+from minidl.grading.result import write_results
+
+SECONDS_PER_CELL = 300
+MOST_BYTES = 1_000_000
+_FENCE = re.compile(r"^(`{3,}|~{3,})(.*)$")
+
+
+class LessonError(MinidlError):
+    """A lesson that does not run, or a notebook that is not the one its lesson makes."""
+
+
+def split(lesson: str) -> Iterator[tuple[str, str]]:
+    """Yield ("markdown" | "code", text) for each part of a lesson.
+
+    Examples
+    --------
+    >>> list(split("# Sum\\n\\n```python\\n1 + 1\\n```\\nWhy?"))
+    [('markdown', '# Sum'), ('code', '1 + 1'), ('markdown', 'Why?')]
+    """
+    kind, fence = "markdown", ""
+    part: list[str] = []
+    for line in [*lesson.splitlines(), None]:
+        mark = _FENCE.match(line) if line is not None else None
+        opens_code = mark is not None and not fence and mark[2].strip() == "python"
+        closes_code = (
+            kind == "code" and mark is not None and mark[1] == fence and not mark[2].strip()
+        )
+        section = kind == "markdown" and not fence and line is not None and re.match("##", line)
+        if line is None or opens_code or closes_code or section:
+            text = "\n".join(part).strip("\n")
+            if text.strip():
+                yield kind, text
+            kind = "code" if opens_code else "markdown"
+            part = [line] if section and line is not None else []
+        elif line is not None:
+            part.append(line)
+        if mark is not None:
+            fence = "" if mark[1] == fence else fence or mark[1]
+
+
+def build(lesson: str) -> NotebookNode:
+    """Return a lesson as a notebook that has not been executed."""
+    return _notebook(list(split(lesson)))
+
+
+def with_tasks(lesson: str, assignment: Assignment) -> NotebookNode:
+    """Return the lesson as a workspace: the starter's functions are cells under their headings.
+
+    A function stands after the section whose heading names its task (``### `batch_norm.fold` ``);
+    one that no heading names stands at the end.
+    """
+    imports, functions = _starter_parts(assignment.starter())
+    waiting = {task.id: functions[task.function] for task in assignment.tasks}
+    parts = []
+    for kind, text in split(lesson):
+        parts.append((kind, text))
+        heading = text.partition("\n")[0]
+        named = re.findall(r"`([\w.]+)`", heading) if heading.startswith("#") else []
+        parts += [("code", waiting.pop(name)) for name in named if name in waiting]
+    parts += [("code", text) for text in waiting.values()]
+    parts += [("markdown", _CHECK_TEXT), ("code", _CHECK_CODE)]
+    parts += [("markdown", _NETWORK_TEXT), ("code", _network(assignment, in_notebook=True))]
+    return _notebook([("code", imports), *parts])
+
+
+def beside_script(lesson: str, assignment: Assignment) -> NotebookNode:
+    """Return the lesson to read beside a script: the last cells import the student's own file."""
+    parts = [*split(lesson), ("markdown", _CHECK_TEXT), ("code", _CHECK_CODE)]
+    parts += [("markdown", _NETWORK_TEXT), ("code", _network(assignment, in_notebook=False))]
+    return _notebook(parts)
+
+
+_CHECK_TEXT = """## Your own code
+
+The next cell runs the public checks on what you have saved, as `minidl check` does."""
+_CHECK_CODE = """from minidl.course import check
+
+check.show()"""
+_NETWORK_TEXT = """Once the functions of training are right, a network can train on them. What
+your code does not have, minidl's own serves, and a line says so."""
+
+
+def _network(assignment: Assignment, in_notebook: bool) -> str:
+    name = assignment.id
+    head = "import sys" if in_notebook else f"import importlib\n\nimport {name}"
+    reload = "" if in_notebook else f"importlib.reload({name})  # what you have saved since\n"
+    mine = f'sys.modules[__name__], family="{name}"' if in_notebook else name
+    return f"""{head}
+
+from minidl import backend
+
+{reload}with backend.use({mine}) as used:
+    pass  # train here: a network of minidl.nn, as in the lesson above
+print(used.calls)"""
+
+
+def _starter_parts(starter: str) -> tuple[str, dict[str, str]]:
+    """Return the imports of a starter, and the text of each of its functions."""
+    lines = starter.splitlines()
+    imports, functions = [], {}
+    for node in ast.parse(starter).body:
+        text = "\n".join(lines[node.lineno - 1 : node.end_lineno])
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            imports.append(text)
+        elif isinstance(node, ast.FunctionDef):
+            functions[node.name] = text
+    return "\n".join(imports), functions
+
+
+def _notebook(parts: list[tuple[str, str]]) -> NotebookNode:
+    made = v4.new_notebook(
+        metadata={
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    seen: set[str] = set()
+    for kind, text in parts:
+        number = 0
+        while (name := _cell_id(kind, text, number)) in seen:
+            number += 1
+        seen.add(name)
+        cell = v4.new_code_cell if kind == "code" else v4.new_markdown_cell
+        made.cells.append(cell(text, id=name))
+    nbformat.validate(made)
+    return made
+
+
+def _cell_id(kind: str, text: str, number: int) -> str:
+    return f"{kind}-{hashlib.sha256(f'{kind}/{number}/{text}'.encode()).hexdigest()[:10]}"
+
+
+def text(made: NotebookNode) -> str:
+    """Return a notebook as the text of its file."""
+    return nbformat.writes(made).rstrip("\n") + "\n"
+
+
+def execute(made: NotebookNode, name: str, seconds: int = SECONDS_PER_CELL) -> NotebookNode:
+    """Run a notebook's cells in a fresh kernel of this very interpreter, in an empty folder.
+
+    Parameters
+    ----------
+    made : changed in place: it gets the outputs.
+    name : of the lesson, for messages.
+    seconds : for each cell.
+
+    Raises
+    ------
+    LessonError
+        when a cell raises, takes too long or warns, or an output names a path of this machine. The
+        message holds the cell and the exception.
+    """
+    try:
+        from jupyter_client.kernelspec import KernelSpecManager
+        from jupyter_client.manager import AsyncKernelManager
+        from nbclient import NotebookClient, exceptions
+    except ImportError as error:
+        hint = "pip install 'minidl[notebooks]'"
+        raise ArgumentError(expected("notebooks", "nbclient and ipykernel", error, hint)) from None
+    with tempfile.TemporaryDirectory(prefix="minidl-lesson-") as folder:
+        # No folder of kernels: the kernel is then this interpreter's, whatever else is installed.
+        specs = KernelSpecManager(kernel_dirs=[])
+        manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=specs)
+        client = NotebookClient(
+            made,
+            km=manager,
+            timeout=seconds,
+            record_timing=False,
+            resources={"metadata": {"path": folder}},
+        )
+        try:
+            client.execute(env={**os.environ, "IPYTHONDIR": f"{folder}/.ipython"})
+        except exceptions.CellExecutionError as error:
+            cell = _failed_cell(made)
+            raise LessonError(_message(name, cell, f"{error.ename}: {error.evalue}")) from None
+        except (exceptions.CellTimeoutError, exceptions.DeadKernelError) as error:
+            got = str(error).strip().splitlines()[0]
+            raise LessonError(_message(name, _failed_cell(made), got)) from None
+        _demand_clean(made, name, [folder, str(Path.home())])
+    made.metadata.language_info = {"name": "python"}
+    return made
+
+
+def _failed_cell(made: NotebookNode) -> NotebookNode:
+    """Return the cell that was running last."""
+    codes = [cell for cell in made.cells if cell.cell_type == "code"]
+    ran = [cell for cell in codes if cell.execution_count or cell.outputs]
+    for cell in codes:
+        if any(output.output_type == "error" for output in cell.outputs):
+            return cell
+    return codes[min(len(ran), len(codes) - 1)]
+
+
+def _message(name: str, cell: NotebookNode, got: str) -> str:
+    wish = "every cell to run without errors and warnings"
+    return f"{expected(f'lesson {name}', wish, got)}\nin the cell\n{_indented(cell.source)}"
+
+
+def _indented(source: str) -> str:
+    return "\n".join(f"    {line}" for line in source.splitlines())
+
+
+def _demand_clean(made: NotebookNode, name: str, paths: list[str]) -> None:
+    for cell in made.cells:
+        for output in cell.get("outputs", []):
+            shown = str(output)
+            if output.get("name") == "stderr":
+                raise LessonError(_message(name, cell, output.text.strip()))
+            for path in paths:
+                if len(path) > 1 and path in shown:
+                    raise LessonError(_message(name, cell, f"the path {path} in its output"))
+
+
+def rebuild(assignment: Assignment, folder: Path) -> Path:
+    """Build and execute an assignment's lesson, and put it into `folder` as ID.ipynb.
+
+    The old file stays until the new one is whole.
+
+    Raises
+    ------
+    LessonError
+        as `execute` does, and when the notebook is larger than 1 MB.
+    """
+    if not folder.is_dir():
+        hint = "run this in a clone of minidl, or give --to DIR"
+        raise ArgumentError(expected("notebooks", "a folder for the notebooks", folder, hint))
+    made = text(execute(build(_lesson(assignment)), assignment.id))
+    if len(made.encode()) > MOST_BYTES:
+        got = f"{len(made.encode())} bytes"
+        raise LessonError(expected(f"lesson {assignment.id}", f"at most {MOST_BYTES} bytes", got))
+    return write_results(made, folder / f"{assignment.id}.ipynb")
+
+
+def demand_current(assignment: Assignment, folder: Path) -> None:
+    """Raise LessonError unless `folder` holds the executed notebook of today's lesson."""
+    path = folder / f"{assignment.id}.ipynb"
+    label, hint = f"notebook {path}", "rebuild it with `minidl notebooks`"
+    try:
+        found = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+    except (OSError, ValueError, nbformat.ValidationError) as error:
+        raise LessonError(expected(label, "a notebook", error, hint)) from None
+    want = [(c.cell_type, c.id, c.source) for c in build(_lesson(assignment)).cells]
+    if [(c.cell_type, c.get("id"), c.source) for c in found.cells] != want:
+        got = "other cells"
+        raise LessonError(expected(label, f"the cells of {assignment.id}/lesson.md", got, hint))
+    outputs = [output for cell in found.cells for output in cell.get("outputs", [])]
+    codes = [cell for cell in found.cells if cell.cell_type == "code"]
+    failed = any(output.output_type == "error" for output in outputs)
+    if failed or any(cell.execution_count is None for cell in codes):
+        raise LessonError(expected(label, "every cell executed", "one that is not", hint))
+
+
+def _lesson(assignment: Assignment) -> str:
+    path = assignment.folder / "lesson.md"
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        got = f"{path} ({error.strerror})"
+        raise ArgumentError(expected("notebooks", "a lesson", got)) from None
+
+
+def lessons() -> list[Assignment]:
+    """Return the course's assignments that have a lesson, in order."""
+    found = [Assignment.load(name) for name in course()]
+    return [assignment for assignment in found if (assignment.folder / "lesson.md").is_file()]

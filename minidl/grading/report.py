@@ -1,0 +1,156 @@
+"""A Result for people: text for the terminal, one standalone HTML page for everybody else.
+
+Whatever came from a submission is stripped of control characters, cut to length, and escaped. A
+report of hidden checks holds what the grader decided to say, and no expected values: those never
+enter a Result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import jinja2
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from minidl.grading.result import CheckResult, Result, TaskResult
+from minidl.terminal import cells, clean, table
+
+WORDS = {"passed": "passed", "failed": "wrong", "error": "no result"}
+STYLES = {"passed": "green", "failed": "red", "error": "red"}
+MOST_SHOWN = 1200
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What is said about one or more checks of a task that failed in the same way.
+
+    Parameters
+    ----------
+    names : the checks, in words.
+    status : in words.
+    lost : the points lost.
+    seen, mistake, question, advice : as in CheckResult; the mistake in words.
+    """
+
+    names: tuple[str, ...]
+    status: str
+    lost: float
+    seen: str
+    mistake: str
+    question: str
+    advice: str
+
+
+def remarks(task: TaskResult) -> list[Remark]:
+    """Return what there is to say about a task, the same words only once.
+
+    Returns
+    -------
+    list of Remark
+        In the order of the checks; none for checks that passed without advice.
+    """
+    together: dict[tuple, list[CheckResult]] = {}
+    for check in task.checks:
+        if check.status != "passed" or check.advice:
+            said = (check.status, check.seen, check.mistake, check.question, check.advice)
+            together.setdefault(said, []).append(check)
+    return [_remark(checks) for checks in together.values()]
+
+
+def _remark(checks: Sequence[CheckResult]) -> Remark:
+    first = checks[0]
+    return Remark(
+        names=tuple(clean(check.name, 120) for check in checks),
+        status=WORDS[first.status],
+        lost=sum(check.points - check.earned for check in checks),
+        seen=clean(first.seen, MOST_SHOWN),
+        mistake=clean(first.mistake or "", 120).replace("_", " "),
+        question=clean(first.question, MOST_SHOWN),
+        advice=clean(first.advice, MOST_SHOWN),
+    )
+
+
+def headline(result: Result) -> str:
+    """Return one line: which submission, how many points, which checks."""
+    checks = "public checks" if result.key_id == "public" else f"hidden checks, key {result.key_id}"
+    return (
+        f"{clean(result.submission, 120)}: {result.score:g} of {result.points:g} points "
+        f"({result.percent:g} %), {checks} of {result.assignment} version {result.version}"
+    )
+
+
+def show(result: Result, console: Console) -> None:
+    """Print a result: a table of the tasks, then what there is to say about each."""
+    console.print(headline(result), style="bold", soft_wrap=True)
+    if result.reason:
+        console.print(f"Not graded: {clean(result.reason, MOST_SHOWN)}.", style="red")
+        return
+    shown = table("task", "title", "points", "of", "checks passed", right=("points", "of"))
+    for task in result.tasks:
+        passed = sum(check.status == "passed" for check in task.checks)
+        shown.add_row(
+            *cells(task.task, task.title, f"{task.earned:g}", f"{task.points:g}"),
+            Text(f"{passed} of {len(task.checks)}", style="green" if task.passed else "red"),
+        )
+    console.print(shown)
+    for task in result.tasks:
+        for remark in remarks(task):
+            _show_remark(task, remark, console)
+
+
+def _show_remark(task: TaskResult, remark: Remark, console: Console) -> None:
+    lost = f", {remark.lost:g} points lost" if remark.lost else ""
+    names = "; ".join(remark.names)
+    console.print(f"{task.task}, {remark.status}{lost}: {names}", style="bold")
+    lines = {
+        "Seen": remark.seen,
+        "This is a known mistake": remark.mistake,
+        "Ask yourself": remark.question,
+        "Advice": remark.advice,
+    }
+    for label, text in lines.items():
+        if text:
+            console.print(Padding(Text(f"{label}: {text}"), (0, 0, 0, 4)))
+    console.print()
+
+
+def show_table(results: Iterable[Result], console: Console) -> None:
+    """Print one line for each submission, and the mistakes recognised in it below the table."""
+    rows = list(results)
+    if not rows:
+        return
+    names = [task.task.partition(".")[2] for task in rows[0].tasks]
+    columns = ("score", "of", "%", *names)
+    shown = table("submission", *columns, right=columns)
+    for result in rows:
+        points = [f"{task.earned:g}" for task in result.tasks]
+        score = (f"{result.score:g}", f"{result.points:g}", f"{result.percent:g}")
+        shown.add_row(*cells(result.submission, *score, *points))
+    console.print(shown)
+    for result in rows:
+        mistakes = ", ".join(name.replace("_", " ") for name in result.mistakes)
+        said = f"not graded: {result.reason}" if result.reason else mistakes
+        if said:
+            console.print(f"{clean(result.submission, 120)}: {clean(said)}", soft_wrap=True)
+
+
+def to_html(result: Result) -> str:
+    """Return one standalone page: no scripts, nothing loaded from elsewhere, everything escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("minidl.grading"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["clean"] = clean
+    template = environment.get_template("result.html")
+    return template.render(
+        result=result,
+        headline=headline(result),
+        remarks={task.task: remarks(task) for task in result.tasks},
+        words=WORDS,
+    )
