@@ -2,7 +2,7 @@
 
     assignments/batch_norm/
       assignment.toml    id, version, title, needs, minutes; tasks: target, points, hints
-      checks.py          the checks, public and hidden, written once
+      checks.py          the checks, public and hidden, written once (may import its neighbours)
       mistakes.toml|py   the plausible wrong solutions
       alternatives.py    other right solutions
 
@@ -12,11 +12,14 @@ The starter and the solution are derived from the library's own source (minidl/g
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import re
+import sys
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -104,6 +107,7 @@ class Assignment:
         path = folder / "assignment.toml"
         entry = _read_toml(path)
         tasks = tuple(_task(path, values) for values in entry.pop("task", []))
+        _demand_ids(path, str(entry.get("id")), tasks)
         reference = Reference.read([task.target for task in tasks], folder)
         values = {
             **entry,
@@ -222,19 +226,32 @@ def _task(path: Path, values: dict[str, Any]) -> Task:
     return _build(Task, f"{path}: task {values.get('id')}", {**values, **lists})
 
 
+def _demand_ids(path: Path, assignment: str, tasks: Sequence[Task]) -> None:
+    for task in tasks:
+        if not re.fullmatch(rf"{re.escape(assignment)}\.[a-z][a-z_]*", task.id):
+            raise ArgumentError(expected(str(path), f"task ids like {assignment}.word", task.id))
+
+
 def _load_module(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{path.stem}", path)
-    if spec is None or spec.loader is None or not path.is_file():
+    """Execute a file of an assignment, which may import its neighbours: `from .definitions`."""
+    if not path.is_file():
         raise ArgumentError(expected("assignment", f"a file {path.name}", f"none in {path.parent}"))
-    module = importlib.util.module_from_spec(spec)
+    package = "_minidl_assignment"
+    spec = ModuleSpec(package, None, is_package=True)
+    spec.submodule_search_locations = [str(path.parent)]
+    sys.modules[package] = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        importlib.invalidate_caches()
+        return importlib.import_module(f"{package}.{path.stem}")
     except MinidlError:
         raise
     except Exception as error:
         got = f"{type(error).__name__}: {error}"
         raise ArgumentError(expected(str(path), "Python that runs", got)) from None
-    return module
+    finally:
+        # Forgotten again, so that another folder of the same name is not taken for this one.
+        for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+            del sys.modules[name]
 
 
 def _collect(path: Path, kind: type) -> list[Any]:
@@ -289,9 +306,6 @@ def _validate(assignment: Assignment) -> None:
     """Raise ArgumentError unless ids, targets and points of an assignment fit together."""
     label = str(assignment.folder / "assignment.toml")
     for task in assignment.tasks:
-        if not re.fullmatch(rf"{assignment.id}\.[a-z][a-z_]*", task.id):
-            wish = f"task ids like {assignment.id}.word"
-            raise ArgumentError(expected(label, wish, task.id))
         worth = sum(check.points for check in assignment.checks_of(task))
         if worth != task.points:
             wish = f"checks of {task.id} worth {task.points} points together"

@@ -136,12 +136,18 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def _steps(code: CodeType) -> list[tuple[tuple[str, str], int]]:
-    """Return each instruction with the line it belongs to, without bookkeeping and jump targets."""
+    """Return each instruction with the line it belongs to, without bookkeeping and jump targets.
+
+    What Python adds or leaves out depending on whether it has seen the import (NULLs on the stack,
+    methods looked up in two ways) goes too.
+    """
     steps, line = [], code.co_firstlineno
     starts = dict(dis.findlinestarts(code))
     for step in dis.get_instructions(code):
         line = starts.get(step.offset) or line
-        if step.opname not in ("RESUME", "CACHE", "NOP"):
-            argument = "" if "JUMP" in step.opname else str(step.argrepr)
-            steps.append(((step.opname, argument), line))
+        if step.opname not in ("RESUME", "CACHE", "NOP", "PUSH_NULL", "PRECALL"):
+            argument = (
+                "" if "JUMP" in step.opname else re.sub(r"[^\w.]|NULL|self", "", step.argrepr)
+            )
+            steps.append(((step.opname.replace("METHOD", "ATTR"), argument), line))
     return steps

@@ -5,6 +5,7 @@ Only the grader makes these, and `write_results` puts them on disk all at once o
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -175,5 +176,6 @@ def write_results(text: str, path: str | Path) -> Path:
         wanted = "a file that can be written"
         raise ArgumentError(expected("results", wanted, f"{path} ({error.strerror})")) from None
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
     return path
