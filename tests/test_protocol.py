@@ -236,6 +236,23 @@ def test_a_bad_frame_is_refused(data):
         read(data)
 
 
+@pytest.mark.parametrize("shape", [[2**22], [2**30, 2**10], [2**31 - 1] * 8, [2**31 - 1] * 4 + [0]])
+def test_an_array_larger_than_its_payload_is_refused_before_it_is_allocated(shape):
+    tracemalloc.start()
+    try:
+        with pytest.raises(ProtocolError, match="larger than the payload"):
+            parse(json.dumps({"array": ["float64", shape]}).encode(), 8)
+        assert tracemalloc.get_traced_memory()[1] < 2**16
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_payload_above_the_cap_is_refused_before_it_is_read():
+    data = with_header({"array": ["int8", [CAP + 1]]}, sizes=(31, CAP + 1))
+    with pytest.raises(ProtocolError, match="at most"):
+        read(data)
+
+
 def test_what_is_too_large_is_refused_before_it_is_sent():
     with pytest.raises(ProtocolError, match="it takes"):
         pack(1, np.zeros(CAP, np.int16), "it", CAP)

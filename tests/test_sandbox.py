@@ -413,12 +413,30 @@ def connect(port):
     assert reached == ("raised" if confined else "connected")
 
 
-def test_the_environment_says_nothing(sandbox, monkeypatch):
+def test_datagrams_do_not_leave_either(sandbox):
+    source = b"""
+import socket
+def send(port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        return sender.sendto(b"hello", ("127.0.0.1", port))
+"""
+    submission = sandbox.student(source, functions=["send"])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server, submission as student:
+        server.bind(("127.0.0.1", 0))
+        server.setblocking(False)
+        try:
+            sent = student.send(server.getsockname()[1])
+        except StudentFailure as error:
+            sent = error.kind
+    assert sent == ("raised" if confine.NETWORK in sandbox.isolation else 5)
+
+
+def test_the_environment_says_nothing(monkeypatch):
     monkeypatch.setenv("SECRET", "42")
     source = (
         b"import os, sys\ndef look(): return [sorted(os.environ), sys.argv, __name__, __file__]"
     )
-    with sandbox.student(source, "batch_norm.py", functions=["look"]) as student:
+    with Sandbox(SHORT) as sandbox, sandbox.student(source, "batch_norm.py", ["look"]) as student:
         environment, arguments, name, file = student.look()
     assert "SECRET" not in environment
     assert (arguments, name, file) == (["batch_norm.py"], "batch_norm", "batch_norm.py")

@@ -27,6 +27,7 @@ import os
 import resource
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 
 from . import landlock
@@ -190,7 +191,8 @@ def readable(folders: list[str], packages: list[str]) -> landlock.Rules:
 
 def _libraries() -> set[str]:
     """Return the folders (or, beside Python packages, the files) of the loaded shared libraries."""
-    with open("/proc/self/maps") as file:
+    mapped: set[str] = set()
+    with suppress(OSError), open("/proc/self/maps") as file:
         mapped = {line.split()[-1] for line in file if ".so" in line}
     paths = set()
     for path in mapped:

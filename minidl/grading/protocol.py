@@ -3,9 +3,9 @@
 A frame is a prefix (magic, ticket, length of the header, length of the payload), a header (one JSON
 value of at most 64 KB) and a payload (the bytes of the arrays named in the header, one after
 another, little-endian, in C order). The ticket is a number the grader draws for each question; the
-answer repeats it, so that nothing prepared beforehand passes for an answer. Whoever reads a frame believes nothing: dtypes come from
-a list, shapes and sizes are checked against the announced payload before anything is allocated,
-and whatever does not fit is a ProtocolError.
+answer repeats it, so that nothing prepared beforehand passes for an answer. Whoever reads a frame
+believes nothing: dtypes come from a list, shapes and sizes are checked against the announced
+payload before anything is allocated, and whatever does not fit is a ProtocolError.
 
 The vocabulary: ndarray, bool, int, float, None, str, list, tuple, dict with string keys, and
 `Rng(seed)`, which the worker receives as a NumPy generator.
@@ -163,7 +163,7 @@ def parse(header: bytes, size: int, generators: bool = False) -> tuple[Any, list
     The arrays take exactly `size` bytes, or the header is refused before it allocates more.
     """
     try:
-        tree = json.loads(header.decode(), parse_float=_refuse, parse_constant=_refuse)
+        tree = json.loads(header.decode())
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"the header is no valid JSON: {error}") from None
     parser = _Parser(size, generators)
@@ -171,10 +171,6 @@ def parse(header: bytes, size: int, generators: bool = False) -> tuple[Any, list
     if parser.left:
         raise ProtocolError(f"{parser.left} bytes of payload belong to no array")
     return value, parser.arrays
-
-
-def _refuse(text: str) -> Any:
-    raise ProtocolError("a bare JSON float")
 
 
 class _Parser:

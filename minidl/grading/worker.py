@@ -111,7 +111,7 @@ def _children() -> set[int]:
     except ChildProcessError:
         return set()
     found = set()
-    for entry in filter(str.isdigit, os.listdir("/proc")):
+    for entry in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):
         try:
             with open(f"/proc/{entry}/stat", "rb") as file:
                 parent = file.read().rpartition(b")")[2].split()[1]

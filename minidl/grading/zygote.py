@@ -27,6 +27,7 @@ from .channel import Channel, clean
 
 START_SECONDS = 60.0
 ANSWER_SECONDS = 20.0
+REMOVE_SECONDS = 30.0
 ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "PATH": "/usr/bin:/bin",
@@ -178,12 +179,20 @@ def remove(folder: Path) -> None:
     """Delete a folder that hostile code has filled: any depth, any permissions, no link followed.
 
     Subfolders are emptied into the folder itself, so neither recursion nor paths grow with depth.
+
+    Raises
+    ------
+    OSError
+        when something in it cannot be removed, or keeps being made anew.
     """
+    until = time.monotonic() + REMOVE_SECONDS
     os.chmod(folder, 0o700)
     top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     fresh = (f"{secrets.token_hex(8)}-{number}" for number in itertools.count())
     try:
         while entries := os.listdir(top):
+            if time.monotonic() > until:
+                raise TimeoutError(f"{folder} is filled faster than it is emptied")
             for entry in entries:
                 if not _is_folder(entry, top):
                     os.unlink(entry, dir_fd=top)
