@@ -43,7 +43,7 @@ class Channel:
         self._ticket = 0
         self._printed = bytearray()
         self._tail = b""
-        self._output_over = False
+        self._output_over = self._closed = False
         self._deadline = 0.0
         stream.setblocking(False)
         os.set_blocking(output, False)
@@ -152,14 +152,20 @@ class Channel:
 
     def close(self) -> None:
         """Take the rest of what the dead worker printed, and hang up."""
-        for _ in range(64):
-            if not self._drain_once():
-                break
+        self._drain()
+        self._closed = True
         self._stream.close()
         os.close(self._output)
 
+    def _drain(self) -> None:
+        """Read what is there, up to a few megabytes: a flood must not keep us here."""
+        for _ in range(64):
+            if self._closed or not self._drain_once():
+                return
+
     def printed(self) -> str:
         """Return what the student printed, cleaned for display, without any last words."""
+        self._drain()
         return clean(LAST_WORDS.split(self._printed.decode(errors="replace"))[0])
 
     def last_line(self, file: str) -> int | None:

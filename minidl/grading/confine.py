@@ -4,17 +4,17 @@ Each layer is tried on its own; what could be applied is reported by name, goes 
 as the isolation reached, and nothing else is claimed. In the zygote, once: a network and IPC
 namespace of its own, first in line when memory runs out, no memory dumps. In each child, before
 the student's code: death with the parent, no new privileges, no capabilities, Landlock, resource
-limits.
+limits, seccomp.
 
-Not stopped yet, whatever the machine:
+Not stopped:
 
-- processes and threads: a child may fork (its descendants are killed at its end, and cannot execute
-  another program under Landlock), and RLIMIT_NPROC means nothing for root;
-- system calls that need no file: prlimit, sched_setaffinity, setpriority, chmod and memfd_create.
-  A child has its grader's uid, so on the grader's processes these succeed;
 - the disk: each file is limited, their number is not;
-- without Landlock (its layer is then missing from the report): every file the grader may read,
-  signals to every process of the same user, and other programs.
+- reading names and sizes: Landlock leaves stat alone, so a child learns which files exist;
+- without seccomp: new processes (killed at the child's end), prlimit, priorities, chmod and
+  memfd_create. A child has its grader's uid, so on the grader's processes these succeed;
+- without Landlock: every file the grader may read.
+
+A missing layer is missing from the report.
 
 The worker runs this file without minidl: it imports only the standard library.
 """
@@ -30,7 +30,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 
-from . import landlock
+from . import landlock, seccomp
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, CLEAR_ALL = 36, 38, 47, 4
@@ -41,7 +41,7 @@ SIGKILL = 9
 ALWAYS = ("separate process", "deadline")
 NETWORK, UNDUMPABLE = "network namespace", "undumpable"
 LIMITS, PRIVILEGES, CAPABILITIES = "resource limits", "no new privileges", "no capabilities"
-LANDLOCK = "Landlock"
+LANDLOCK, SECCOMP = "Landlock", "seccomp"
 NOTES = {
     "separate process": "a fresh child of a clean zygote for every check; bytes, never pickles",
     "deadline": "wall clock of the grader, then SIGKILL",
@@ -51,6 +51,7 @@ NOTES = {
     PRIVILEGES: "set-uid programs give nothing",
     CAPABILITIES: "root in the worker is an ordinary user",
     LANDLOCK: "readable: standard library, NumPy; writable: a scratch folder",
+    SECCOMP: "no processes, sockets, memory beside the limit, power over other processes",
 }
 
 
@@ -155,8 +156,8 @@ def confine_child(zygote: int, limits: dict[str, int], rules: landlock.Rules) ->
         *_try(CAPABILITIES, _drop_capabilities),
         *_try(_landlock_name(), rules.enforce),
     ]
-    # Limits come last: Landlock's rules hold more descriptors than they leave.
-    return [*reached, *limit(limits)]
+    # Limits come after Landlock, whose rules hold more descriptors than they leave.
+    return [*reached, *limit(limits), *_try(SECCOMP, seccomp.enforce)]
 
 
 def _first_in_line() -> None:
@@ -222,16 +223,7 @@ def layers() -> list[Layer]:
     for name, note in NOTES.items():
         full = [layer for layer in reached if layer.startswith(name)]
         table.append(Layer(full[0] if full else name, bool(full), bool(full), note))
-    table.append(Layer("seccomp", _has_seccomp(), False, "system call filter: not used yet"))
     return table
-
-
-def _has_seccomp() -> bool:
-    try:
-        with open("/proc/self/status") as file:
-            return "\nSeccomp:" in file.read()
-    except OSError:
-        return False
 
 
 BOOT = """
