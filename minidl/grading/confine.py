@@ -2,8 +2,8 @@
 
 Each layer is tried on its own; what could be applied is reported by name, goes into every result
 as the isolation reached, and nothing else is claimed. In the zygote, once: a network and IPC
-namespace of its own, first in line when memory runs out, no memory dumps. In each child, before
-the student's code: death with the parent, no new privileges, no capabilities, Landlock, resource
+namespace of its own, first in line when memory runs out, no capabilities, no memory dumps. In each
+child, before the student's code: death with the parent, no new privileges, Landlock, resource
 limits, seccomp.
 
 Not stopped:
@@ -135,6 +135,7 @@ def confine_zygote() -> list[str]:
     _try("first in line when memory runs out", _first_in_line)  # before undumpable hides the file
     return [
         *_try(NETWORK, _unshare_network),
+        *_try(CAPABILITIES, _drop_capabilities),
         *_try(UNDUMPABLE, prctl, PR_SET_DUMPABLE, 0),
     ]
 
@@ -153,7 +154,6 @@ def confine_child(zygote: int, limits: dict[str, int], rules: landlock.Rules) ->
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     reached = [
         PRIVILEGES,
-        *_try(CAPABILITIES, _drop_capabilities),
         *_try(_landlock_name(), rules.enforce),
     ]
     # Limits come after Landlock, whose rules hold more descriptors than they leave.
