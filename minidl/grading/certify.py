@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from minidl.grading.assignment import Assignment, Task
 from minidl.grading.check import Call
@@ -31,6 +30,7 @@ from minidl.grading.recognise import Recogniser
 from minidl.grading.result import Result
 from minidl.grading.sandbox import Sandbox
 from minidl.grading.student import LocalSandbox, LocalStudent
+from minidl.terminal import cells, table
 
 IMPOSTORS: dict[str, Callable[[np.ndarray, Sequence[Any]], Any]] = {
     "zeros": lambda right, args: np.zeros_like(right),
@@ -102,28 +102,28 @@ class Certificate:
         """Part of the mistakes that are called by their name under every key."""
         return sum(row.recognised for row in self.rows) / max(self.mistakes, 1)
 
-    def show(self, console: Console) -> None:
-        """Print the tables, the rates and the problems."""
-        table = Table(title=f"{self.assignment}: certified under {self.keys} keys")
-        for heading in ("task", "points", "checks", "killed", "recognised", "alternatives"):
-            table.add_column(heading, justify="left" if heading == "task" else "right")
-        for row in self.rows:
-            killed, named = (f"{n}/{row.mistakes}" for n in (row.killed, row.recognised))
-            kept = f"{row.kept}/{row.alternatives}"
-            table.add_row(row.task, f"{row.points:g}", str(row.checks), killed, named, kept)
-        console.print(table)
-        kills = Table(title="mistakes that each check kills")
-        kills.add_column("check")
-        kills.add_column("kills", justify="right")
-        for check, count in self.kills.items():
-            kills.add_row(check, str(count))
-        console.print(kills)
-        console.print(
-            f"kill rate {self.kill_rate:.0%}, recognition rate {self.recognition_rate:.0%} "
-            f"of {self.mistakes} mistakes, in {self.seconds:.0f} s"
-        )
-        for problem in self.problems:
-            console.print(f"problem: {problem}", markup=False, highlight=False, soft_wrap=True)
+
+def show(certificate: Certificate, console: Console) -> None:
+    """Print a certificate: its tables, its rates and its problems."""
+    numbers = ("points", "checks", "killed", "recognised", "alternatives")
+    title = f"{certificate.assignment}: certified under {certificate.keys} keys"
+    tasks = table("task", *numbers, title=title, right=numbers)
+    for row in certificate.rows:
+        killed, named = (f"{n} of {row.mistakes}" for n in (row.killed, row.recognised))
+        kept = f"{row.kept} of {row.alternatives}"
+        tasks.add_row(*cells(row.task, f"{row.points:g}", row.checks, killed, named, kept))
+    console.print(tasks)
+    kills = table("check", "mistakes it kills", right=("mistakes it kills",))
+    for check, count in certificate.kills.items():
+        kills.add_row(*cells(check, count))
+    console.print(kills)
+    console.print(
+        f"kill rate {certificate.kill_rate:.0%}, recognition rate "
+        f"{certificate.recognition_rate:.0%} of {certificate.mistakes} mistakes, "
+        f"in {certificate.seconds:.0f} s"
+    )
+    for problem in certificate.problems:
+        console.print(f"problem: {problem}", markup=False, highlight=False, soft_wrap=True)
 
 
 def certify(

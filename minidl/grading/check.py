@@ -169,6 +169,7 @@ class Outcome:
     calls : the calls that came back, in order.
     damaged : arguments changed in place, by function.
     inputs : the last call's arguments, in words.
+    skipped : why it did not run; "" when it did.
     seconds : wall-clock time.
     """
 
@@ -178,6 +179,7 @@ class Outcome:
     calls: list[Call] = field(default_factory=list)
     damaged: dict[str, set[str]] = field(default_factory=dict)
     inputs: str = ""
+    skipped: str = ""
     seconds: float = 0.0
 
 

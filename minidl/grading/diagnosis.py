@@ -48,7 +48,7 @@ def explain(failure: Mismatch | StudentFailure, function: str, hidden: bool) -> 
 
 
 def _no_value(failure: StudentFailure, function: str, hidden: bool) -> Finding:
-    line = f" (line {failure.line})" if failure.line else ""
+    said, line = _located(failure)
     where = f"line {failure.line}" if failure.line else "that line"
     if failure.kind == "missing":
         return Finding(
@@ -61,14 +61,14 @@ def _no_value(failure: StudentFailure, function: str, hidden: bool) -> Finding:
             "Which loop never ends, or does more work than the arrays are large?",
         )
     if failure.kind == "raised":
-        error = failure.message.partition(":")[0]
+        error = said.partition(":")[0]
         if error == "NotImplementedError":
             return Finding(
                 f"{function} is not written yet.", "What does the docstring ask for first?"
             )
-        said = error if hidden else failure.message
+        shown = error if hidden else said
         return Finding(
-            f"{function} raised {said}{line}.", f"What are the shapes and dtypes on {where}?"
+            f"{function} raised {shown}{line}.", f"What are the shapes and dtypes on {where}?"
         )
     if failure.kind == "memory":
         return Finding(
@@ -76,12 +76,19 @@ def _no_value(failure: StudentFailure, function: str, hidden: bool) -> Finding:
         )
     if failure.kind == "crashed":
         return Finding(
-            f"the process died while {function} was running{line}.",
+            f"the process died: {said}{line}.",
             "What in it could end Python itself: endless recursion, an exit?",
         )
-    return Finding(
-        f"{function}: {failure.message}.", "Does it return NumPy arrays, and nothing else?"
-    )
+    whose = "" if said.startswith(function) else f"{function}: "
+    return Finding(f"{whose}{said}{line}.", "Does it return NumPy arrays, and nothing else?")
+
+
+def _located(failure: StudentFailure) -> tuple[str, str]:
+    """Split a failure's message into what happened and, in brackets, on which line."""
+    if not failure.line:
+        return failure.message, ""
+    said, mark, quoted = failure.message.rpartition(f" (line {failure.line}: ")
+    return (said, mark + quoted) if mark else (failure.message, f" (line {failure.line})")
 
 
 def _structure(failure: Mismatch, hidden: bool) -> Finding:
@@ -104,7 +111,8 @@ def _kind(value: Any) -> str:
         return f"{len(value)} values" if len(value) != 1 else "1 value"
     if isinstance(value, np.ndarray):
         return f"one array of shape {value.shape}"
-    return "None" if value is None else f"a {type(value).__name__}"
+    article = "an" if isinstance(value, int) and not isinstance(value, bool) else "a"
+    return "None" if value is None else f"{article} {type(value).__name__}"
 
 
 def _type(failure: Mismatch, hidden: bool) -> Finding:

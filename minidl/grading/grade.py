@@ -30,7 +30,6 @@ from minidl.grading.student import LocalSandbox, StudentFailure
 from minidl.grading.submission import Submission
 
 MOST_SECONDS = 300.0
-NOT_RUN = "not run: {}."
 
 
 def grade(
@@ -161,10 +160,8 @@ class _Run:
             stopped = stopped or self.reason
             if not stopped and time.monotonic() > self.deadline:
                 stopped = f"this submission has used its {MOST_SECONDS:.0f} seconds"
-            outcome = Outcome(check) if stopped else self._check(check, task)
-            if stopped:
-                outcome.failure = StudentFailure("protocol", NOT_RUN.format(stopped))
-            elif isinstance(outcome.failure, StudentFailure) and outcome.failure.kind == "timeout":
+            outcome = self._check(check, task) if not stopped else Outcome(check, skipped=stopped)
+            if isinstance(outcome.failure, StudentFailure) and outcome.failure.kind == "timeout":
                 stopped = "an earlier check of this task ran out of time"
             outcomes.append(outcome)
         checks = tuple(self._results(task, outcomes))
@@ -201,7 +198,10 @@ class _Run:
                 advice=advice,
                 seconds=outcome.seconds,
             )
-            if failure is not None:
+            if outcome.skipped:
+                seen = f"not run: {outcome.skipped}."
+                result = replace(result, status="error", earned=0.0, seen=seen)
+            elif failure is not None:
                 mistake = mistakes.get(check.name)
                 finding = self._explain(task, outcome, failure, mistake)
                 result = replace(

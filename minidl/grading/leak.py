@@ -22,6 +22,7 @@ from typing import Any
 TRIVIAL_LENGTH = 12
 PYC_HEADER = 16
 NEAR = 200
+NULLS = r"NULL(\|self)? \+ | \+ NULL(\|self)?"
 
 
 def leaks(functions: Mapping[str, str], released: Mapping[str, str | bytes]) -> list[str]:
@@ -76,12 +77,19 @@ def _in_text(source: str, content: str | bytes) -> str:
     text = content if isinstance(content, str) else content.decode("utf-8", "replace")
     released = [_squeezed(version) for version in _readings(text)]
     for first, second in pairwise(statements(source)):
-        one, two = _squeezed(ast.unparse(first)), _squeezed(ast.unparse(second))
-        for version in released:
-            at = version.find(one)
-            if at >= 0 and two in version[at : at + len(one) + len(two) + NEAR]:
-                return f"{ast.unparse(first)}; {ast.unparse(second)}"
+        for one in _spellings(source, first):
+            for two in _spellings(source, second):
+                for version in released:
+                    at = version.find(one)
+                    if at >= 0 and two in version[at : at + len(one) + len(two) + NEAR]:
+                        return f"{ast.unparse(first)}; {ast.unparse(second)}"
     return ""
+
+
+def _spellings(source: str, statement: ast.stmt) -> set[str]:
+    """Return a statement as it is written, and as Python would write it."""
+    written = ast.get_source_segment(source, statement) or ""
+    return {_squeezed(written), _squeezed(ast.unparse(statement))}
 
 
 def _readings(text: str) -> Iterator[str]:

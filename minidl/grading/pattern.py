@@ -80,10 +80,11 @@ def _factor(name: str, got: np.ndarray, want: np.ndarray, allowed: float) -> tup
     factor = _best_factor(got, want)
     if not factor or not within((got / factor).astype(want.dtype), want, 2 * allowed):
         return None
-    size = factor if abs(factor) >= 1 else 1 / factor
+    size = max(abs(factor), 1 / abs(factor))
     times = f"{size:.5g} times too {'large' if abs(factor) >= 1 else 'small'}"
+    sign = ", and of the wrong sign" if factor < 0 else ""
     return (
-        f"{name} is {times} everywhere{_count(size, want.shape)}.",
+        f"{name} is {times} everywhere{_count(size, want.shape)}{sign}.",
         "What is summed where a mean belongs, or counted twice, or left out of the product?",
     )
 

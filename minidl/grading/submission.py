@@ -117,7 +117,8 @@ def _demand_python(text: str, where: str = "") -> ast.Module:
             warnings.simplefilter("ignore")
             return ast.parse(text)
     except SyntaxError as error:
-        raise _Ungradable(f"syntax error in {where}line {error.lineno}: {error.msg}") from None
+        at = f" in {where}line {error.lineno}" if error.lineno else ""
+        raise _Ungradable(f"syntax error{at}: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise _Ungradable(f"{where}not Python ({type(error).__name__})") from None
 
@@ -157,7 +158,7 @@ def _without_magics(code: str) -> str:
     first = next((line for line in lines if line.strip()), "")
     if first.startswith("%%") and first.split()[0] not in CELL_MAGICS_THAT_RUN_PYTHON:
         return ""
-    magic = re.compile(r"^(\s*)(%{1,2}[A-Za-z]|![^=]|\?)|\?\s*$")
+    magic = re.compile(r"\s*(%{1,2}[A-Za-z]|![^=]|\?|[\w.]+\?{1,2}\s*$)")
     return "\n".join(re.sub(r"\S.*", "pass", line) if magic.match(line) else line for line in lines)
 
 

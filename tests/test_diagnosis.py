@@ -1,0 +1,158 @@
+import numpy as np
+import pytest
+
+from minidl.grading.compare import Mismatch, close
+from minidl.grading.diagnosis import explain, first_wrong
+from minidl.grading.student import StudentFailure
+
+WANT = np.random.default_rng(3).normal(size=(4, 3, 5)) + 0.2
+
+
+def explained(got, want=WANT, hidden=False, **tolerance):
+    with pytest.raises(Mismatch) as info:
+        close(got, want, "dx", **tolerance)
+    return explain(info.value, "backward", hidden)
+
+
+PER_CHANNEL = np.array([1.0, 2.0, -3.0])[:, None]
+
+
+@pytest.mark.parametrize(
+    ("got", "words"),
+    [
+        (WANT * 0, "dx is zero everywhere"),
+        (-WANT, "wrong sign everywhere"),
+        (WANT * 20, "20 times too large everywhere (4 x 5 is the length of axes 0 and 2)"),
+        (WANT / 3, "3 times too small everywhere (3 is the length of axis 1)"),
+        (WANT * -0.5, "2 times too small everywhere, and of the wrong sign"),
+        (WANT * 1.1, "1.1 times too large everywhere. From"),
+        (WANT + 0.7, "off by the same amount everywhere"),
+        (np.roll(WANT, 1, 0), "shifted by 3 along axis 0"),
+        (np.flip(WANT, 2).copy(), "runs backwards along axis 2"),
+        (WANT * PER_CHANNEL, "right up to one factor for each index of axis 1"),
+        (WANT + PER_CHANNEL, "right up to one constant for each index of axis 1"),
+        (WANT + 1e-5 * np.sin(9 * WANT), "nearly right, off by up to"),
+        (np.where(np.arange(5) == 2, 9.0, WANT), "at index 2 of axis 2 alone (all of it)"),
+        (np.where(WANT[1, 2, 3] == WANT, 9.0, WANT), "index 1 of axis 0 alone (in part)"),
+        (np.sin(9 * WANT), "dx is wrong everywhere"),
+    ],
+)
+def test_values(got, words):
+    finding = explained(got)
+    assert words in finding.seen
+    assert finding.question.endswith("?")
+    assert "yours" in finding.seen
+    assert "expected" in finding.seen
+
+
+def test_values_in_few_places():
+    got = WANT.copy()
+    got[0, 0, 1] = got[3, 2, 2] = 7.0
+    assert "wrong in 2 of 60 values, first at [0, 0, 1]" in explained(got).seen
+    assert f"From [0, 0, 1]: yours 7 {got[0, 0, 2]:.5g}" in explained(got).seen
+
+
+def test_a_square_array_transposed():
+    square = WANT[0, :, :3]
+    assert "transposed with (1, 0) it fits" in explained(square.T.copy(), square).seen
+
+
+@pytest.mark.parametrize(
+    ("got", "want", "words"),
+    [
+        (WANT.transpose(1, 0, 2), WANT, "transposed with axes (1, 0, 2) it fits, and the values"),
+        (WANT.sum((0, 2), keepdims=True), WANT.sum((0, 2)), "without its axes of length one"),
+        (WANT.sum(0), WANT.sum((0, 2)), "summed over axis 1 it fits, and the values are right"),
+        (WANT, WANT.sum((0, 2)), "summed over axes 0 and 2 it fits, and the values are right"),
+        (WANT.sum(1), WANT.sum(1)[:, None], "with an axis of length one at 1 it fits, and"),
+        (WANT.reshape(12, 5), WANT, "right number of values, and the values are right then"),
+        (np.zeros((12, 5)), WANT, "right number of values in shape"),
+        (np.zeros((2, 5)), WANT, "dx has shape (2, 5), expected (4, 3, 5)."),
+    ],
+)
+def test_shapes(got, want, words):
+    finding = explained(got, want)
+    assert words in finding.seen
+    assert finding.question.startswith("Which axes should be left in dx")
+
+
+def test_dtype_and_type():
+    assert "came back as float32, expected float64" in explained(WANT.astype(np.float32)).seen
+    assert "dx is a float, expected an array of shape (4, 3, 5)" in explained(1.0).seen
+
+
+def test_where_the_nan_is():
+    got = WANT.copy()
+    got[:, 1] = np.nan
+    assert "dx is NaN at index 1 of axis 1 alone (all of it)" in explained(got).seen
+    assert "dx is infinite everywhere" in explained(WANT + np.inf).seen
+    spoiled = WANT.copy()
+    spoiled[0, 0, 0] = np.nan
+    assert "expected NaN to pass through" in explained(WANT, spoiled).seen
+
+
+def test_hidden_checks_show_no_expected_value():
+    for got in (WANT * 20, WANT + 0.7, np.sin(9 * WANT), np.where(WANT > 1, 9.0, WANT)):
+        seen = explained(got, hidden=True).seen
+        assert "yours" not in seen
+        assert "expected" not in seen
+        for value in (*WANT.ravel(), *got.ravel()):
+            assert f"{value:.4g}"[:6] not in seen or len(f"{value:.4g}") < 4
+
+
+@pytest.mark.parametrize(
+    ("got", "words"),
+    [
+        (None, "backward returned None, expected 3 arrays (dx, dgamma, dbeta)"),
+        ((WANT, WANT), "returned 2 values, expected 3 arrays"),
+        ((WANT, 1.0, WANT), "returned a float as dgamma"),
+        (WANT, "returned one array of shape (4, 3, 5), expected 3 arrays"),
+        (7, "returned an int, expected 3 arrays"),
+    ],
+)
+def test_structure(got, words):
+    failure = Mismatch("structure", "backward", got, ("dx", "dgamma", "dbeta"))
+    finding = explain(failure, "backward", False)
+    assert words in finding.seen
+    assert finding.question.endswith("?")
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (StudentFailure("missing", "x"), "there is no function backward"),
+        (StudentFailure("timeout", "x", 7), "backward did not come back in time (line 7)"),
+        (StudentFailure("raised", "NotImplementedError: a"), "backward is not written yet"),
+        (StudentFailure("raised", "ValueError: [1.5]", 3), "raised ValueError: [1.5] (line 3)"),
+        (StudentFailure("memory", "x"), "ran out of memory"),
+        (StudentFailure("crashed", "exit code 3"), "the process died: exit code 3."),
+        (StudentFailure("raised", "ValueError: no (line 3: `a: 1`)", 3), "no (line 3: `a: 1`)."),
+        (StudentFailure("protocol", "got an object"), "backward: got an object."),
+    ],
+)
+def test_no_value(failure, words):
+    finding = explain(failure, "backward", False)
+    assert words in finding.seen
+    assert finding.question.endswith("?")
+
+
+def test_a_hidden_exception_is_its_type_and_line():
+    failure = StudentFailure("raised", "ValueError: x was [1.2345]", 3)
+    assert explain(failure, "backward", True).seen == "backward raised ValueError (line 3)."
+
+
+def test_which_gradient_is_wrong_first():
+    right = (WANT, WANT[0, :, 0], WANT[1, :, 0])
+    names, computed = ("dx", "dgamma", "dbeta"), ("dbeta", "dgamma", "dx")
+
+    def said(*wrong, failed="dx"):
+        got = [array + 1 if n in wrong else array for n, array in zip(names, right, strict=True)]
+        return first_wrong(failed, got, right, names, computed)
+
+    assert said("dx") == "dbeta and dgamma are right, dx is the first that is not."
+    assert said("dx", "dgamma") == "dbeta is right, dgamma is the first that is not."
+    assert said("dx", "dbeta") == "dbeta is the first that is wrong."
+    assert said("dbeta", failed="dbeta") == ""
+    assert said() == ""
+    short = first_wrong("dx", (WANT[0], *right[1:]), right, names, computed)
+    assert short.startswith("dbeta and dgamma are right")
