@@ -1,0 +1,144 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""Max and average pooling in Cython: plane by plane, window by window.
+
+Adaptive pooling is left to NumPy: its windows differ in size, and it is called on small maps.
+What is computed, and the shapes, stand in pool_numpy.
+"""
+
+import numpy as np
+
+from cython cimport floating
+from libc.math cimport INFINITY
+from libc.stdint cimport int64_t
+
+
+def _max_forward(
+    const floating[:, :, ::1] x, kernel, stride, padding, dilation,
+    floating[:, :, ::1] y, int64_t[:, :, ::1] argmax,
+):
+    cdef Py_ssize_t planes = x.shape[0], h = x.shape[1], w = x.shape[2]
+    cdef Py_ssize_t oh = y.shape[1], ow = y.shape[2]
+    cdef Py_ssize_t kh, kw, sh, sw, ph, pw, dh, dw
+    (kh, kw), (sh, sw), (ph, pw), (dh, dw) = kernel, stride, padding, dilation
+    cdef Py_ssize_t plane, p, q, i, j, row, column, place
+    cdef floating best, value
+    with nogil:
+        for plane in range(planes):
+            for p in range(oh):
+                for q in range(ow):
+                    best, place = -INFINITY, -1
+                    for i in range(kh):
+                        row = p * sh - ph + i * dh
+                        if row < 0 or row >= h:
+                            continue
+                        for j in range(kw):
+                            column = q * sw - pw + j * dw
+                            if column < 0 or column >= w:
+                                continue
+                            value = x[plane, row, column]
+                            if value > best or value != value or place < 0:
+                                best, place = value, row * w + column
+                    y[plane, p, q], argmax[plane, p, q] = best, place
+
+
+def _max_backward(
+    const floating[:, ::1] dy, const int64_t[:, ::1] argmax, floating[:, ::1] dx
+):
+    cdef Py_ssize_t planes = dy.shape[0], outputs = dy.shape[1], plane, q
+    cdef int64_t place
+    for plane in range(planes):
+        for q in range(outputs):
+            place = argmax[plane, q]
+            if place >= dx.shape[1]:
+                raise IndexError("max_backward: expected argmax inside the image")
+            if place >= 0:
+                dx[plane, place] += dy[plane, q]
+
+
+def _avg_forward(
+    const floating[:, :, ::1] x, kernel, stride, padding, bint count_include_pad,
+    floating[:, :, ::1] y,
+):
+    cdef Py_ssize_t planes = x.shape[0], h = x.shape[1], w = x.shape[2]
+    cdef Py_ssize_t oh = y.shape[1], ow = y.shape[2]
+    cdef Py_ssize_t kh, kw, sh, sw, ph, pw
+    (kh, kw), (sh, sw), (ph, pw) = kernel, stride, padding
+    cdef Py_ssize_t plane, p, q, row, column, top, bottom, left, right, tall, wide, count
+    cdef floating total
+    with nogil:
+        for plane in range(planes):
+            for p in range(oh):
+                top, bottom = p * sh - ph, min(p * sh - ph + kh, h + ph)
+                tall, top, bottom = bottom - top, max(top, 0), min(bottom, h)
+                for q in range(ow):
+                    left, right = q * sw - pw, min(q * sw - pw + kw, w + pw)
+                    wide, left, right = right - left, max(left, 0), min(right, w)
+                    count = tall * wide if count_include_pad else (bottom - top) * (right - left)
+                    total = 0
+                    for row in range(top, bottom):
+                        for column in range(left, right):
+                            total += x[plane, row, column]
+                    y[plane, p, q] = total / <floating>max(count, 1)
+
+
+def _avg_backward(
+    const floating[:, :, ::1] dy, kernel, stride, padding, bint count_include_pad,
+    floating[:, :, ::1] dx,
+):
+    cdef Py_ssize_t planes = dx.shape[0], h = dx.shape[1], w = dx.shape[2]
+    cdef Py_ssize_t oh = dy.shape[1], ow = dy.shape[2]
+    cdef Py_ssize_t kh, kw, sh, sw, ph, pw
+    (kh, kw), (sh, sw), (ph, pw) = kernel, stride, padding
+    cdef Py_ssize_t plane, p, q, row, column, top, bottom, left, right, tall, wide, count
+    cdef floating share
+    with nogil:
+        for plane in range(planes):
+            for p in range(oh):
+                top, bottom = p * sh - ph, min(p * sh - ph + kh, h + ph)
+                tall, top, bottom = bottom - top, max(top, 0), min(bottom, h)
+                for q in range(ow):
+                    left, right = q * sw - pw, min(q * sw - pw + kw, w + pw)
+                    wide, left, right = right - left, max(left, 0), min(right, w)
+                    count = tall * wide if count_include_pad else (bottom - top) * (right - left)
+                    share = dy[plane, p, q] / <floating>max(count, 1)
+                    for row in range(top, bottom):
+                        for column in range(left, right):
+                            dx[plane, row, column] += share
+
+
+def max_forward(x, kernel, stride, padding, dilation, out_size):
+    """y, argmax of each window; see pool_numpy.max_forward."""
+    n, c, h, w = x.shape
+    oh, ow = out_size
+    y, argmax = np.empty((n * c, oh, ow), x.dtype), np.empty((n * c, oh, ow), np.int64)
+    window = tuple(kernel), tuple(stride), tuple(padding), tuple(dilation)
+    _max_forward(x.reshape(n * c, h, w), *window, y, argmax)
+    return y.reshape(n, c, oh, ow), argmax.reshape(n, c, oh, ow)
+
+
+def max_backward(dy, argmax, x_shape):
+    """dx, each gradient at its maximum; see pool_numpy.max_backward."""
+    n, c, oh, ow = dy.shape
+    dx = np.zeros((n * c, x_shape[2] * x_shape[3]), dy.dtype)
+    _max_backward(dy.reshape(n * c, oh * ow), argmax.reshape(n * c, oh * ow), dx)
+    return dx.reshape(x_shape)
+
+
+def avg_forward(x, kernel, stride, padding, out_size, count_include_pad):
+    """y, the mean of each window; see pool_numpy.avg_forward."""
+    n, c, h, w = x.shape
+    oh, ow = out_size
+    y = np.empty((n * c, oh, ow), x.dtype)
+    window = tuple(kernel), tuple(stride), tuple(padding), bool(count_include_pad)
+    _avg_forward(x.reshape(n * c, h, w), *window, y)
+    return y.reshape(n, c, oh, ow)
+
+
+def avg_backward(dy, x_shape, kernel, stride, padding, count_include_pad):
+    """dx, each gradient shared by its window; see pool_numpy.avg_backward."""
+    n, c, h, w = x_shape
+    _, _, oh, ow = dy.shape
+    dx = np.zeros((n * c, h, w), dy.dtype)
+    window = tuple(kernel), tuple(stride), tuple(padding), bool(count_include_pad)
+    _avg_backward(dy.reshape(n * c, oh, ow), *window, dx)
+    return dx.reshape(n, c, h, w)

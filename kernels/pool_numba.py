@@ -1,0 +1,120 @@
+"""Max and average pooling in Numba: plane by plane, window by window.
+
+Adaptive pooling is left to NumPy: its windows differ in size, and it is called on small maps.
+What is computed, and the shapes, stand in pool_numpy.
+"""
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True)
+def _max_forward(x, kernel, stride, padding, dilation, y, argmax):
+    planes, h, w = x.shape
+    _, oh, ow = y.shape
+    (kh, kw), (sh, sw), (ph, pw), (dh, dw) = kernel, stride, padding, dilation
+    for plane in range(planes):
+        for p in range(oh):
+            for q in range(ow):
+                best, place = -np.inf, -1
+                for i in range(kh):
+                    row = p * sh - ph + i * dh
+                    if row < 0 or row >= h:
+                        continue
+                    for j in range(kw):
+                        column = q * sw - pw + j * dw
+                        if column < 0 or column >= w:
+                            continue
+                        value = x[plane, row, column]
+                        if value > best or value != value or place < 0:
+                            best, place = value, row * w + column
+                y[plane, p, q], argmax[plane, p, q] = best, place
+
+
+@njit(cache=True)
+def _max_backward(dy, argmax, dx):
+    planes, outputs = dy.shape
+    for plane in range(planes):
+        for q in range(outputs):
+            place = argmax[plane, q]
+            if place >= dx.shape[1]:
+                raise IndexError("max_backward: expected argmax inside the image")
+            if place >= 0:
+                dx[plane, place] += dy[plane, q]
+
+
+@njit(cache=True)
+def _avg_forward(x, kernel, stride, padding, count_include_pad, y):
+    planes, h, w = x.shape
+    _, oh, ow = y.shape
+    (kh, kw), (sh, sw), (ph, pw) = kernel, stride, padding
+    for plane in range(planes):
+        for p in range(oh):
+            top, bottom = p * sh - ph, min(p * sh - ph + kh, h + ph)
+            tall, top, bottom = bottom - top, max(top, 0), min(bottom, h)
+            for q in range(ow):
+                left, right = q * sw - pw, min(q * sw - pw + kw, w + pw)
+                wide, left, right = right - left, max(left, 0), min(right, w)
+                count = tall * wide if count_include_pad else (bottom - top) * (right - left)
+                total = x.dtype.type(0)
+                for row in range(top, bottom):
+                    for column in range(left, right):
+                        total += x[plane, row, column]
+                y[plane, p, q] = total / x.dtype.type(max(count, 1))
+
+
+@njit(cache=True)
+def _avg_backward(dy, kernel, stride, padding, count_include_pad, dx):
+    planes, h, w = dx.shape
+    _, oh, ow = dy.shape
+    (kh, kw), (sh, sw), (ph, pw) = kernel, stride, padding
+    for plane in range(planes):
+        for p in range(oh):
+            top, bottom = p * sh - ph, min(p * sh - ph + kh, h + ph)
+            tall, top, bottom = bottom - top, max(top, 0), min(bottom, h)
+            for q in range(ow):
+                left, right = q * sw - pw, min(q * sw - pw + kw, w + pw)
+                wide, left, right = right - left, max(left, 0), min(right, w)
+                count = tall * wide if count_include_pad else (bottom - top) * (right - left)
+                share = dy[plane, p, q] / dy.dtype.type(max(count, 1))
+                for row in range(top, bottom):
+                    for column in range(left, right):
+                        dx[plane, row, column] += share
+
+
+def max_forward(x, kernel, stride, padding, dilation, out_size):
+    """y, argmax of each window; see pool_numpy.max_forward."""
+    n, c, h, w = x.shape
+    oh, ow = out_size
+    y, argmax = np.empty((n * c, oh, ow), x.dtype), np.empty((n * c, oh, ow), np.int64)
+    window = tuple(kernel), tuple(stride), tuple(padding), tuple(dilation)
+    _max_forward(x.reshape(n * c, h, w), *window, y, argmax)
+    return y.reshape(n, c, oh, ow), argmax.reshape(n, c, oh, ow)
+
+
+def max_backward(dy, argmax, x_shape):
+    """dx, each gradient at its maximum; see pool_numpy.max_backward."""
+    n, c, oh, ow = dy.shape
+    dx = np.zeros((n * c, x_shape[2] * x_shape[3]), dy.dtype)
+    _max_backward(dy.reshape(n * c, oh * ow), argmax.reshape(n * c, oh * ow), dx)
+    return dx.reshape(x_shape)
+
+
+def avg_forward(x, kernel, stride, padding, out_size, count_include_pad):
+    """y, the mean of each window; see pool_numpy.avg_forward."""
+    n, c, h, w = x.shape
+    oh, ow = out_size
+    y = np.empty((n * c, oh, ow), x.dtype)
+    window = tuple(kernel), tuple(stride), tuple(padding), bool(count_include_pad)
+    _avg_forward(x.reshape(n * c, h, w), *window, y)
+    return y.reshape(n, c, oh, ow)
+
+
+def avg_backward(dy, x_shape, kernel, stride, padding, count_include_pad):
+    """dx, each gradient shared by its window; see pool_numpy.avg_backward."""
+    n, c, h, w = x_shape
+    _, _, oh, ow = dy.shape
+    dx = np.zeros((n * c, h, w), dy.dtype)
+    window = tuple(kernel), tuple(stride), tuple(padding), bool(count_include_pad)
+    _avg_backward(dy.reshape(n * c, oh, ow), *window, dx)
+    return dx.reshape(n, c, h, w)

@@ -1,0 +1,55 @@
+"""Softmax and cross-entropy in Numba: row by row.
+
+What is computed, and the shapes, stand in softmax_cross_entropy_numpy.
+"""
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True)
+def _forward(logits, targets, losses, probabilities):
+    n, k = logits.shape
+    for i in range(n):
+        target = targets[i]
+        if target < 0 or target >= k:
+            raise IndexError("softmax_cross_entropy: expected targets in 0 .. k - 1")
+        row, exponentials = logits[i], probabilities[i]
+        largest = row[0]
+        for j in range(1, k):
+            largest = max(largest, row[j])
+        total = 0.0
+        for j in range(k):
+            exponentials[j] = np.exp(row[j] - largest)
+            total += exponentials[j]
+        losses[i] = np.log(total) - (row[target] - largest)
+        inverse = logits.dtype.type(1 / total)
+        for j in range(k):
+            exponentials[j] *= inverse
+
+
+@njit(cache=True)
+def _backward(dlosses, probabilities, targets, dlogits):
+    n, k = probabilities.shape
+    for i in range(n):
+        target = targets[i]
+        if target < 0 or target >= k:
+            raise IndexError("softmax_cross_entropy: expected targets in 0 .. k - 1")
+        row, error = probabilities[i], dlogits[i]
+        for j in range(k):
+            error[j] = dlosses[i] * row[j]
+        error[target] = dlosses[i] * (row[target] - 1)
+
+
+def forward(logits, targets):
+    """losses, probabilities; see softmax_cross_entropy_numpy.forward."""
+    losses, probabilities = np.empty(len(logits), logits.dtype), np.empty_like(logits)
+    _forward(logits, targets, losses, probabilities)
+    return losses, probabilities
+
+
+def backward(dlosses, probabilities, targets):
+    """dlogits; see softmax_cross_entropy_numpy.backward."""
+    dlogits = np.empty_like(probabilities)
+    _backward(dlosses, probabilities, targets, dlogits)
+    return dlogits
