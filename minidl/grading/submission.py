@@ -8,6 +8,7 @@ reason.
 from __future__ import annotations
 
 import ast
+import builtins
 import hashlib
 import json
 import os
@@ -127,7 +128,8 @@ def notebook_source(text: str) -> str:
     """Return the definitions of a notebook's code cells as one source.
 
     Functions, classes, imports of what a worker has, and plain constants stay; magics, calls,
-    plots and experiments between them do not, so that a picture that cannot be drawn costs nothing.
+    plots and experiments between them do not, nor what is made of them, so that a picture that
+    cannot be drawn costs nothing.
     """
     try:
         cells = json.loads(text)["cells"]
@@ -135,11 +137,13 @@ def notebook_source(text: str) -> str:
     except (ValueError, KeyError, TypeError, RecursionError):
         raise _Ungradable("the file is not a notebook (version 4 JSON with cells)") from None
     parts = []
+    known = {*dir(builtins), "__name__"}
     for number, code in enumerate(codes, start=1):
         code = _without_magics(code.replace("\r\n", "\n"))
         lines = code.splitlines()
         for node in _demand_python(code, f"code cell {number}, ").body:
-            if _defines(node):
+            if _defines(node) and (_needs(node) <= known or "*" in known):
+                known |= _binds(node)
                 first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
                 parts.append("\n".join(lines[first - 1 : node.end_lineno]))
     if not parts:
@@ -170,3 +174,30 @@ def _defines(node: ast.stmt) -> bool:
     if isinstance(node, (ast.Assign, ast.AnnAssign)):
         return not any(isinstance(part, (ast.Call, ast.Await)) for part in ast.walk(node))
     return isinstance(node, (ast.FunctionDef, ast.ClassDef))
+
+
+def _needs(node: ast.AST) -> set[str]:
+    """Return the names that must exist when this is executed; functions' bodies run later."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        arguments = [part for part in ast.walk(node.args) if isinstance(part, ast.arg)]
+        eager = [*getattr(node, "decorator_list", []), getattr(node, "returns", None)]
+        eager += [*node.args.defaults, *node.args.kw_defaults, *(a.annotation for a in arguments)]
+        return set().union(*(_needs(part) for part in eager if part is not None))
+    if isinstance(node, ast.Name):
+        return {node.id} if isinstance(node.ctx, ast.Load) else set()
+    names: set[str] = set().union(*map(_needs, ast.iter_child_nodes(node)))
+    if isinstance(node, ast.ClassDef):
+        return names.difference(*map(_binds, node.body))
+    if isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+        return names.difference(*(_binds(generator) for generator in node.generators))
+    return names
+
+
+def _binds(node: ast.AST) -> set[str]:
+    """Return the names that exist once this is executed; "*" for an import of everything."""
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return {node.name}
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+    stored = (part for part in ast.walk(node) if isinstance(part, ast.Name))
+    return {part.id for part in stored if isinstance(part.ctx, ast.Store)}
