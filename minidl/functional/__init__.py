@@ -1,0 +1,77 @@
+"""Differentiable operations on Tensors, one file for each family, forward beside backward."""
+
+from minidl.functional.activation import log_softmax, relu, sigmoid, softmax, tanh
+from minidl.functional.arithmetic import (
+    absolute,
+    add,
+    clip,
+    div,
+    exp,
+    log,
+    maximum,
+    mul,
+    neg,
+    power,
+    sqrt,
+    sub,
+    where,
+)
+from minidl.functional.conv import conv2d
+from minidl.functional.dropout import drop_block, dropout
+from minidl.functional.linear import linear, matmul
+from minidl.functional.loss import cross_entropy
+from minidl.functional.norm import batch_norm, local_response_norm
+from minidl.functional.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d
+from minidl.functional.reduction import mean, var
+from minidl.functional.shape import (
+    broadcast_to,
+    concatenate,
+    flatten,
+    getitem,
+    pad,
+    reshape,
+    stack,
+    transpose,
+)
+
+__all__ = [
+    "absolute",
+    "adaptive_avg_pool2d",
+    "add",
+    "avg_pool2d",
+    "batch_norm",
+    "broadcast_to",
+    "clip",
+    "concatenate",
+    "conv2d",
+    "cross_entropy",
+    "div",
+    "drop_block",
+    "dropout",
+    "exp",
+    "flatten",
+    "getitem",
+    "linear",
+    "local_response_norm",
+    "log",
+    "log_softmax",
+    "matmul",
+    "max_pool2d",
+    "maximum",
+    "mean",
+    "mul",
+    "neg",
+    "pad",
+    "power",
+    "relu",
+    "reshape",
+    "sigmoid",
+    "softmax",
+    "sqrt",
+    "stack",
+    "sub",
+    "tanh",
+    "transpose",
+    "var",
+    "where",
+]

@@ -1,0 +1,142 @@
+"""Convolution of images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from minidl import backend
+from minidl.autograd import Function
+from minidl.errors import ArgumentError, ShapeError, check_rank, check_size, expected
+
+if TYPE_CHECKING:
+    from minidl.tensor import Tensor
+
+Pair = int | tuple[int, int]
+
+
+def pair(op: str, name: str, value: Pair, least: int) -> tuple[int, int]:
+    """Return a number, or two of them (vertical, horizontal), as a pair of integers >= `least`."""
+    values = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    integers = all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in values)
+    if len(values) != 2 or not integers or min(values) < least:
+        raise ArgumentError(
+            expected(op, f"{name} as an integer of at least {least}, or two of them", repr(value))
+        )
+    return int(values[0]), int(values[1])
+
+
+class Conv2d(Function):
+    """Cross-correlation: y[o, i, j] = b[o] + sum over c, u, v of w[o, c, u, v] x[c, i + u, j + v]."""
+
+    def forward(self, x, weight, bias, *, geometry):
+        """Return y."""
+        self.x, self.weight, self.geometry = x, weight, geometry
+        return backend.call("conv2d", "forward", x, weight, bias, *geometry)
+
+    def backward(self, grad):
+        """Return dx, dweight and dbias."""
+        x, weight = self.x, self.weight
+        dx = dweight = dbias = None
+        if self.needs[0]:
+            dx = backend.call("conv2d", "backward_input", grad, weight, x.shape, *self.geometry)
+        if self.needs[1]:
+            dweight = backend.call(
+                "conv2d", "backward_weight", grad, x, weight.shape, *self.geometry
+            )
+        if self.needs[2]:
+            dbias = grad.sum(axis=(0, 2, 3))
+        return dx, dweight, dbias
+
+
+def _padding(padding: Pair | str, kernel: Sequence[int], stride: tuple[int, int], dilation):
+    """Return padding as a pair; "valid" is none, "same" keeps the size (odd extents only)."""
+    if padding == "valid":
+        return 0, 0
+    if not isinstance(padding, str):
+        return pair("conv2d", "padding", padding, 0)
+    if padding != "same":
+        raise ArgumentError(expected("conv2d", 'padding as numbers, "same" or "valid"', repr(padding)))
+    reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+    if stride != (1, 1) or any(r % 2 for r in reach):
+        raise ArgumentError(
+            expected(
+                "conv2d",
+                'stride 1 and an odd kernel for padding="same"',
+                f"stride {stride}, kernel {kernel}",
+                "give the padding as a number, or pad the image first",
+            )
+        )
+    return reach[0] // 2, reach[1] // 2
+
+
+def conv2d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Pair = 1,
+    padding: Pair | str = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Cross-correlate images with kernels, channel group by channel group.
+
+    Parameters
+    ----------
+    x : (n, c, h, w) float
+    weight : (o, c / groups, kh, kw) float
+    bias : (o,) float, or None
+    stride, padding, dilation : int or (vertical, horizontal); padding also "same" or "valid"
+    groups : int, a divisor of c and of o
+
+    Returns
+    -------
+    Tensor (n, o, oh, ow),  oh = (h + 2 padding - dilation (kh - 1) - 1) // stride + 1
+
+    Raises
+    ------
+    ShapeError
+        for wrong ranks or channels, and for a kernel larger than the padded image
+
+    References
+    ----------
+    Dumoulin & Visin 2016, A guide to convolution arithmetic.
+    """
+    check_rank("conv2d", "x", x.shape, "n c h w", _rank_hint(x.shape))
+    check_rank("conv2d", "weight", weight.shape, "o c kh kw")
+    stride, dilation = pair("conv2d", "stride", stride, 1), pair("conv2d", "dilation", dilation, 1)
+    kernel = weight.shape[2:]
+    pad = _padding(padding, kernel, stride, dilation)
+    if groups < 1 or weight.shape[0] % groups:
+        raise ArgumentError(
+            expected("conv2d", f"groups that divide the {weight.shape[0]} outputs", groups)
+        )
+    if x.shape[1] != weight.shape[1] * groups:
+        raise ShapeError(
+            expected("conv2d", f"x with {weight.shape[1] * groups} channels (axis 1)", x.shape)
+        )
+    if bias is not None:
+        check_size("conv2d", "bias", bias.shape, weight.shape[:1])
+    check_fits("conv2d", x.shape, kernel, pad, dilation)
+    return Conv2d.apply(x, weight, bias, geometry=(stride, pad, dilation, groups))
+
+
+def _rank_hint(shape: tuple[int, ...]) -> str:
+    return "add a channel axis with x[:, None]" if len(shape) == 3 else ""
+
+
+def check_fits(op: str, shape, kernel, padding, dilation=(1, 1)) -> None:
+    """Raise ShapeError when a kernel is larger than the padded image."""
+    padded = [n + 2 * p for n, p in zip(shape[2:], padding, strict=True)]
+    extent = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
+    if any(e > n for e, n in zip(extent, padded, strict=True)) or min(kernel) < 1:
+        raise ShapeError(
+            expected(
+                op,
+                f"an image at least as large as the kernel's {extent[0]} x {extent[1]}",
+                f"{padded[0]} x {padded[1]} with padding",
+                "use a smaller kernel or more padding",
+            )
+        )

@@ -1,0 +1,152 @@
+"""Dropout and DropBlock. Masks are drawn here, in one place, and handed to the kernels."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from minidl import backend, random
+from minidl.autograd import Function
+from minidl.errors import ArgumentError, check_range, check_rank, expected
+
+if TYPE_CHECKING:
+    from minidl.tensor import Tensor
+
+
+class Dropout(Function):
+    """y = x * keep / (1 - p)."""
+
+    def forward(self, x, keep, *, p):
+        """Return y."""
+        self.keep, self.p = keep, p
+        return backend.call("dropout", "forward", x, keep, p)
+
+    def backward(self, grad):
+        """Return grad * keep / (1 - p)."""
+        return backend.call("dropout", "backward", grad, self.keep, self.p), None
+
+
+class DropBlock(Function):
+    """y = x * keep * count / count_ones."""
+
+    def forward(self, x, keep):
+        """Return y."""
+        self.keep = keep
+        y, self.scale = backend.call("drop_block", "forward", x, keep)
+        return y
+
+    def backward(self, grad):
+        """Return grad * keep * count / count_ones."""
+        return backend.call("drop_block", "backward", grad, self.keep, self.scale), None
+
+
+def dropout(
+    x: Tensor,
+    p: float = 0.5,
+    training: bool = True,
+    rng: np.random.Generator | None = None,
+) -> Tensor:
+    """Inverted dropout: y = x * keep / (1 - p) in training, x itself otherwise.
+
+    Parameters
+    ----------
+    x : float tensor of any shape
+    p : probability that a value is dropped, in [0, 1]
+    training : bool
+    rng : where the mask is drawn; the library's generator when None
+
+    Returns
+    -------
+    Tensor of x's shape
+
+    References
+    ----------
+    Srivastava et al. 2014, section 4 and 10.
+    """
+    check_range("dropout", "p", p, 0.0, 1.0)
+    if not training or p == 0:
+        return x
+    keep = random.generator(rng).random(x.shape, dtype=np.float32) >= p
+    return Dropout.apply(x, keep, p=p)
+
+
+def drop_block_gamma(keep_prob: float, block_size: int, h: int, w: int) -> float:
+    """Return the probability of a seed that drops 1 - keep_prob of the map, overlaps not counted.
+
+    gamma = (1 - keep_prob) / block^2 * h w / ((h - block + 1) (w - block + 1))
+
+    References
+    ----------
+    Ghiasi, Lin & Le 2018, equation 1.
+    """
+    places = (h - block_size + 1) * (w - block_size + 1)
+    return min((1.0 - keep_prob) / block_size**2 * (h * w) / places, 1.0)
+
+
+def drop_block_seeds(
+    shape: tuple[int, ...],
+    keep_prob: float,
+    block_size: int,
+    rng: np.random.Generator | None = None,
+    shared: bool = False,
+) -> np.ndarray:
+    """Draw where blocks are dropped: bool (n, c or 1, h - block + 1, w - block + 1).
+
+    A seed at (i, j) drops rows i .. i + block - 1 and columns j .. j + block - 1, so that blocks
+    lie wholly inside the map; its centre (an even block's upper-left middle) is the paper's seed.
+    """
+    n, c, h, w = shape
+    gamma = drop_block_gamma(keep_prob, block_size, h, w)
+    places = (n, 1 if shared else c, h - block_size + 1, w - block_size + 1)
+    return random.generator(rng).random(places, dtype=np.float32) < gamma
+
+
+def drop_block(
+    x: Tensor,
+    keep_prob: float = 0.9,
+    block_size: int = 7,
+    training: bool = True,
+    shared: bool = False,
+    rng: np.random.Generator | None = None,
+) -> Tensor:
+    """Drop square blocks of feature maps: y = x * keep * count / count_ones in training.
+
+    count / count_ones, over the whole mask, makes up for what is dropped; a mask that drops
+    everything gives zeros.
+
+    Parameters
+    ----------
+    x : (n, c, h, w) float
+    keep_prob : share of the values to keep, in [0, 1]
+    block_size : side of the blocks in pixels, at least 1; clipped, with a warning, to the map
+    training : bool
+    shared : one mask for all channels of an image, instead of one for each
+    rng : where the seeds are drawn; the library's generator when None
+
+    Returns
+    -------
+    Tensor (n, c, h, w)
+
+    References
+    ----------
+    Ghiasi, Lin & Le 2018, algorithm 1.
+    """
+    check_rank("drop_block", "x", x.shape, "n c h w", "it drops blocks of feature maps")
+    check_range("drop_block", "keep_prob", keep_prob, 0.0, 1.0)
+    if not isinstance(block_size, int | np.integer) or block_size < 1:
+        raise ArgumentError(
+            expected("drop_block", "block_size as an integer of at least 1", repr(block_size))
+        )
+    if not training or keep_prob == 1 or x.size == 0:
+        return x
+    block = min(int(block_size), *x.shape[2:])
+    if block < block_size:
+        warnings.warn(
+            f"drop_block: block_size {block_size} is larger than the map {x.shape[2:]}; clipped to "
+            f"{block}",
+            stacklevel=2,
+        )
+    seeds = drop_block_seeds(x.shape, keep_prob, block, rng, shared)
+    return DropBlock.apply(x, backend.call("drop_block", "expand", seeds, block))
