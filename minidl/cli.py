@@ -230,6 +230,7 @@ def certify(assignments: tuple[str, ...], secrets: int) -> None:
 
     Exits with 1 unless everything holds.
     """
+    from minidl.course import workspace
     from minidl.grading import certify as certification
     from minidl.grading.assignment import Assignment
     from minidl.grading.assignment import course as ids
@@ -237,7 +238,10 @@ def certify(assignments: tuple[str, ...], secrets: int) -> None:
 
     wrong = []
     for name in assignments or ids():
-        certificate = certification.certify(Assignment.load(name), secrets)
+        assignment = Assignment.load(name)
+        released = workspace.released(assignment)
+        with _spinner(f"certifying {assignment.id}"):
+            certificate = certification.certify(assignment, secrets, released)
         certification.show(certificate, console())
         wrong += [name] if not certificate.ok else []
     if wrong:

@@ -94,15 +94,17 @@ def headers() -> bool:
 
 
 def extensions() -> dict[str, str]:
-    """Return for each Cython kernel file "built", or why it cannot be used."""
-    sources = [s for folder in minidl.kernels.__path__ for s in Path(folder).glob("*_cython.pyx")]
+    """Return for each family with a Cython kernel "built", or why it cannot be used."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        loaded = {
-            family: backend.load(family, "cython")
-            for family in sorted(source.stem.removesuffix("_cython") for source in sources)
-        }
+        loaded = {family: backend.load(family, "cython") for family in _sources()}
     return {f: found if isinstance(found, str) else "built" for f, found in loaded.items()}
+
+
+def _sources() -> list[str]:
+    """Return the families whose kernels are written in Cython, built or not."""
+    files = [path for folder in minidl.kernels.__path__ for path in Path(folder).iterdir()]
+    return sorted(file.stem.removesuffix("_cython") for file in files if file.suffix == ".pyx")
 
 
 def unusable() -> dict[str, str]:
@@ -126,9 +128,7 @@ def advice() -> list[str]:
     lines = []
     broken = unusable()
     if broken:
-        instead = ", ".join(
-            sorted({row.serving for row in backend.table() if row.family in broken})
-        )
+        instead = ", ".join(sorted({row[2] for row in kernels() if row[0] in broken}))
         lines.append(
             f"Cython kernels missing: {_grouped(broken)}. Serving instead: {instead}; "
             "results are the same, some are slower."

@@ -65,7 +65,7 @@ class Workspace:
         path = folder / RECORD
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
             raise ArgumentError(
@@ -75,7 +75,8 @@ class Workspace:
         fits = values.keys() == kinds.keys() and all(
             type(values[name]) is kind for name, kind in kinds.items()
         )
-        if not fits or values["form"] not in get_args(Form) or Path(values["file"]).name == "":
+        names_a_file = fits and values["file"] == Path(values["file"]).name != ""
+        if not names_a_file or values["form"] not in get_args(Form):
             wish = f"the record `minidl start` wrote ({', '.join(kinds)})"
             raise ArgumentError(expected(str(path), wish, values, _HINT))
         return cls(folder, **values)
@@ -188,6 +189,15 @@ def _files(assignment: Assignment, workspace: Workspace) -> dict[str, str]:
     files["README.md"] = _readme(assignment, workspace)
     files[RECORD] = _record(workspace)
     return files
+
+
+def released(assignment: Assignment) -> dict[str, str]:
+    """Return, by name, the text of everything a student receives, in both forms of workspace."""
+    found = {}
+    for form in get_args(Form):
+        workspace = _workspace(assignment.id, assignment, Path(), form)
+        found |= {f"{form}: {name}": text for name, text in _files(assignment, workspace).items()}
+    return found
 
 
 def _readme(assignment: Assignment, workspace: Workspace) -> str:

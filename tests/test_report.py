@@ -1,0 +1,153 @@
+import io
+from dataclasses import replace
+
+import pytest
+import tiny_assignment
+from rich.console import Console
+
+from minidl.grading import bulk, report
+from minidl.grading.assignment import Assignment
+from minidl.grading.grade import grade_source
+from minidl.grading.result import CheckResult, Result, TaskResult
+from minidl.grading.student import LocalSandbox
+from minidl.terminal import clean
+
+SECRET = b"a secret of the instructor's own"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return Assignment.load(tiny_assignment.write(tmp_path_factory.mktemp("tiny")))
+
+
+def result(seen="it is wrong", **changes):
+    failed = CheckResult("t.a/one_way", "t.a", 2, 0, "failed", seen, "forgot_it", "Why?")
+    again = replace(failed, check="t.a/other_way", points=1)
+    right = CheckResult("t.a/third", "t.a", 1, 1, "passed")
+    task = TaskResult("t.a", "First", 4, 1, (failed, again, right))
+    values = {
+        "assignment": "t",
+        "version": 3,
+        "submission": "mine.py",
+        "sha256": "ab12",
+        "key_id": "public",
+        "isolation": "separate process",
+        "library_version": "0.1.0",
+        "tasks": (task,),
+        "score": 1.0,
+        "points": 4.0,
+    }
+    return Result(**values | changes)
+
+
+def shown(made, width=100):
+    console = Console(file=io.StringIO(), width=width)
+    report.show(made, console)
+    return console.file.getvalue()
+
+
+def test_text_holds_score_task_seen_mistake_and_question():
+    text = shown(result())
+    assert "mine.py: 1 of 4 points (25 %), public checks of t version 3" in text
+    assert "1 of 3" in text
+    assert "Seen: it is wrong" in text
+    assert "This is a known mistake: forgot it" in text
+    assert "Ask yourself: Why?" in text
+
+
+def test_the_same_words_are_said_once():
+    text = shown(result())
+    assert text.count("it is wrong") == 1
+    assert "one way; other way" in text
+    assert "3 points lost" in text
+
+
+def test_advice_of_a_passed_check_is_shown():
+    made = result()
+    check = replace(made.tasks[0].checks[2], advice="x was changed in place")
+    task = replace(made.tasks[0], checks=(check,))
+    text = shown(replace(made, tasks=(task,)))
+    assert "Advice: x was changed in place" in text
+    assert "lost" not in text
+
+
+def test_a_reason_replaces_the_checks():
+    text = shown(result(reason="syntax error in line 3"))
+    assert "Not graded: syntax error in line 3." in text
+    assert "Ask yourself" not in text
+    page = report.to_html(result(reason="syntax error in line 3"))
+    assert "syntax error in line 3" in page
+    assert "Ask yourself" not in page
+
+
+def test_html_escapes_what_a_submission_says():
+    page = report.to_html(result(seen="<script>alert(1)</script> & <b>", submission="<i>.py"))
+    assert "<script>" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &lt;b&gt;" in page
+    assert "<i>.py" not in page
+
+
+def test_control_characters_and_direction_marks_go_and_length_is_capped():
+    nasty = "a\x1b[2Jb\x07c\u202edcba" + "z" * 5000
+    for text in (shown(result(seen=nasty)), report.to_html(result(seen=nasty))):
+        assert "abcdcba" in text
+        assert not set(text) & {"\x1b", "\x07", "\u202e"}
+        assert "z" * 1500 not in text.replace("\n", "").replace(" ", "")
+
+
+def test_html_stands_alone():
+    page = report.to_html(result())
+    assert "http" not in page.replace("http-equiv", "")
+    assert "src=" not in page
+    assert "default-src 'none'" in page
+    assert page.startswith("<!DOCTYPE html>")
+
+
+def test_markup_of_rich_is_not_interpreted():
+    assert "[red]not red[/red]" in shown(result(seen="[red]not red[/red] :smile:"))
+    assert ":smile:" in shown(result(seen="[red]not red[/red] :smile:"))
+
+
+def test_verdicts_are_words_and_not_colours_alone():
+    page = report.to_html(result())
+    assert ">wrong</td>" in page
+    assert ">passed</td>" in page
+
+
+def test_hidden_reports_hold_no_expected_values(tiny):
+    source = tiny.with_mistake("mean_doubled")
+    public = grade_source(source, tiny, None, LocalSandbox())
+    hidden = grade_source(source, tiny, SECRET, LocalSandbox())
+    assert "expected" in shown(public)
+    assert "expected" not in shown(hidden)
+    assert "expected" not in report.to_html(hidden)
+    assert "mean doubled" in shown(hidden)
+
+
+def test_table_names_every_submission_task_and_mistake():
+    console = Console(file=io.StringIO(), width=100)
+    report.show_table([result(), result(submission="b.py", reason="the file is empty")], console)
+    text = console.file.getvalue()
+    assert "mine.py: forgot it" in text
+    assert "b.py: not graded: the file is empty" in text
+    assert "25" in text
+
+
+def test_an_empty_table_prints_nothing():
+    console = Console(file=io.StringIO())
+    bulk.show([], console)
+    assert console.file.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "want"),
+    [
+        ("a\tb\nc", 9, "a\tb\nc"),
+        ("\x1b]0;title\x07x", 9, "x"),
+        ("\x00\x9b31mred", 9, "31mred"),
+        ("0123456789", 9, "012345..."),
+        (None, 9, "None"),
+    ],
+)
+def test_clean(text, most, want):
+    assert clean(text, most) == want
