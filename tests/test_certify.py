@@ -23,6 +23,9 @@ def test_batch_norm_is_certified():
     assert certificate.mistakes >= 14
     assert all(row.kept == row.alternatives >= 3 for row in certificate.rows)
     assert "process" in certificate.isolation
+    # max(n * s, 1) against max(n * s, 2): of an empty batch nothing is left to see.
+    assert certificate.survivors == ["batch_norm.backward, line 37: 1 -> 2"]
+    assert certificate.mutants > 60
 
 
 def test_a_certificate_prints_its_rates(tmp_path):
@@ -123,6 +126,16 @@ def test_a_fault_is_found(tmp_path, changed, old, new, problems):
     assert not certificate.ok
     for problem in problems:
         assert any(problem in found for found in certificate.problems), certificate.problems
+
+
+def test_mutants_that_live_are_listed(tmp_path):
+    whole = certified(tiny_assignment.write(tmp_path / "whole"))
+    assert whole.survivors == []
+    loose = ("checks.py", 'close(student.moments(x)[0], np.array([average(x)]), "mean")', "pass")
+    holes = certified(tiny_assignment.write(tmp_path / "holes", *loose))
+    assert holes.mutants == whole.mutants == 9
+    assert "tiny.moments, line 3: 2 -> 3" in holes.survivors
+    assert not any("x * x" in survivor for survivor in holes.survivors)
 
 
 def test_whatever_is_released_is_searched(tmp_path):

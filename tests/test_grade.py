@@ -9,6 +9,7 @@ import tiny_assignment
 from minidl.errors import ArgumentError
 from minidl.grading.assignment import Assignment
 from minidl.grading.grade import grade, grade_source
+from minidl.grading.key import key_id
 from minidl.grading.result import Result
 from minidl.grading.sandbox import Limits, Sandbox
 from minidl.grading.student import LocalSandbox
@@ -49,13 +50,13 @@ WHOLE = CENTRE + MOMENTS
 
 def test_a_right_file_through_the_sandbox(tmp_path, tiny):
     path = write(tmp_path, WHOLE)
-    for key, named in ((None, "public"), (SECRET, "ed84ffa3")):
+    for key, named in ((None, "public"), (SECRET, key_id(SECRET))):
         result = grade(path, tiny, key)
         assert (result.score, result.percent, result.reason) == (5, 100.0, "")
         assert (result.assignment, result.version, result.submission) == ("tiny", 1, "tiny.py")
         assert len(result.sha256) == 64
         assert "process" in result.isolation
-        assert result.key_id == named or key
+        assert result.key_id == named
         assert Result.from_json(result.to_json()) == result
 
 
@@ -267,6 +268,27 @@ def test_two_mistakes_at_once_are_both_named(tiny):
     both = WHOLE.replace("[x.mean()]", "[2 * x.mean()]").replace("(x * x).mean()", "(x * x).sum()")
     result = grade_source(both, tiny, None, LocalSandbox())
     assert result.mistakes == ["mean_doubled", "square_not_averaged"]
+
+
+BOTH = """[[mistake]]
+id = "both_wrong"
+target = "moments"
+replace = ["2 * half_sum(x) / len(x)", "np.sum(x * x) / len(x)"]
+by = ["4 * half_sum(x) / len(x)", "np.sum(x * x)"]
+says = "Both."
+question = "Both?"
+
+[[mistake]]
+id = "mean_doubled\""""
+
+
+def test_the_mistake_that_explains_most_is_named(tmp_path):
+    both = ("mistakes.toml", '[[mistake]]\nid = "mean_doubled"', BOTH)
+    assignment = Assignment.load(tiny_assignment.write(tmp_path / "tiny", *both))
+    source = assignment.with_mistake("both_wrong")
+    assert grade_source(source, assignment, None, LocalSandbox()).mistakes == ["both_wrong"]
+    source = assignment.with_mistake("mean_doubled")
+    assert grade_source(source, assignment, None, LocalSandbox()).mistakes == ["mean_doubled"]
 
 
 def test_a_wrong_number_that_is_no_known_mistake_is_not_named(tiny):

@@ -26,6 +26,7 @@ from minidl.grading.compare import same
 from minidl.grading.grade import grade_source
 from minidl.grading.leak import leaks
 from minidl.grading.mistake import Alternative, Mistake
+from minidl.grading.mutant import mutants
 from minidl.grading.recognise import Recogniser
 from minidl.grading.result import Result
 from minidl.grading.sandbox import Sandbox
@@ -70,6 +71,8 @@ class Certificate:
         called by their name and no other under every key (recognised); how many alternatives there
         are and how many keep every point under every key (kept).
     kills : for each check, how many mistakes it fails under the public key.
+    mutants, survivors : how many small systematic changes of the reference were tried under the
+        last secret, and those that lost no point, by task: for somebody to look at.
     isolation : of the run through the real sandbox.
     seconds : wall-clock time.
     """
@@ -79,6 +82,8 @@ class Certificate:
     problems: list[str] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     kills: dict[str, int] = field(default_factory=dict)
+    mutants: int = 0
+    survivors: list[str] = field(default_factory=list)
     isolation: str = ""
     seconds: float = 0.0
 
@@ -122,6 +127,12 @@ def show(certificate: Certificate, console: Console) -> None:
         f"{certificate.recognition_rate:.0%} of {certificate.mistakes} mistakes, "
         f"in {certificate.seconds:.0f} s"
     )
+    console.print(
+        f"{certificate.mutants - len(certificate.survivors)} of {certificate.mutants} mutants "
+        "killed; those that live:"
+    )
+    for survivor in certificate.survivors:
+        console.print(f"  {survivor}", markup=False, highlight=False, soft_wrap=True)
     for problem in certificate.problems:
         console.print(f"problem: {problem}", markup=False, highlight=False, soft_wrap=True)
 
@@ -228,6 +239,7 @@ class _Certification:
         verdicts = [self._mistake(task, mistake) for mistake in mistakes]
         kept = [self._alternative(task, alternative) for alternative in alternatives]
         self._twins(task, mistakes)
+        self._mutants(task)
         self.certificate.rows.append(
             Row(
                 task.id,
@@ -286,6 +298,16 @@ class _Certification:
 
     def _again(self, mistake: Mistake, call: Call) -> Any:
         return self.recogniser.with_mistake(mistake, call)
+
+    def _mutants(self, task: Task) -> None:
+        """Count the mutants of a task's function that lose points; note the others."""
+        reference, key = self.assignment.reference, list(self.keys.values())[-1]
+        for change, function in mutants(reference.functions[task.function]):
+            source = reference.solution(change, {task.function: function})
+            (graded,) = self.grade(source, key, task=task).tasks
+            self.certificate.mutants += 1
+            if graded.passed:
+                self.certificate.survivors.append(f"{task.id}, {change}")
 
     def checks_that_kill_nothing(self) -> None:
         """Every check earns its place by what it kills."""
