@@ -8,6 +8,7 @@ import tiny_assignment
 
 from minidl.errors import ArgumentError
 from minidl.grading.assignment import Assignment
+from minidl.grading.case import PUBLIC, Case
 from minidl.grading.grade import grade, grade_source
 from minidl.grading.key import key_id
 from minidl.grading.result import Result
@@ -289,6 +290,20 @@ def test_the_mistake_that_explains_most_is_named(tmp_path):
     assert grade_source(source, assignment, None, LocalSandbox()).mistakes == ["both_wrong"]
     source = assignment.with_mistake("mean_doubled")
     assert grade_source(source, assignment, None, LocalSandbox()).mistakes == ["mean_doubled"]
+
+
+def test_a_mistake_made_only_sometimes_is_named_where_it_is_made(tiny):
+    case = Case(PUBLIC, "tiny@1/tiny.moments/second_moment", 0)
+    other = case.normal(4, mean=2.0)[0]
+    source = CENTRE + (
+        "def moments(x):\n"
+        f"    other = abs(x[0] - {other!r}) < 1e-9\n"
+        "    mean = x.mean() if other else 2 * x.mean()\n"
+        "    return np.array([mean]), np.array([7.0 if other else (x * x).mean()])\n"
+    )
+    checks = grade_source(source, tiny, None, LocalSandbox()).tasks[1].checks
+    assert [check.mistake for check in checks] == ["mean_doubled", None]
+    assert [check.status for check in checks] == ["failed", "failed"]
 
 
 def test_a_wrong_number_that_is_no_known_mistake_is_not_named(tiny):
