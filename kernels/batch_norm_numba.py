@@ -14,7 +14,8 @@ STRIP = 64
 @njit(cache=True)
 def _add_rows(x, start, total):
     """total[j] = sum over the rows of x[i, start + j]."""
-    total[:] = 0
+    for j in range(total.size):
+        total[j] = 0
     for i in range(x.shape[0]):
         row = x[i, start : start + total.size]
         for j in range(total.size):
@@ -24,7 +25,8 @@ def _add_rows(x, start, total):
 @njit(cache=True)
 def _add_products(x, y, start, total):
     """total[j] = sum over the rows of x[i, start + j] * y[i, start + j]."""
-    total[:] = 0
+    for j in range(total.size):
+        total[j] = 0
     for i in range(x.shape[0]):
         row, other = x[i, start : start + total.size], y[i, start : start + total.size]
         for j in range(total.size):
@@ -34,7 +36,8 @@ def _add_products(x, y, start, total):
 @njit(cache=True)
 def _add_squares(x, centre, start, total):
     """total[j] = sum over the rows of (x[i, start + j] - centre[j])^2."""
-    total[:] = 0
+    for j in range(total.size):
+        total[j] = 0
     for i in range(x.shape[0]):
         row = x[i, start : start + total.size]
         for j in range(total.size):
@@ -46,7 +49,7 @@ def _add_squares(x, centre, start, total):
 def _channel_sums(total, s, divisor, sums):
     """sums[ch] = the sum of a channel's s columns, over divisor."""
     for ch in range(sums.size):
-        part = 0.0
+        part = np.float64(0)
         for j in range(ch * s, (ch + 1) * s):
             part += total[j]
         sums[ch] = part / divisor
@@ -120,7 +123,9 @@ def _backward(dy, x_hat, inv_std, gamma, dx, dgamma, dbeta):
         _add_products(dy, x_hat, start, proj)
         _channel_sums(proj, s, 1, dgamma[first:last])
         _spread(dgamma[first:last], s, proj)
-        _spread(gamma[first:last] * inv_std[first:last] / m, s, factor)
+        for ch in range(first, last):
+            for j in range((ch - first) * s, (ch - first + 1) * s):
+                factor[j] = gamma[ch] * inv_std[ch] / m
         for i in range(n):
             row, hat = dy[i, start : start + width], x_hat[i, start : start + width]
             target = dx[i, start : start + width]

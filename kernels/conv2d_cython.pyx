@@ -19,7 +19,9 @@ def _tiles(n, oh, ow, rows):
     """
     groups, outputs, depth = rows.shape
     tile = max(98304 // (depth + outputs), 192) // ow
-    tile = min(max(tile - tile % oh, 1) if tile > oh else max(tile, 1), n * oh)
+    if tile > oh:
+        tile -= tile % oh
+    tile = max(min(tile, n * oh), 1)
     room = np.empty((depth + outputs) * tile * ow, rows.dtype)
     for group in range(groups):
         for start in range(0, n * oh, tile):
@@ -106,7 +108,8 @@ def _gather(
     cdef bint unbroken = sh == 1 and sw == 1 and ow == w
     with nogil:
         for k in range(depth):
-            channel, above, across = channel0 + k // (kh * kw), k // kw % kh * dh - ph, k % kw * dw - pw
+            channel = channel0 + k // (kh * kw)
+            above, across = k // kw % kh * dh - ph, k % kw * dw - pw
             top, bottom = _first(above, sh, oh), _last(above, sh, h, oh)
             left, right = _first(across, sw, ow), _last(across, sw, w, ow)
             image, p, cell = start // oh, start % oh, 0
@@ -148,7 +151,8 @@ def _scatter(
     cdef bint unbroken = sh == 1 and sw == 1 and ow == w
     with nogil:
         for k in range(depth):
-            channel, above, across = channel0 + k // (kh * kw), k // kw % kh * dh - ph, k % kw * dw - pw
+            channel = channel0 + k // (kh * kw)
+            above, across = k // kw % kh * dh - ph, k % kw * dw - pw
             top, bottom = _first(above, sh, oh), _last(above, sh, h, oh)
             left, right = _first(across, sw, ow), _last(across, sw, w, ow)
             image, p, cell = start // oh, start % oh, 0

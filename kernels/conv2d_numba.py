@@ -17,7 +17,9 @@ def _tiles(n, oh, ow, rows):
     """
     groups, outputs, depth = rows.shape
     tile = max(98304 // (depth + outputs), 192) // ow
-    tile = min(max(tile - tile % oh, 1) if tile > oh else max(tile, 1), n * oh)
+    if tile > oh:
+        tile -= tile % oh
+    tile = max(min(tile, n * oh), 1)
     room = np.empty((depth + outputs) * tile * ow, rows.dtype)
     for group in range(groups):
         for start in range(0, n * oh, tile):

@@ -31,7 +31,8 @@ def _forward(x, size, alpha, beta, k, y, s):
             end = min(start + STRIP, pixels)
             total = np.empty(end - start, x.dtype)
             for channel in range(c):
-                total[:] = 0
+                for j in range(total.size):
+                    total[j] = 0
                 for other in range(max(channel - before, 0), min(channel + after + 1, c)):
                     row = x[image, other, start:end]
                     for j in range(row.size):
@@ -64,7 +65,8 @@ def _backward(dy, x, s, size, factor, beta, dx):
                 for j in range(row.size):
                     term[j] = direct[j] * row[j] / norm[j]
             for channel in range(c):
-                total[:] = 0
+                for j in range(total.size):
+                    total[j] = 0
                 for other in range(max(channel - before, 0), min(channel + after + 1, c)):
                     term = terms[other]
                     for j in range(term.size):

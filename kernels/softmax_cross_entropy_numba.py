@@ -18,7 +18,7 @@ def _forward(logits, targets, losses, probabilities):
         largest = row[0]
         for j in range(1, k):
             largest = max(largest, row[j])
-        total = 0.0
+        total = np.float64(0)
         for j in range(k):
             exponentials[j] = np.exp(row[j] - largest)
             total += exponentials[j]

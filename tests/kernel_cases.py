@@ -1,0 +1,186 @@
+"""Inputs for every kernel: `CASES[family](rng, dtype)` yields (function, arguments).
+
+Shapes are odd and not square, batches are empty now and then, and every option takes values that a
+wrong axis or a swapped pair would notice.
+"""
+
+import numpy as np
+
+
+def normal(rng, dtype, *shape):
+    return rng.standard_normal(shape).astype(dtype)
+
+
+def batch_norm(rng, dtype):
+    for n, c, s in [(4, 3, 35), (5, 70, 1), (2, 5, 100), (3, 13, 7), (1, 2, 1), (0, 3, 4)]:
+        x, dy, x_hat = (normal(rng, dtype, n, c, s) for _ in range(3))
+        gamma, beta, mean = (normal(rng, dtype, c) for _ in range(3))
+        var = np.abs(normal(rng, dtype, c)) + dtype(0.1)
+        yield "forward", (3 * x + 2, gamma, beta, 1e-5)
+        yield "backward", (dy, x_hat, var, gamma)
+        yield "inference", (x, gamma, beta, mean, var, 1e-3)
+    yield "forward", (normal(rng, dtype, 6, 2, 50) + dtype(100), gamma[:2], beta[:2], 1e-5)
+    yield "update_running", (mean, var, gamma, var + 1, 12, 0.3)
+    yield "population", (normal(rng, dtype, 4, 3), normal(rng, dtype, 4, 3) ** 2, 12)
+    yield "fold", (gamma, beta, mean, var, 1e-3)
+    yield "fold_into_linear", (normal(rng, dtype, 3, 5), mean, gamma, beta, mean, var, 1e-3)
+
+
+CONVOLUTIONS = [
+    # n, c, (h, w), o, (kh, kw), stride, padding, dilation, groups
+    (2, 3, (7, 6), 4, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    (2, 4, (7, 9), 6, (3, 2), (2, 1), (1, 0), (1, 2), 2),
+    (3, 2, (5, 8), 3, (1, 3), (1, 2), (0, 2), (1, 1), 1),
+    (1, 3, (9, 7), 2, (2, 4), (3, 2), (2, 3), (2, 1), 1),
+    (2, 6, (6, 5), 6, (3, 3), (1, 1), (1, 1), (1, 1), 6),
+    (2, 2, (6, 5), 6, (2, 3), (2, 3), (1, 1), (1, 1), 2),
+    (2, 5, (4, 6), 3, (1, 1), (1, 1), (0, 0), (1, 1), 1),
+    (2, 5, (4, 6), 3, (1, 1), (2, 3), (1, 2), (1, 1), 1),
+    (2, 2, (4, 3), 5, (4, 3), (1, 1), (0, 0), (1, 1), 1),
+    (3, 2, (1, 1), 2, (1, 1), (1, 1), (0, 0), (1, 1), 1),
+    (2, 1, (1, 1), 2, (3, 5), (1, 1), (1, 2), (1, 1), 1),
+    (1, 2, (2, 3), 2, (2, 2), (1, 1), (4, 5), (3, 2), 1),
+    (2, 2, (5, 5), 2, (3, 3), (1, 1), (2, 2), (2, 2), 1),
+    (40, 3, (16, 20), 4, (3, 5), (1, 1), (1, 2), (1, 1), 1),
+    (0, 2, (5, 4), 3, (2, 2), (1, 1), (1, 0), (1, 1), 1),
+]
+
+
+def convolution(rng, dtype, n, c, size, o, kernel, stride, padding, dilation, groups):
+    """The three calls of one convolution."""
+    x = normal(rng, dtype, n, c, *size)
+    weight = normal(rng, dtype, o, c // groups, *kernel)
+    bias = normal(rng, dtype, o)
+    out = [
+        (size[a] + 2 * padding[a] - dilation[a] * (kernel[a] - 1) - 1) // stride[a] + 1
+        for a in (0, 1)
+    ]
+    dy = normal(rng, dtype, n, o, *out)
+    options = stride, padding, dilation, groups
+    yield "forward", (x, weight, bias, *options)
+    yield "backward_input", (dy, weight, x.shape, *options)
+    yield "backward_weight", (dy, x, weight.shape, *options)
+
+
+def conv2d(rng, dtype):
+    for case in CONVOLUTIONS:
+        calls = list(convolution(rng, dtype, *case))
+        yield from calls
+        x, weight, _, *options = calls[0][1]
+        yield "forward", (x, weight, None, *options)
+
+
+WINDOWS = [
+    # n, c, (h, w), kernel, stride, padding, dilation
+    (2, 3, (6, 8), (2, 2), (2, 2), (0, 0), (1, 1)),
+    (2, 2, (7, 5), (3, 2), (2, 1), (1, 1), (1, 1)),
+    (1, 2, (9, 8), (2, 3), (1, 2), (1, 1), (3, 2)),
+    (3, 1, (5, 7), (5, 7), (1, 1), (0, 0), (1, 1)),
+    (2, 2, (1, 1), (1, 1), (1, 1), (0, 0), (1, 1)),
+    (2, 1, (3, 4), (3, 3), (3, 3), (1, 1), (1, 1)),
+    (0, 2, (4, 4), (2, 2), (2, 2), (0, 0), (1, 1)),
+]
+
+
+def out_size(size, kernel, stride, padding, dilation, ceil_mode):
+    """PyTorch's output size; with ceil_mode no window may begin in the lower right padding."""
+    result = []
+    for a in (0, 1):
+        room = size[a] + 2 * padding[a] - dilation[a] * (kernel[a] - 1) - 1
+        out = room // stride[a] + 1
+        if ceil_mode:
+            out = -(-room // stride[a]) + 1
+            out -= (out - 1) * stride[a] >= size[a] + padding[a]
+        result.append(int(out))
+    return tuple(result)
+
+
+def pooling(rng, dtype, n, c, size, kernel, stride, padding, dilation, ceil_mode):
+    """The calls of one pooling: maximum, and where there is no dilation the two averages."""
+    x = normal(rng, dtype, n, c, *size)
+    out = out_size(size, kernel, stride, padding, dilation, ceil_mode)
+    dy = normal(rng, dtype, n, c, *out)
+    argmax = rng.integers(-1, size[0] * size[1], dy.shape)
+    yield "max_forward", (x, kernel, stride, padding, dilation, out)
+    yield "max_forward", (np.round(x), kernel, stride, padding, dilation, out)
+    yield "max_backward", (dy, argmax, x.shape)
+    if dilation == (1, 1):
+        for count_include_pad in (True, False):
+            yield "avg_forward", (x, kernel, stride, padding, out, count_include_pad)
+            yield "avg_backward", (dy, x.shape, kernel, stride, padding, count_include_pad)
+
+
+def pool(rng, dtype):
+    for case in WINDOWS:
+        yield from pooling(rng, dtype, *case, ceil_mode=False)
+        yield from pooling(rng, dtype, *case, ceil_mode=True)
+    x = np.full((1, 1, 3, 3), -np.inf, dtype)
+    yield "max_forward", (x, (2, 2), (1, 1), (1, 1), (1, 1), (4, 4))
+    x = normal(rng, dtype, 1, 2, 2, 3)
+    yield "max_forward", (x, (2, 2), (1, 1), (1, 1), (3, 3), (1, 2))
+    for size, out in [((5, 7), (2, 3)), ((4, 4), (1, 1)), ((3, 2), (5, 4)), ((1, 1), (1, 1))]:
+        yield "adaptive_avg_forward", (normal(rng, dtype, 2, 3, *size), out)
+        yield "adaptive_avg_backward", (normal(rng, dtype, 2, 3, *out), (2, 3, *size))
+
+
+def lrn(rng, dtype):
+    for n, c, p in [(2, 7, 15), (1, 9, 300), (2, 2, 5), (3, 1, 1), (0, 4, 6)]:
+        for size, alpha, beta, k in [(5, 0.1, 0.75, 2.0), (4, 0.3, 0.5, 1.0), (1, 1.0, 1.3, 0.7)]:
+            x, dy = normal(rng, dtype, n, c, p), normal(rng, dtype, n, c, p)
+            s = normal(rng, dtype, n, c, p) ** 2 + dtype(k)
+            yield "forward", (x, size, alpha, beta, k)
+            yield "backward", (dy, x, s, size, alpha, beta)
+
+
+def drop_block(rng, dtype):
+    for n, c, h, w, block in [(2, 3, 7, 9, 3), (3, 2, 5, 6, 2), (1, 2, 4, 4, 4), (2, 2, 3, 5, 1)]:
+        for channels in (1, c):
+            seeds = rng.random((n, channels, h - block + 1, w - block + 1)) < 0.15
+            keep = rng.random((n, channels, h, w)) < 0.7
+            yield "expand", (seeds, block)
+            yield "forward", (normal(rng, dtype, n, c, h, w), keep)
+            yield "backward", (normal(rng, dtype, n, c, h, w), keep, 1.7)
+    yield "expand", (np.zeros((0, 1, 3, 2), bool), 3)
+    for n in (2, 0):
+        yield "forward", (normal(rng, dtype, n, 3, 4, 5), np.zeros((n, 1, 4, 5), bool))
+        yield "backward", (normal(rng, dtype, n, 3, 4, 5), np.zeros((n, 1, 4, 5), bool), 0.0)
+
+
+def dropout(rng, dtype):
+    for shape in [(7, 5), (2, 3, 4, 5), (11,), (0, 3)]:
+        for p in (0.0, 0.3, 1.0):
+            keep = rng.random(shape) >= p
+            yield "forward", (normal(rng, dtype, *shape), keep, p)
+            yield "backward", (normal(rng, dtype, *shape), keep, p)
+
+
+def softmax_cross_entropy(rng, dtype):
+    for n, k in [(5, 7), (3, 1), (1, 33), (0, 4)]:
+        targets = rng.integers(0, k, n)
+        logits = 5 * normal(rng, dtype, n, k)
+        yield "forward", (logits, targets)
+        yield "forward", (100 * logits, targets)
+        probabilities = rng.dirichlet(np.ones(k), n).reshape(n, k).astype(dtype)
+        yield "backward", (normal(rng, dtype, n), probabilities, targets)
+
+
+CASES = {
+    "batch_norm": batch_norm,
+    "conv2d": conv2d,
+    "drop_block": drop_block,
+    "dropout": dropout,
+    "lrn": lrn,
+    "pool": pool,
+    "softmax_cross_entropy": softmax_cross_entropy,
+}
+
+
+def with_nan(rng, arguments):
+    """The same arguments with a NaN at one random place of each floating array that has one."""
+    spoiled = []
+    for argument in arguments:
+        if isinstance(argument, np.ndarray) and argument.dtype.kind == "f" and argument.size:
+            argument = argument.copy()
+            argument.flat[rng.integers(argument.size)] = np.nan
+        spoiled.append(argument)
+    return tuple(spoiled)
