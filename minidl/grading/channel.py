@@ -79,7 +79,6 @@ class Channel:
             when what came is not the answer to this message.
         """
         self._deadline = time.monotonic() + seconds
-        self._nothing_unasked()
         for piece in pieces:
             self._write(piece)
         return self._receive()
@@ -89,16 +88,6 @@ class Channel:
         if ticket != self._ticket:
             raise protocol.ProtocolError("an answer to another question")
         return answer
-
-    def _nothing_unasked(self) -> None:
-        try:
-            if self._stream.recv(1, socket.MSG_PEEK):
-                raise protocol.ProtocolError("an answer before the question")
-        except BlockingIOError:
-            return
-        except ConnectionError:
-            raise EOFError from None
-        raise EOFError
 
     def _write(self, view: memoryview) -> None:
         while view.nbytes:

@@ -19,7 +19,7 @@ def answer(x):
             os.setsid()
             if os.fork() == 0:
                 signal.pthread_sigmask(signal.SIG_SETMASK, set(signal.Signals))
-                time.sleep(600)
-            time.sleep(600)
+            time.sleep(120)
+            os._exit(0)
         children.append(child)
     return np.array(children)
