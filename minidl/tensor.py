@@ -9,7 +9,8 @@ import numpy as np
 
 from minidl import autograd
 from minidl.errors import ArgumentError, AutogradError, DTypeError, ShapeError, expected
-from minidl.functional import arithmetic, linear, reduction, shape
+from minidl.functional import arithmetic, reduction, shape
+from minidl.functional.linear import matmul
 
 if TYPE_CHECKING:
     from minidl.autograd import Function, Hook
@@ -265,10 +266,10 @@ class Tensor:
         return arithmetic.absolute(self)
 
     def __matmul__(self, other: Any) -> Tensor:
-        return linear.matmul(self, other)
+        return matmul(self, other)
 
     def __rmatmul__(self, other: Any) -> Tensor:
-        return linear.matmul(other, self)
+        return matmul(other, self)
 
     def exp(self) -> Tensor:
         """e^x, element by element."""

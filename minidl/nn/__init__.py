@@ -1,1 +1,40 @@
 """Layers, containers and initialization."""
+
+from minidl.nn import init
+from minidl.nn.activation import ReLU, Sigmoid, Tanh
+from minidl.nn.container import ModuleDict, ModuleList, Sequential
+from minidl.nn.conv import Conv2d
+from minidl.nn.dropout import DropBlock2d, DropBlockSchedule, Dropout
+from minidl.nn.linear import Flatten, Identity, Linear
+from minidl.nn.loss import CrossEntropyLoss
+from minidl.nn.module import Module, Parameter
+from minidl.nn.norm import BatchNorm1d, BatchNorm2d, LocalResponseNorm
+from minidl.nn.pool import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from minidl.nn.summary import summary
+
+__all__ = [
+    "AdaptiveAvgPool2d",
+    "AvgPool2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "Conv2d",
+    "CrossEntropyLoss",
+    "DropBlock2d",
+    "DropBlockSchedule",
+    "Dropout",
+    "Flatten",
+    "Identity",
+    "Linear",
+    "LocalResponseNorm",
+    "MaxPool2d",
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Tanh",
+    "init",
+    "summary",
+]

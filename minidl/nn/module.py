@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minidl.errors import ArgumentError, MinidlError, ShapeError, expected
 from minidl.tensor import Tensor
+from minidl.errors import ArgumentError, MinidlError, ShapeError, expected
 
 
 class StateError(MinidlError, KeyError):

@@ -1,0 +1,111 @@
+"""Dropout, DropBlock, and DropBlock's schedule."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minidl.tensor import Tensor
+from minidl import functional as F
+from minidl.errors import check_range
+from minidl.nn import init
+from minidl.nn.module import Module
+
+
+class Dropout(Module):
+    """Inverted dropout: in training each value is dropped with probability p, the rest / (1 - p).
+
+    Parameters
+    ----------
+    p : probability that a value is dropped, in [0, 1]
+    rng : where masks are drawn; the library's generator when None
+    """
+
+    def __init__(self, p: float = 0.5, rng: np.random.Generator | None = None) -> None:
+        super().__init__()
+        check_range("Dropout", "p", p, 0.0, 1.0)
+        self.p, self.rng = p, rng
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x with values dropped (in evaluation, x itself)."""
+        return F.dropout(x, self.p, self.training, self.rng)
+
+    def extra_repr(self) -> str:
+        """Return the probability."""
+        return f"p={self.p}"
+
+
+class DropBlock2d(Module):
+    """Drop square blocks of feature maps in training; see `minidl.functional.drop_block`.
+
+    Parameters
+    ----------
+    keep_prob : share of the values to keep, in [0, 1]; a DropBlockSchedule may move it
+    block_size : side of the blocks in pixels
+    shared : one mask for all channels of an image, instead of one for each
+    rng : where masks are drawn; the library's generator when None
+
+    References
+    ----------
+    Ghiasi, Lin & Le 2018.
+    """
+
+    def __init__(
+        self,
+        keep_prob: float = 0.9,
+        block_size: int = 7,
+        shared: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        check_range("DropBlock2d", "keep_prob", keep_prob, 0.0, 1.0)
+        init.check_sizes("DropBlock2d", block_size=block_size)
+        self.keep_prob, self.block_size = keep_prob, block_size
+        self.shared, self.rng = shared, rng
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) with blocks dropped (in evaluation, x itself)."""
+        return F.drop_block(
+            x, self.keep_prob, self.block_size, self.training, self.shared, self.rng
+        )
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"keep_prob={self.keep_prob}, block_size={self.block_size}, shared={self.shared}"
+
+
+class DropBlockSchedule:
+    """keep_prob of every DropBlock2d in a model, from 1 down to each one's target, linearly.
+
+    After step t of `steps`, keep_prob = 1 - (1 - target) * min(t / steps, 1). Making the schedule
+    notes each layer's keep_prob as its target and sets it to 1.
+
+    Parameters
+    ----------
+    model : Module holding the DropBlock2d layers
+    steps : int, how many calls of `step` it takes to reach the targets
+
+    References
+    ----------
+    Ghiasi, Lin & Le 2018, section 3.2 (scheduled DropBlock).
+    """
+
+    def __init__(self, model: Module, steps: int) -> None:
+        init.check_sizes("DropBlockSchedule", steps=steps)
+        self.layers = [m for m in model.modules() if isinstance(m, DropBlock2d)]
+        self.targets = [layer.keep_prob for layer in self.layers]
+        self.steps, self.taken = steps, 0
+        self._set()
+
+    @property
+    def progress(self) -> float:
+        """Share of the way to the targets, 0 to 1."""
+        return min(self.taken / self.steps, 1.0)
+
+    def step(self) -> None:
+        """Move every keep_prob one step towards its target."""
+        self.taken += 1
+        self._set()
+
+    def _set(self) -> None:
+        for layer, target in zip(self.layers, self.targets, strict=True):
+            layer.keep_prob = 1.0 - (1.0 - target) * self.progress

@@ -1,0 +1,61 @@
+"""Adam."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minidl.tensor import Tensor
+from minidl.optim.optimizer import Optimizer, Params, check_rate
+
+
+class Adam(Optimizer):
+    """theta <- theta - lr m' / (sqrt(v') + eps),  m' = m / (1 - beta1^t),  v' = v / (1 - beta2^t).
+
+    m <- beta1 m + (1 - beta1) g and v <- beta2 v + (1 - beta2) g^2, where g is the gradient plus
+    weight_decay * theta. eps stands after the corrected root, as in PyTorch.
+
+    Parameters
+    ----------
+    params : parameters or groups
+    lr : float, at least 0
+    betas : (beta1, beta2), each in [0, 1)
+    eps, weight_decay : float, at least 0
+
+    References
+    ----------
+    Kingma & Ba 2015, algorithm 1.
+    """
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, options)
+
+    def check(self, group: dict[str, Any]) -> None:
+        """Raise ArgumentError for options out of range."""
+        for name in ("lr", "eps", "weight_decay"):
+            check_rate("Adam", name, group[name])
+        for i, beta in enumerate(group["betas"]):
+            check_rate("Adam", f"beta{i + 1}", beta, below=1.0)
+
+    def update(self, p: Tensor, grad: np.ndarray, state: dict[str, Any], group: dict) -> np.ndarray:
+        """Return theta - lr m' / (sqrt(v') + eps)."""
+        beta1, beta2 = group["betas"]
+        if group["weight_decay"]:
+            grad = grad + group["weight_decay"] * p.data
+        if not state:
+            state.update(step=0, exp_avg=np.zeros_like(grad), exp_avg_sq=np.zeros_like(grad))
+        t = state["step"] = state["step"] + 1
+        m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * grad
+        v = state["exp_avg_sq"] = beta2 * state["exp_avg_sq"] + (1 - beta2) * grad * grad
+        root = np.sqrt(v) / math.sqrt(1 - beta2**t) + group["eps"]
+        return p.data - group["lr"] / (1 - beta1**t) * m / root
