@@ -24,13 +24,13 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import resource
 import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
 
 from . import landlock, seccomp
+from .landlock import libc
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, CLEAR_ALL = 36, 38, 47, 4
@@ -65,9 +65,6 @@ class Layer:
     note: str
 
 
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
 def _check(result: int) -> None:
     if result != 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
@@ -76,15 +73,15 @@ def _check(result: int) -> None:
 def prctl(option: int, first: int, second: int = 0) -> None:
     """Call prctl(2); raises OSError."""
     longs = [ctypes.c_ulong(value) for value in (first, second, 0, 0)]
-    _check(_libc.prctl(ctypes.c_int(option), *longs))
+    _check(libc().prctl(ctypes.c_int(option), *longs))
 
 
 def _unshare_network() -> None:
     """Leave the machine's network: as root directly, as a user inside a user namespace."""
-    if _libc.unshare(CLONE_NEWNET | CLONE_NEWIPC) == 0:
+    if libc().unshare(CLONE_NEWNET | CLONE_NEWIPC) == 0:
         return
     uid, gid = os.getuid(), os.getgid()
-    _check(_libc.unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC))
+    _check(libc().unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC))
     for name, text in (
         ("setgroups", "deny"),
         ("uid_map", f"{uid} {uid} 1"),
@@ -96,6 +93,8 @@ def _unshare_network() -> None:
 
 def limit(limits: dict[str, int]) -> list[str]:
     """Set the resource limits of this process; raises OSError."""
+    import resource  # here, for elsewhere than on Unix there is none, and `layers` says so
+
     cpu = limits["cpu_seconds"]
     for kind, soft, hard in (
         (resource.RLIMIT_AS, limits["memory_bytes"], limits["memory_bytes"]),
@@ -114,11 +113,11 @@ def limit(limits: dict[str, int]) -> list[str]:
 def _drop_capabilities() -> None:
     """Empty every capability set: effective, permitted, inheritable, ambient, bounding."""
     for capability in range(64):
-        if _libc.prctl(PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) != 0:
+        if libc().prctl(PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) != 0:
             break  # past the last one, or not ours to drop; no_new_privs makes up for it
     prctl(PR_CAP_AMBIENT, CLEAR_ALL)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    _check(_libc.capset(header, (ctypes.c_uint32 * 6)()))
+    _check(libc().capset(header, (ctypes.c_uint32 * 6)()))
 
 
 def _try(name: str, action, *args) -> list[str]:

@@ -12,6 +12,7 @@ import ctypes
 import os
 import stat
 import struct
+from functools import cache
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 VERSION_FLAG = 1
@@ -32,11 +33,15 @@ NEWEST_RIGHTS = (1 << 16) - 1
 TCP = 0b11
 ABSTRACT_SOCKETS_AND_SIGNALS = 0b11
 
-_libc = ctypes.CDLL(None, use_errno=True)
+
+@cache
+def libc() -> ctypes.CDLL:
+    """Return the C library, opened on first use: only a confined process needs it."""
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _call(number: int, *args: object) -> int:
-    result = _libc.syscall(ctypes.c_long(number), *args)
+    result = libc().syscall(ctypes.c_long(number), *args)
     if result < 0:
         raise OSError(ctypes.get_errno(), f"landlock: {os.strerror(ctypes.get_errno())}")
     return result

@@ -6,7 +6,7 @@ memory beyond the limit on address space; namespaces; the kernel's wide interfac
 perf, keys). Threads stay allowed: the address space bounds their number. What needs a capability
 (mounting, loading modules, setting the clock) is missing here, for a worker has none.
 
-The worker runs this file: it imports only the standard library.
+The worker runs this file: it imports only the standard library and the file beside it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import errno
 import os
 import platform
 import struct
+
+from .landlock import libc
 
 PR_SET_SECCOMP, FILTER_MODE = 22, 2
 PR_SET_PDEATHSIG = 1
@@ -130,7 +132,6 @@ def enforce() -> None:
     code = program(platform.machine(), os.getpid())
     instructions = ctypes.create_string_buffer(code, len(code))
     header = struct.pack("@HP", len(code) // 8, ctypes.addressof(instructions))
-    libc = ctypes.CDLL(None, use_errno=True)
     longs = [ctypes.c_ulong(FILTER_MODE), header, ctypes.c_ulong(0), ctypes.c_ulong(0)]
-    if libc.prctl(PR_SET_SECCOMP, *longs) != 0:
+    if libc().prctl(PR_SET_SECCOMP, *longs) != 0:
         raise OSError(ctypes.get_errno(), f"seccomp: {os.strerror(ctypes.get_errno())}")
