@@ -150,6 +150,7 @@ def test_a_notebook_is_read_as_data(tmp_path, tiny):
         "%%bash\necho this is not Python at all (\n",
         MOMENTS + "\nif True:\n    %timeit moments(1)\nmoments(np.zeros(3)) / 0\n",
         "raise SystemExit\n",
+        "inverse = np.linalg.inv(np.zeros((2, 2)))\n",
     ]
     result = grade(write(tmp_path, notebook(*cells), "tiny.ipynb"), tiny, None, LocalSandbox())
     assert (result.reason, result.percent) == ("", 100.0)
@@ -185,6 +186,13 @@ def test_a_percent_sign_inside_code_is_no_magic(tmp_path):
 
 def statuses(result):
     return {c.check.partition(".")[2]: c.status for task in result.tasks for c in task.checks}
+
+
+def test_what_is_not_written_is_said_in_the_same_words(tiny):
+    for source in (tiny.starter(), "x = 1\n"):
+        result = grade_source(source, tiny, None, LocalSandbox())
+        assert result.score == 0
+        assert len({(check.seen, check.question) for check in result.tasks[1].checks}) == 1
 
 
 def test_points_are_earned_check_by_check(tiny):

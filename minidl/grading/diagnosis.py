@@ -62,7 +62,7 @@ def _no_value(failure: StudentFailure, function: str, hidden: bool) -> Finding:
         )
     if failure.kind == "raised":
         error = said.partition(":")[0]
-        if error == "NotImplementedError":
+        if is_unwritten(failure):
             return Finding(
                 f"{function} is not written yet.", "What does the docstring ask for first?"
             )
@@ -81,6 +81,13 @@ def _no_value(failure: StudentFailure, function: str, hidden: bool) -> Finding:
         )
     whose = "" if said.startswith(function) else f"{function}: "
     return Finding(f"{whose}{said}{line}.", "Does it return NumPy arrays, and nothing else?")
+
+
+def is_unwritten(failure: Mismatch | StudentFailure) -> bool:
+    """Whether there is no function yet to speak of: none at all, or the starter's."""
+    if not isinstance(failure, StudentFailure):
+        return False
+    return failure.kind == "missing" or failure.message.startswith("NotImplementedError")
 
 
 def _located(failure: StudentFailure) -> tuple[str, str]:

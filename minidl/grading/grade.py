@@ -20,7 +20,7 @@ from minidl.grading.assignment import Assignment, Task
 from minidl.grading.case import PUBLIC
 from minidl.grading.check import Check, Outcome, Recorder, run_check
 from minidl.grading.compare import Mismatch
-from minidl.grading.diagnosis import Finding, explain, first_wrong
+from minidl.grading.diagnosis import Finding, explain, first_wrong, is_unwritten
 from minidl.grading.key import MINIMUM_BYTES, key_id
 from minidl.grading.mistake import Mistake
 from minidl.grading.recognise import Recogniser
@@ -231,7 +231,8 @@ class _Run:
                 parts.append(
                     first_wrong(failure.name, last.returned, right, task.returns, task.computed)
                 )
-        parts.append(outcome.inputs)
+        if not is_unwritten(failure):
+            parts.append(outcome.inputs)
         question = finding.question
         if mistake is not None:
             parts.append(mistake.says)
