@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import os
 import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,23 +39,31 @@ def split(lesson: str) -> Iterator[tuple[str, str]]:
     """
     kind, fence = "markdown", ""
     part: list[str] = []
-    for line in [*lesson.splitlines(), None]:
-        mark = _FENCE.match(line) if line is not None else None
-        opens_code = mark is not None and not fence and mark[2].strip() == "python"
-        closes_code = (
-            kind == "code" and mark is not None and mark[1] == fence and not mark[2].strip()
-        )
-        section = kind == "markdown" and not fence and line is not None and re.match("##", line)
-        if line is None or opens_code or closes_code or section:
-            text = "\n".join(part).strip("\n")
-            if text.strip():
-                yield kind, text
-            kind = "code" if opens_code else "markdown"
-            part = [line] if section and line is not None else []
-        elif line is not None:
+    for line in lesson.splitlines():
+        mark = _FENCE.match(line)
+        if fence:
+            closes = mark is not None and mark[1].startswith(fence) and not mark[2].strip()
+            if closes and kind == "code":
+                yield from _part(kind, part)
+                kind, part = "markdown", []
+            else:
+                part.append(line)
+            fence = "" if closes else fence
+        elif mark is not None and mark[2].strip() == "python":
+            yield from _part(kind, part)
+            kind, part, fence = "code", [], mark[1]
+        elif line.startswith("##"):
+            yield from _part(kind, part)
+            part = [line]
+        else:
             part.append(line)
-        if mark is not None:
-            fence = "" if mark[1] == fence else fence or mark[1]
+            fence = mark[1] if mark is not None else ""
+    yield from _part(kind, part)
+
+
+def _part(kind: str, lines: list[str]) -> Iterator[tuple[str, str]]:
+    if any(line.strip() for line in lines):
+        yield kind, "\n".join(lines).strip("\n")
 
 
 def build(lesson: str) -> NotebookNode:
@@ -173,44 +179,17 @@ def execute(made: NotebookNode, name: str, seconds: int = SECONDS_PER_CELL) -> N
         message holds the cell and the exception.
     """
     try:
-        from jupyter_client.kernelspec import KernelSpecManager
-        from jupyter_client.manager import AsyncKernelManager
-        from nbclient import NotebookClient, exceptions
+        from minidl.course import execution
     except ImportError as error:
         hint = "pip install 'minidl[notebooks]'"
         raise ArgumentError(expected("notebooks", "nbclient and ipykernel", error, hint)) from None
-    with tempfile.TemporaryDirectory(prefix="minidl-lesson-") as folder:
-        # No folder of kernels: the kernel is then this interpreter's, whatever else is installed.
-        specs = KernelSpecManager(kernel_dirs=[])
-        manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=specs)
-        client = NotebookClient(
-            made,
-            km=manager,
-            timeout=seconds,
-            record_timing=False,
-            resources={"metadata": {"path": folder}},
-        )
-        try:
-            client.execute(env={**os.environ, "IPYTHONDIR": f"{folder}/.ipython"})
-        except exceptions.CellExecutionError as error:
-            cell = _failed_cell(made)
-            raise LessonError(_message(name, cell, f"{error.ename}: {error.evalue}")) from None
-        except (exceptions.CellTimeoutError, exceptions.DeadKernelError) as error:
-            got = str(error).strip().splitlines()[0]
-            raise LessonError(_message(name, _failed_cell(made), got)) from None
-        _demand_clean(made, name, [folder, str(Path.home())])
+    try:
+        paths = execution.run(made, seconds)
+    except execution.CellError as error:
+        raise LessonError(_message(name, error.cell, error.got)) from None
+    _demand_clean(made, name, paths)
     made.metadata.language_info = {"name": "python"}
     return made
-
-
-def _failed_cell(made: NotebookNode) -> NotebookNode:
-    """Return the cell that was running last."""
-    codes = [cell for cell in made.cells if cell.cell_type == "code"]
-    ran = [cell for cell in codes if cell.execution_count or cell.outputs]
-    for cell in codes:
-        if any(output.output_type == "error" for output in cell.outputs):
-            return cell
-    return codes[min(len(ran), len(codes) - 1)]
 
 
 def _message(name: str, cell: NotebookNode, got: str) -> str:

@@ -193,7 +193,7 @@ def _files(assignment: Assignment, workspace: Workspace) -> dict[str, str]:
 
 def released(assignment: Assignment) -> dict[str, str]:
     """Return, by name, the text of everything a student receives, in both forms of workspace."""
-    found = {}
+    found: dict[str, str] = {}
     for form in get_args(Form):
         workspace = _workspace(assignment.id, assignment, Path(), form)
         found |= {f"{form}: {name}": text for name, text in _files(assignment, workspace).items()}

@@ -1,0 +1,233 @@
+import base64
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import tiny_assignment
+
+from minidl.course import notebook
+from minidl.course.notebook import LessonError
+from minidl.errors import ArgumentError
+from minidl.grading.assignment import Assignment
+
+ROOT = Path(__file__).parents[1]
+LESSON = """# Tiny
+
+Some text with `code` and a list.
+
+```text
+```python is not a cell
+## nor is this a section
+```
+
+```python
+a = 20
+```
+
+## Second
+
+~~~python
+print(a + 1)
+~~~
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    folder = tiny_assignment.write(tmp_path / "tiny-assignment")
+    (folder / "lesson.md").write_text(LESSON)
+    return Assignment.load(folder)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "notebooks"
+    made.mkdir()
+    return made
+
+
+def test_python_blocks_are_code_and_sections_are_cells():
+    assert list(notebook.split(LESSON)) == [
+        (
+            "markdown",
+            "# Tiny\n\nSome text with `code` and a list.\n\n```text\n```python is not a cell\n"
+            "## nor is this a section\n```",
+        ),
+        ("code", "a = 20"),
+        ("markdown", "## Second"),
+        ("code", "print(a + 1)"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lesson", "kinds"),
+    [
+        ("", []),
+        ("\n\n", []),
+        ("```python\nx\n```\n```python\ny\n```", ["code", "code"]),
+        ("```python\nnever closed", ["code"]),
+        ("````python\n```\n````", ["code"]),
+        ("```python\n```\nempty", ["markdown"]),
+        ("```\nplain\n```", ["markdown"]),
+        ("### One\n### Two", ["markdown", "markdown"]),
+        ("```python\n## a comment\n```", ["code"]),
+    ],
+)
+def test_odd_lessons(lesson, kinds):
+    assert [kind for kind, _ in notebook.split(lesson)] == kinds
+
+
+def test_building_twice_gives_the_same_file_and_ids_follow_the_text():
+    first, second = notebook.build(LESSON), notebook.build(LESSON)
+    assert notebook.text(first) == notebook.text(second)
+    changed = notebook.build("New beginning\n\n```python\n0\n```\n" + LESSON)
+    assert {cell.id for cell in first.cells} - {cell.id for cell in changed.cells} == set()
+
+
+def test_equal_cells_have_ids_of_their_own():
+    cells = notebook.build("```python\nx\n```\n```python\nx\n```").cells
+    assert len({cell.id for cell in cells}) == 2
+
+
+def test_rebuild_executes_and_leaves_no_trace_of_the_machine(tiny, folder):
+    path = notebook.rebuild(tiny, folder)
+    made = json.loads(path.read_text())
+    assert made["cells"][3]["outputs"][0]["text"] == ["21\n"]
+    assert made["cells"][3]["execution_count"] == 2
+    assert made["metadata"] == {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    assert all(cell["metadata"] == {} for cell in made["cells"])
+    assert [p.name for p in folder.iterdir()] == ["tiny.ipynb"]
+    before = path.read_bytes()
+    assert notebook.rebuild(tiny, folder).read_bytes() == before
+    notebook.demand_current(tiny, folder)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("total = 1\ntotal / 0", "ZeroDivisionError: division by zero"),
+        ("import warnings\nwarnings.warn('mind the gap')", "mind the gap"),
+        ("import os\nprint(os.getcwd())", "in its output"),
+        ("import os\nos._exit(3)", "died"),
+        ("import time\ntime.sleep(60)", "timed out"),
+    ],
+)
+def test_a_failing_cell_is_one_error_with_its_source(code, said):
+    made = notebook.build(
+        f"```python\nfine = 1\n```\n```python\n{code}\n```\n```python\nlast = 1\n```"
+    )
+    with pytest.raises(LessonError) as error:
+        notebook.execute(made, "odd", seconds=2 if "sleep" in code else 60)
+    assert said in str(error.value)
+    assert "lesson odd: expected every cell to run" in str(error.value)
+    assert f"    {code.splitlines()[-1]}" in str(error.value)
+    assert "fine" not in str(error.value)
+    assert "last" not in str(error.value)
+    assert "Traceback" not in str(error.value)
+
+
+def test_a_failing_lesson_leaves_the_old_notebook(tiny, folder):
+    old = folder / "tiny.ipynb"
+    old.write_text("the old one")
+    (tiny.folder / "lesson.md").write_text("```python\n1 / 0\n```")
+    with pytest.raises(LessonError):
+        notebook.rebuild(tiny, folder)
+    assert old.read_text() == "the old one"
+    assert list(folder.iterdir()) == [old]
+
+
+def test_a_notebook_that_is_too_large_is_refused(tiny, folder):
+    (tiny.folder / "lesson.md").write_text("```python\nprint('x' * 2_000_000)\n```")
+    with pytest.raises(LessonError, match="at most 1000000 bytes"):
+        notebook.rebuild(tiny, folder)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_missing_folder_is_one_clear_error(tiny, tmp_path):
+    with pytest.raises(ArgumentError, match="run this in a clone"):
+        notebook.rebuild(tiny, tmp_path / "nowhere")
+
+
+def current(tiny, folder):
+    """Write what `rebuild` would, with execution counts but without running anything."""
+    made = notebook.build(LESSON)
+    codes = [cell for cell in made.cells if cell.cell_type == "code"]
+    for number, cell in enumerate(codes, start=1):
+        cell.execution_count = number
+    return made
+
+
+def test_an_executed_notebook_of_this_lesson_is_current(tiny, folder):
+    (folder / "tiny.ipynb").write_text(notebook.text(current(tiny, folder)))
+    notebook.demand_current(tiny, folder)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda made: made.cells.pop(), "other cells"),
+        (lambda made: made.cells[1].update(source="a = 21"), "other cells"),
+        (lambda made: made.cells[0].update(source="# Tinier"), "other cells"),
+        (lambda made: made.cells[0].update(id="other"), "other cells"),
+        (lambda made: made.cells[3].update(execution_count=None), "one that is not"),
+        (
+            lambda made: made.cells[3].update(
+                outputs=[{"output_type": "error", "ename": "E", "evalue": "", "traceback": []}]
+            ),
+            "one that is not",
+        ),
+    ],
+)
+def test_a_notebook_out_of_date_is_noticed(tiny, folder, spoil, said):
+    made = current(tiny, folder)
+    spoil(made)
+    (folder / "tiny.ipynb").write_text(json.dumps(made))
+    with pytest.raises(LessonError, match=said):
+        notebook.demand_current(tiny, folder)
+
+
+def test_a_missing_or_damaged_notebook_is_noticed(tiny, folder):
+    with pytest.raises(LessonError, match="rebuild it with"):
+        notebook.demand_current(tiny, folder)
+    (folder / "tiny.ipynb").write_text("{")
+    with pytest.raises(LessonError, match="rebuild it with"):
+        notebook.demand_current(tiny, folder)
+
+
+def test_a_lesson_without_a_file_is_one_clear_error(tiny, folder, tmp_path):
+    with pytest.raises(ArgumentError, match="expected a lesson"):
+        notebook.rebuild(replace(tiny, folder=tmp_path), folder)
+
+
+@pytest.mark.parametrize("assignment", notebook.lessons(), ids=lambda assignment: assignment.id)
+class TestLessons:
+    def test_every_task_has_a_heading(self, assignment):
+        text = (assignment.folder / "lesson.md").read_text()
+        for task in assignment.tasks:
+            assert f"### Your task: `{task.id}`" in text
+
+    def test_the_committed_notebook_is_the_lessons(self, assignment):
+        notebook.demand_current(assignment, ROOT / "notebooks")
+
+    def test_it_runs_afresh_and_draws_as_many_pictures_as_were_committed(self, assignment):
+        fresh = notebook.execute(
+            notebook.build((assignment.folder / "lesson.md").read_text()), assignment.id
+        )
+        committed = json.loads((ROOT / "notebooks" / f"{assignment.id}.ipynb").read_text())
+        assert pictures(fresh["cells"]) == pictures(committed["cells"]) > 0
+
+
+def pictures(cells):
+    """Return how many PNG pictures the outputs hold, each checked to be one."""
+    found = [
+        base64.b64decode(output["data"]["image/png"])
+        for cell in cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
+    assert all(picture.startswith(b"\x89PNG") for picture in found)
+    return len(found)
