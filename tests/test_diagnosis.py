@@ -32,6 +32,7 @@ PER_CHANNEL = np.array([1.0, 2.0, -3.0])[:, None]
         (WANT * PER_CHANNEL, "right up to one factor for each index of axis 1"),
         (WANT + PER_CHANNEL, "right up to one constant for each index of axis 1"),
         (WANT + 1e-5 * np.sin(9 * WANT), "nearly right, off by up to"),
+        (WANT + 1e-6 * np.sin(9 * WANT), "nearly right, off by up to"),
         (np.where(np.arange(5) == 2, 9.0, WANT), "at index 2 of axis 2 alone (all of it)"),
         (np.where(WANT[1, 2, 3] == WANT, 9.0, WANT), "index 1 of axis 0 alone (in part)"),
         (np.sin(9 * WANT), "dx is wrong everywhere"),
