@@ -41,7 +41,7 @@ def max_forward(x, kernel, stride, padding, dilation, out_size):
             rows = slice(i * dh, i * dh + (oh - 1) * sh + 1, sh)
             columns = slice(j * dw, j * dw + (ow - 1) * sw + 1, sw)
             value, place = values[:, :, rows, columns], places[rows, columns]
-            first = (argmax < 0) & (place >= 0)
+            first = argmax < 0
             better = (value > y) | np.isnan(value) | first
             y = np.where(better, value, y)
             argmax = np.where(better, place, argmax)

@@ -1,0 +1,324 @@
+"""What each NumPy specification must do, told independently of it.
+
+`ORACLES[family]` is a list of functions that take a kernel module and raise AssertionError where it
+is wrong: values against plain loops or SciPy, gradients against central differences over all
+inputs with a random upstream gradient, in float64. They take the module as an argument so that
+test_mutations can hand them broken ones.
+"""
+
+import itertools
+
+import kernel_cases
+import numpy as np
+import pytest
+import scipy.signal
+import scipy.special
+
+
+def close(got, want, tolerance=1e-10):
+    got, want = np.asarray(got), np.asarray(want)
+    assert got.shape == want.shape
+    np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance)
+
+
+def slope(function, arguments, which, dy, step=1e-6):
+    """Gradient of sum(dy * y) by one argument, by central differences; y is the first result.
+
+    A large step is as good, and closer, where y is linear in that argument.
+    """
+    gradient = np.empty_like(arguments[which])
+    for place in np.ndindex(gradient.shape):
+        sides = []
+        for change in (step, -step):
+            moved = arguments[which].copy()
+            moved[place] += change
+            result = function(*arguments[:which], moved, *arguments[which + 1 :])
+            sides.append(result[0] if isinstance(result, tuple) else result)
+        gradient[place] = np.sum(dy * (sides[0] - sides[1])) / (2 * step)
+    return gradient
+
+
+def drawn(seed, *shapes):
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal(shape) for shape in shapes]
+
+
+def batch_norm_forward(module):
+    for n, c, s in [(3, 2, 5), (1, 2, 1), (4, 3, 1)]:
+        x, gamma, beta = drawn(1, (n, c, s), c, c)
+        y, x_hat, inv_std, mean, var = module.forward(x, gamma, beta, 0.1)
+        for channel in range(c):
+            values = x[:, channel]
+            close(mean[channel], np.mean(values))
+            close(var[channel], np.var(values))
+            close(inv_std[channel], (np.var(values) + 0.1) ** -0.5)
+            close(x_hat[:, channel], (values - np.mean(values)) / np.sqrt(np.var(values) + 0.1))
+            close(y[:, channel], gamma[channel] * x_hat[:, channel] + beta[channel])
+    y, x_hat, inv_std, mean, var = module.forward(np.zeros((0, 2, 3)), gamma[:2], beta[:2], 0.25)
+    assert y.shape == x_hat.shape == (0, 2, 3)
+    close([inv_std, mean, var], [[2, 2], [0, 0], [0, 0]])
+    x = (drawn(2, (8, 2, 50))[0] + 1000).astype(np.float32)
+    var = module.forward(x, *np.ones((2, 2), np.float32), 1e-5)[4]
+    close(var, x.astype(np.float64).var(axis=(0, 2)), 1e-5)
+
+
+def batch_norm_backward(module):
+    for n, c, s in [(3, 2, 4), (1, 2, 1), (5, 1, 1)]:
+        x, gamma, beta, dy = drawn(3, (n, c, s), c, c, (n, c, s))
+        arguments = x, gamma, beta, 0.1
+        _, x_hat, inv_std, _, _ = module.forward(*arguments)
+        dx, dgamma, dbeta = module.backward(dy, x_hat, inv_std, gamma)
+        for which, found in enumerate((dx, dgamma, dbeta)):
+            close(found, slope(module.forward, arguments, which, dy), 1e-7)
+    dx, dgamma, dbeta = module.backward(np.zeros((0, 2, 3)), np.zeros((0, 2, 3)), gamma, gamma)
+    assert dx.shape == (0, 2, 3)
+    close(dgamma, dbeta)
+
+
+def batch_norm_given_statistics(module):
+    x, gamma, beta, mean, var = drawn(4, (4, 3, 2), 3, 3, 3, 3)
+    var = var**2 + 0.5
+    y = module.inference(x, gamma, beta, mean, var, 0.1)
+    for n, c, s in np.ndindex(x.shape):
+        close(y[n, c, s], gamma[c] * (x[n, c, s] - mean[c]) * (var[c] + 0.1) ** -0.5 + beta[c])
+    scale, shift = module.fold(gamma, beta, mean, var, 0.1)
+    close(scale[:, None] * x + shift[:, None], y)
+    weight, bias, v = drawn(5, (3, 5), 3, (7, 5))
+    folded, offset = module.fold_into_linear(weight, bias, gamma, beta, mean, var, 0.1)
+    close(v @ folded.T + offset, scale * (v @ weight.T + bias) + shift)
+
+
+def batch_norm_statistics_over_batches(module):
+    old_mean, old_var, mean, var = np.abs(drawn(6, 3, 3, 3, 3))
+    new_mean, new_var = module.update_running(old_mean, old_var, mean, var, 5, 0.3)
+    close(new_mean, 0.7 * old_mean + 0.3 * mean)
+    close(new_var, 0.7 * old_var + 0.3 * 5 / 4 * var)
+    # All batches of m independent draws from three values: the estimate's expectation, exactly.
+    values = np.array([[0.0, 3.0], [1.0, -2.0], [5.0, 4.0]])
+    for m in (2, 3):
+        batches = np.array(list(itertools.product(values, repeat=m)))
+        mean, var = module.population(batches.mean(axis=1), batches.var(axis=1), m)
+        close(mean, values.mean(axis=0))
+        close(var, values.var(axis=0))
+
+
+def conv2d_forward(module):
+    for case in kernel_cases.CONVOLUTIONS:
+        rng = np.random.default_rng(7)
+        (_, (x, weight, bias, *options)), *_ = kernel_cases.convolution(rng, np.float64, *case)
+        (sh, sw), (ph, pw), (dh, dw), groups = options
+        o, each, kh, kw = weight.shape
+        padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+        y = module.forward(x, weight, bias, *options)
+        without_bias = module.forward(x, weight, None, *options)
+        want = np.zeros_like(y)
+        for n, a, channel in np.ndindex(*y.shape[:2], each):
+            dilated = np.zeros((dh * (kh - 1) + 1, dw * (kw - 1) + 1))
+            dilated[::dh, ::dw] = weight[a, channel]
+            plane = padded[n, a // (o // groups) * each + channel]
+            want[n, a] += scipy.signal.correlate2d(plane, dilated, "valid")[::sh, ::sw]
+        close(without_bias, want)
+        close(y, want + bias[:, None, None])
+
+
+def conv2d_backward(module):
+    for case in kernel_cases.CONVOLUTIONS:
+        if case[0] > 3:
+            continue
+        rng = np.random.default_rng(8)
+        forward, backward_input, _ = kernel_cases.convolution(rng, np.float64, *case)
+        x, weight, _, *options = forward[1]
+        dy = backward_input[1][0]
+        change_x, change_weight = drawn(9, x.shape, weight.shape)
+        dx = module.backward_input(*backward_input[1])
+        dweight = module.backward_weight(dy, x, weight.shape, *options)
+        assert dx.shape == x.shape
+        assert dweight.shape == weight.shape
+        # Convolution is linear in each: along any change, the loss moves by exactly this much.
+        close(np.sum(dx * change_x), np.sum(dy * module.forward(change_x, weight, None, *options)))
+        moved = np.sum(dy * module.forward(x, change_weight, None, *options))
+        close(np.sum(dweight * change_weight), moved)
+        if x.size < 60:
+            arguments = x, weight, None, *options
+            close(dx, slope(module.forward, arguments, 0, dy, 1.0))
+            close(dweight, slope(module.forward, arguments, 1, dy, 1.0))
+
+
+def _window(p, kernel, stride, padding, dilation):
+    """Positions under the window of output p along one axis, also those outside the image."""
+    return [p * stride - padding + i * dilation for i in range(kernel)]
+
+
+def _poolings():
+    """Poolings with and without ceil_mode: the arguments of `pooling` but for the numbers."""
+    return [(*case, ceil_mode) for case in kernel_cases.WINDOWS for ceil_mode in (False, True)]
+
+
+def pool_max(module):
+    for n, c, size, kernel, stride, padding, dilation, ceil_mode in _poolings():
+        out = kernel_cases.out_size(size, kernel, stride, padding, dilation, ceil_mode)
+        x, dy = drawn(10, (n, c, *size), (n, c, *out))
+        for image in (x, np.round(x), np.where(x > 1, np.nan, x), np.full_like(x, -np.inf)):
+            y, argmax = module.max_forward(image, kernel, stride, padding, dilation, out)
+            largest, place = np.empty(dy.shape), np.empty(dy.shape, np.int64)
+            dx = np.zeros_like(x)
+            for a, b, p, q in np.ndindex(dy.shape):
+                rows = _window(p, kernel[0], stride[0], padding[0], dilation[0])
+                columns = _window(q, kernel[1], stride[1], padding[1], dilation[1])
+                inside = [
+                    (image[a, b, row, column], row * size[1] + column)
+                    for row, column in itertools.product(rows, columns)
+                    if 0 <= row < size[0] and 0 <= column < size[1]
+                ]
+                nans = [pair for pair in inside if pair[0] != pair[0]]
+                best = nans[-1] if nans else max(inside, key=lambda pair: pair[0])
+                largest[a, b, p, q], place[a, b, p, q] = best
+                dx[a, b].flat[best[1]] += dy[a, b, p, q]
+            close(y, largest)
+            close(argmax, place)
+            close(module.max_backward(dy, argmax, x.shape), dx)
+    y, argmax = module.max_forward(np.ones((1, 1, 2, 3)), (2, 2), (1, 1), (1, 1), (3, 3), (1, 2))
+    close(y, [[[[-np.inf, -np.inf]]]])
+    close(argmax, [[[[-1, -1]]]])
+    close(module.max_backward(np.ones(y.shape), argmax, (1, 1, 2, 3)), np.zeros((1, 1, 2, 3)))
+    for place in (5, 6):
+        with pytest.raises(IndexError, match="max_backward"):
+            module.max_backward(np.ones((1, 1, 1, 1)), np.full((1, 1, 1, 1), place), (1, 1, 1, 5))
+
+
+def pool_average(module):
+    for n, c, size, kernel, stride, padding, dilation, ceil_mode in _poolings():
+        if dilation != (1, 1):
+            continue
+        out = kernel_cases.out_size(size, kernel, stride, padding, dilation, ceil_mode)
+        x, dy = drawn(11, (n, c, *size), (n, c, *out))
+        for count_include_pad in (True, False):
+            y = module.avg_forward(x, kernel, stride, padding, out, count_include_pad)
+            dx = np.zeros_like(x)
+            want = np.zeros_like(dy)
+            for p, q in np.ndindex(out):
+                rows, columns = (
+                    _window(at, kernel[d], stride[d], padding[d], 1) for d, at in enumerate((p, q))
+                )
+                margin = padding if count_include_pad else (0, 0)
+                tall = sum(-margin[0] <= row < size[0] + margin[0] for row in rows)
+                wide = sum(-margin[1] <= column < size[1] + margin[1] for column in columns)
+                for row, column in itertools.product(rows, columns):
+                    if 0 <= row < size[0] and 0 <= column < size[1]:
+                        want[:, :, p, q] += x[:, :, row, column] / (tall * wide)
+                        dx[:, :, row, column] += dy[:, :, p, q] / (tall * wide)
+            close(y, want)
+            close(module.avg_backward(dy, x.shape, kernel, stride, padding, count_include_pad), dx)
+
+
+def pool_average_beyond_the_image(module):
+    """Windows that touch no pixel, which a caller may ask for, give 0 and take no gradient."""
+    x, dy = drawn(12, (1, 1, 2, 3), (1, 1, 4, 5))
+    for count_include_pad in (True, False):
+        arguments = x, (1, 2), (1, 1), (1, 1), (4, 5), count_include_pad
+        y = module.avg_forward(*arguments)
+        close(y[0, 0, [0, 3]], np.zeros((2, 5)))
+        close(y[0, 0, :, 4], np.zeros(4))
+        dx = module.avg_backward(dy, x.shape, (1, 2), (1, 1), (1, 1), count_include_pad)
+        close(dx, slope(module.avg_forward, arguments, 0, dy, 1.0))
+
+
+def pool_adaptive(module):
+    for size, out in [((5, 7), (2, 3)), ((4, 6), (1, 1)), ((3, 2), (5, 4)), ((6, 4), (3, 2))]:
+        x, dy = drawn(13, (2, 3, *size), (2, 3, *out))
+        y = module.adaptive_avg_forward(x, out)
+        for p, q in np.ndindex(out):
+            rows = slice(
+                int(np.floor(p * size[0] / out[0])), int(np.ceil((p + 1) * size[0] / out[0]))
+            )
+            columns = slice(
+                int(np.floor(q * size[1] / out[1])), int(np.ceil((q + 1) * size[1] / out[1]))
+            )
+            close(y[:, :, p, q], np.mean(x[:, :, rows, columns], axis=(2, 3)))
+        dx = module.adaptive_avg_backward(dy, x.shape)
+        close(dx, slope(module.adaptive_avg_forward, (x, out), 0, dy, 1.0))
+
+
+def lrn(module):
+    for size, alpha, beta, k in [(5, 0.4, 0.75, 2.0), (4, 0.3, 0.5, 1.0), (1, 1.0, 1.3, 0.7)]:
+        for shape in [(2, 7, 3), (1, 2, 4), (0, 3, 2)]:
+            x, dy = drawn(14, shape, shape)
+            y, s = module.forward(x, size, alpha, beta, k)
+            assert y.shape == s.shape == shape
+            for n, i, p in np.ndindex(shape):
+                low, high = max(i - size // 2, 0), min(i + (size - 1) // 2, shape[1] - 1)
+                want = k + alpha * sum(x[n, j, p] ** 2 for j in range(low, high + 1))
+                close(s[n, i, p], want)
+                close(y[n, i, p], x[n, i, p] / want**beta)
+            dx = module.backward(dy, x, s, size, alpha, beta)
+            close(dx, slope(module.forward, (x, size, alpha, beta, k), 0, dy), 1e-7)
+
+
+def drop_block(module):
+    rng = np.random.default_rng(15)
+    for n, c, h, w, b in [(2, 3, 7, 9, 3), (3, 1, 5, 6, 2), (1, 2, 4, 4, 4), (2, 2, 3, 5, 1)]:
+        seeds = rng.random((n, c, h - b + 1, w - b + 1)) < 0.2
+        keep = module.expand(seeds, b)
+        want = np.ones((n, c, h, w), bool)
+        for image, channel, row, column in np.argwhere(seeds):
+            want[image, channel, row : row + b, column : column + b] = False
+        assert keep.dtype == bool
+        np.testing.assert_array_equal(keep, want)
+    for channels, share in [(3, 0.7), (1, 0.7), (1, 1.0), (1, 0.0)]:
+        x, dy = drawn(16, (2, 3, 4, 5), (2, 3, 4, 5))
+        keep = rng.random((2, channels, 4, 5)) < share
+        y, scale = module.forward(x, keep)
+        assert scale == (keep.size / np.sum(keep) if keep.any() else 0.0)
+        close(y, np.where(keep, x * scale, 0))
+        close(module.backward(dy, keep, 1.3), np.where(keep, dy * 1.3, 0))
+
+
+def dropout(module):
+    rng = np.random.default_rng(17)
+    for p in (0.0, 0.3, 1.0):
+        x, dy = drawn(18, (4, 5), (4, 5))
+        keep = rng.random(x.shape) >= p
+        close(module.forward(x, keep, p), np.where(keep, x / (1 - p + (p == 1)), 0))
+        dx = module.backward(dy, keep, p)
+        close(dx, np.where(keep, dy / (1 - p + (p == 1)), 0))
+    close(module.forward(x, np.ones_like(x, bool), 1.0), np.zeros_like(x))
+    close(module.backward(x, np.ones_like(x, bool), 1.0), np.zeros_like(x))
+
+
+def softmax_cross_entropy(module):
+    rng = np.random.default_rng(19)
+    for n, k in [(5, 4), (3, 1), (0, 3)]:
+        logits, dlosses = drawn(20, (n, k), n)
+        targets = rng.integers(0, k, n)
+        for shift in (0, 1000):
+            losses, probabilities = module.forward(logits + shift, targets)
+            logs = scipy.special.log_softmax(logits, axis=1)
+            close(losses, -logs[np.arange(n), targets])
+            close(probabilities, np.exp(logs))
+        dlogits = module.backward(dlosses, probabilities, targets)
+        close(dlogits, slope(module.forward, (logits, targets), 0, dlosses), 1e-7)
+    losses, probabilities = module.forward(np.array([[-1000.0, 1000.0]]), np.array([0]))
+    close(losses, [2000])
+    close(probabilities, [[0, 1]])
+    for target in (-1, 3):
+        targets = np.array([0, target])
+        with pytest.raises(IndexError, match="targets"):
+            module.forward(np.ones((2, 3)), targets)
+        with pytest.raises(IndexError, match="targets"):
+            module.backward(np.ones(2), np.ones((2, 3)), targets)
+
+
+ORACLES = {
+    "batch_norm": [
+        batch_norm_forward,
+        batch_norm_backward,
+        batch_norm_given_statistics,
+        batch_norm_statistics_over_batches,
+    ],
+    "conv2d": [conv2d_forward, conv2d_backward],
+    "drop_block": [drop_block],
+    "dropout": [dropout],
+    "lrn": [lrn],
+    "pool": [pool_max, pool_average, pool_average_beyond_the_image, pool_adaptive],
+    "softmax_cross_entropy": [softmax_cross_entropy],
+}
