@@ -118,7 +118,7 @@ class Sandbox:
         name: str = "submission.py",
         functions: Sequence[str] = (),
         hidden: bool = False,
-    ) -> Submission:
+    ) -> SandboxedFile:
         """Return a submission; each `with` on it gives a student in a fresh process.
 
         Parameters
@@ -132,10 +132,10 @@ class Sandbox:
         if len(source) > self.limits.frame_bytes:
             wanted = f"a submission of at most {self.limits.frame_bytes} bytes"
             raise ArgumentError(expected("sandbox.student", wanted, len(source)))
-        return Submission(self, source, name, tuple(functions), hidden)
+        return SandboxedFile(self, source, name, tuple(functions), hidden)
 
 
-class Submission:
+class SandboxedFile:
     """One submitted file; entering it starts a fresh worker, and entering it again another one."""
 
     def __init__(
@@ -213,8 +213,8 @@ class SandboxedStudent:
         says so itself: advice, never a verdict.
     """
 
-    def __init__(self, submission: Submission) -> None:
-        """Start the worker and load the file; see `Submission.__enter__`."""
+    def __init__(self, submission: SandboxedFile) -> None:
+        """Start the worker and load the file; see `SandboxedFile.__enter__`."""
         self._submission = submission
         self._limits = submission.sandbox.limits
         self._report = Reporter(f"{submission.stem}.py", submission.source, submission.hidden)
