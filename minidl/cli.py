@@ -87,11 +87,15 @@ def main() -> None:
     show_default=True,
     help="Folder for the report.",
 )
-def demo(out: Path) -> None:
-    """Train a network, grade solutions, train on one of them; write a report."""
+@click.pass_context
+def demo(context: click.Context, out: Path) -> None:
+    """Train a network, grade solutions, train on one of them; write a report.
+
+    Exits with 1 where something it claims does not hold on this machine.
+    """
     from minidl.demo import run
 
-    run(out)
+    context.exit(run(out))
 
 
 @main.command()

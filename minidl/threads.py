@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-import numba
 import threadpoolctl
 
 from minidl.errors import ArgumentError, expected
@@ -27,6 +26,9 @@ def set_num_threads(count: int) -> None:
     """Let BLAS, OpenMP and Numba use `count` threads each (at least 1)."""
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise ArgumentError(expected("set_num_threads", "an integer of at least 1", repr(count)))
+    # Imported here because it takes longer than all of minidl, and few programs call this.
+    import numba
+
     threadpoolctl.threadpool_limits(count)
     numba.set_num_threads(min(count, vars(numba.config)["NUMBA_NUM_THREADS"]))
     _Chosen.count = count

@@ -122,6 +122,9 @@ def show(found: Sequence[Graded], console: Console) -> None:
     """Print a table of what was graded, each submission by its label."""
     rows = [replace(g.result, submission=g.label) for g in found if g.result is not None]
     show_table(rows, console)
+    levels = {row.isolation for row in rows if not row.reason}
+    for level in sorted(levels):
+        console.print(f"Isolation: {level}", soft_wrap=True)
 
 
 def to_json(found: Sequence[Graded]) -> str:
