@@ -9,6 +9,7 @@ shapes, stand in conv2d_numpy.
 import numpy as np
 
 from cython cimport floating
+from libc.string cimport memcpy, memset
 
 
 def _tiles(n, oh, ow, rows):
@@ -45,9 +46,7 @@ cdef Py_ssize_t _last(
 
 cdef void _fill(floating* target, Py_ssize_t count) noexcept nogil:
     """target[q] = 0."""
-    cdef Py_ssize_t q
-    for q in range(count):
-        target[q] = 0
+    memset(target, 0, count * sizeof(floating))
 
 
 cdef void _copy(
@@ -56,8 +55,7 @@ cdef void _copy(
     """target[q] = source[q * step]."""
     cdef Py_ssize_t q
     if step == 1:
-        for q in range(count):
-            target[q] = source[q]
+        memcpy(target, source, count * sizeof(floating))
     elif step == 2:
         for q in range(count):
             target[q] = source[q + q]
