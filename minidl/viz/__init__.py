@@ -1,1 +1,17 @@
-"""Pictures."""
+"""Pictures: every function returns a matplotlib Figure of its own and leaves global state alone."""
+
+from minidl.viz.curves import training_curves
+from minidl.viz.figure import DARK, LIGHT, Theme, data_uri, png
+from minidl.viz.masks import drop_block_masks
+from minidl.viz.speed import speed_bars
+
+__all__ = [
+    "DARK",
+    "LIGHT",
+    "Theme",
+    "data_uri",
+    "drop_block_masks",
+    "png",
+    "speed_bars",
+    "training_curves",
+]

@@ -1,0 +1,79 @@
+"""Training curves: loss, accuracy, and a schedule beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from minidl.errors import ArgumentError, expected
+from minidl.train import History
+from minidl.viz.figure import LIGHT, Theme, new_figure, style
+
+
+def training_curves(
+    history: History,
+    keep_prob: Sequence[float] = (),
+    target: float | None = None,
+    theme: Theme = LIGHT,
+) -> Figure:
+    """Draw loss and accuracy over the epochs.
+
+    Parameters
+    ----------
+    history : of at least one epoch
+    keep_prob : DropBlock's keep probability at the end of each epoch, drawn in a third panel
+    target : an accuracy from 0 to 1 to compare with, drawn as a dashed line
+    theme : LIGHT or DARK
+    """
+    if not len(history):
+        raise ArgumentError(expected("training_curves", "at least one epoch", "none"))
+    figure = new_figure(10.5, 3.6, theme)
+    ratios = (1.0, 1.0, 0.72) if keep_prob else (1.0, 1.0)
+    panels = figure.subplots(1, len(ratios), width_ratios=ratios)
+    epochs = [epoch.number for epoch in history]
+
+    style(panels[0], theme, "Loss")
+    _line(panels[0], epochs, history.loss, theme.series[0], "o")
+    panels[0].set_ylim(bottom=0)
+
+    style(panels[1], theme, "Accuracy (%)")
+    lines = {"train": (history.train_accuracy, "o"), "held out": (history.validation_accuracy, "s")}
+    drawn = {name: line for name, line in lines.items() if line[0]}
+    for colour, (name, (values, marker)) in zip(theme.series, drawn.items(), strict=False):
+        percent = [100 * value for value in values]
+        label = f"{name}: {percent[-1]:.2f} %"
+        _line(panels[1], epochs, percent, colour, marker, label)
+    if target is not None:
+        panels[1].axhline(
+            100 * target,
+            color=theme.faint,
+            dashes=(4, 3),
+            linewidth=1.2,
+            label=f"at least {100 * target:g} %",
+        )
+    panels[1].set_ylim(top=100.4)
+    panels[1].legend(loc="lower right", frameon=False, labelcolor=theme.ink, fontsize=9.5)
+
+    if keep_prob:
+        style(panels[2], theme, "DropBlock's keep_prob")
+        _line(panels[2], epochs, list(keep_prob), theme.series[2], "D")
+        panels[2].set_ylim(min(keep_prob) - 0.1, 1.01)
+    for panel in panels:
+        panel.set_xlabel("epoch")
+        panel.set_xlim(0.5, epochs[-1] + 0.5)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    return figure
+
+
+def _line(
+    axes: Axes,
+    x: Sequence[int],
+    y: Sequence[float],
+    colour: str,
+    marker: str,
+    label: str | None = None,
+) -> None:
+    axes.plot(x, y, color=colour, marker=marker, markersize=4.5, linewidth=2, label=label)
