@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Max and average pooling in Cython: plane by plane, window by window.
+"""Max and average pooling in Cython: a maximum window by window, a mean tap by tap over rows.
 
 Adaptive pooling is left to NumPy: its windows differ in size, and it is called on small maps.
 What is computed, and the shapes, stand in pool_numpy.
@@ -10,6 +10,31 @@ import numpy as np
 from cython cimport floating
 from libc.math cimport INFINITY
 from libc.stdint cimport int64_t
+
+
+cdef Py_ssize_t _first(Py_ssize_t offset, Py_ssize_t step, Py_ssize_t out) noexcept nogil:
+    """The first position whose pixel, q * step + offset, is not before the image."""
+    return 0 if offset >= 0 else min((step - 1 - offset) // step, out)
+
+
+cdef Py_ssize_t _last(
+    Py_ssize_t offset, Py_ssize_t step, Py_ssize_t length, Py_ssize_t out
+) noexcept nogil:
+    """One more than the last position whose pixel is not behind the image."""
+    return 0 if offset >= length else min((length - 1 - offset) // step + 1, out)
+
+
+cdef void _counts(
+    Py_ssize_t length, Py_ssize_t kernel, Py_ssize_t stride, Py_ssize_t padding,
+    bint count_include_pad, floating[::1] counts,
+) noexcept nogil:
+    """What each window is divided by, along one axis."""
+    cdef Py_ssize_t p, start, end
+    for p in range(counts.shape[0]):
+        start, end = p * stride - padding, min(p * stride - padding + kernel, length + padding)
+        if not count_include_pad:
+            start, end = max(start, 0), min(end, length)
+        counts[p] = max(end - start, 1)
 
 
 def _max_forward(
@@ -57,53 +82,52 @@ def _max_backward(
 
 def _avg_forward(
     const floating[:, :, ::1] x, kernel, stride, padding, bint count_include_pad,
-    floating[:, :, ::1] y,
+    floating[:, :, ::1] y, floating[::1] tall, floating[::1] wide,
 ):
     cdef Py_ssize_t planes = x.shape[0], h = x.shape[1], w = x.shape[2]
     cdef Py_ssize_t oh = y.shape[1], ow = y.shape[2]
     cdef Py_ssize_t kh, kw, sh, sw, ph, pw
     (kh, kw), (sh, sw), (ph, pw) = kernel, stride, padding
-    cdef Py_ssize_t plane, p, q, row, column, top, bottom, left, right, tall, wide, count
-    cdef floating total
+    cdef Py_ssize_t plane, p, q, j, row, offset
+    cdef floating* total
     with nogil:
+        _counts(h, kh, sh, ph, count_include_pad, tall)
+        _counts(w, kw, sw, pw, count_include_pad, wide)
         for plane in range(planes):
             for p in range(oh):
-                top, bottom = p * sh - ph, min(p * sh - ph + kh, h + ph)
-                tall, top, bottom = bottom - top, max(top, 0), min(bottom, h)
+                total = &y[plane, p, 0]
                 for q in range(ow):
-                    left, right = q * sw - pw, min(q * sw - pw + kw, w + pw)
-                    wide, left, right = right - left, max(left, 0), min(right, w)
-                    count = tall * wide if count_include_pad else (bottom - top) * (right - left)
-                    total = 0
-                    for row in range(top, bottom):
-                        for column in range(left, right):
-                            total += x[plane, row, column]
-                    y[plane, p, q] = total / <floating>max(count, 1)
+                    total[q] = 0
+                for row in range(max(p * sh - ph, 0), min(p * sh - ph + kh, h)):
+                    for j in range(kw):
+                        offset = j - pw
+                        for q in range(_first(offset, sw, ow), _last(offset, sw, w, ow)):
+                            total[q] += x[plane, row, q * sw + offset]
+                for q in range(ow):
+                    total[q] /= tall[p] * wide[q]
 
 
 def _avg_backward(
     const floating[:, :, ::1] dy, kernel, stride, padding, bint count_include_pad,
-    floating[:, :, ::1] dx,
+    floating[:, :, ::1] dx, floating[::1] tall, floating[::1] wide, floating[::1] share,
 ):
     cdef Py_ssize_t planes = dx.shape[0], h = dx.shape[1], w = dx.shape[2]
     cdef Py_ssize_t oh = dy.shape[1], ow = dy.shape[2]
     cdef Py_ssize_t kh, kw, sh, sw, ph, pw
     (kh, kw), (sh, sw), (ph, pw) = kernel, stride, padding
-    cdef Py_ssize_t plane, p, q, row, column, top, bottom, left, right, tall, wide, count
-    cdef floating share
+    cdef Py_ssize_t plane, p, q, j, row, offset
     with nogil:
+        _counts(h, kh, sh, ph, count_include_pad, tall)
+        _counts(w, kw, sw, pw, count_include_pad, wide)
         for plane in range(planes):
             for p in range(oh):
-                top, bottom = p * sh - ph, min(p * sh - ph + kh, h + ph)
-                tall, top, bottom = bottom - top, max(top, 0), min(bottom, h)
                 for q in range(ow):
-                    left, right = q * sw - pw, min(q * sw - pw + kw, w + pw)
-                    wide, left, right = right - left, max(left, 0), min(right, w)
-                    count = tall * wide if count_include_pad else (bottom - top) * (right - left)
-                    share = dy[plane, p, q] / <floating>max(count, 1)
-                    for row in range(top, bottom):
-                        for column in range(left, right):
-                            dx[plane, row, column] += share
+                    share[q] = dy[plane, p, q] / (tall[p] * wide[q])
+                for row in range(max(p * sh - ph, 0), min(p * sh - ph + kh, h)):
+                    for j in range(kw):
+                        offset = j - pw
+                        for q in range(_first(offset, sw, ow), _last(offset, sw, w, ow)):
+                            dx[plane, row, q * sw + offset] += share[q]
 
 
 def max_forward(x, kernel, stride, padding, dilation, out_size):
@@ -130,7 +154,8 @@ def avg_forward(x, kernel, stride, padding, out_size, count_include_pad):
     oh, ow = out_size
     y = np.empty((n * c, oh, ow), x.dtype)
     window = tuple(kernel), tuple(stride), tuple(padding), bool(count_include_pad)
-    _avg_forward(x.reshape(n * c, h, w), *window, y)
+    room = np.empty(oh, x.dtype), np.empty(ow, x.dtype)
+    _avg_forward(x.reshape(n * c, h, w), *window, y, *room)
     return y.reshape(n, c, oh, ow)
 
 
@@ -140,5 +165,6 @@ def avg_backward(dy, x_shape, kernel, stride, padding, count_include_pad):
     _, _, oh, ow = dy.shape
     dx = np.zeros((n * c, h, w), dy.dtype)
     window = tuple(kernel), tuple(stride), tuple(padding), bool(count_include_pad)
-    _avg_backward(dy.reshape(n * c, oh, ow), *window, dx)
+    room = np.empty(oh, dy.dtype), np.empty(ow, dy.dtype), np.empty(ow, dy.dtype)
+    _avg_backward(dy.reshape(n * c, oh, ow), *window, dx, *room)
     return dx.reshape(n, c, h, w)

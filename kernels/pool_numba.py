@@ -1,11 +1,34 @@
-"""Max and average pooling in Numba: plane by plane, window by window.
+"""Max and average pooling in Numba: a maximum window by window, a mean tap by tap over rows.
 
 Adaptive pooling is left to NumPy: its windows differ in size, and it is called on small maps.
-What is computed, and the shapes, stand in pool_numpy.
+What is computed, and the shapes, stand in pool_numpy. Indices into a row are unsigned: Numba then
+adds no test for negative ones.
 """
 
 import numpy as np
-from numba import njit
+from numba import njit, uintp
+
+
+@njit(cache=True)
+def _first(offset, step, out):
+    """The first position whose pixel, q * step + offset, is not before the image."""
+    return 0 if offset >= 0 else min((step - 1 - offset) // step, out)
+
+
+@njit(cache=True)
+def _last(offset, step, length, out):
+    """One more than the last position whose pixel is not behind the image."""
+    return 0 if offset >= length else min((length - 1 - offset) // step + 1, out)
+
+
+@njit(cache=True)
+def _counts(length, kernel, stride, padding, count_include_pad, counts):
+    """What each window is divided by, along one axis."""
+    for p in range(counts.size):
+        start, end = p * stride - padding, min(p * stride - padding + kernel, length + padding)
+        if not count_include_pad:
+            start, end = max(start, 0), min(end, length)
+        counts[p] = max(end - start, 1)
 
 
 @njit(cache=True)
@@ -16,7 +39,7 @@ def _max_forward(x, kernel, stride, padding, dilation, y, argmax):
     for plane in range(planes):
         for p in range(oh):
             for q in range(ow):
-                best, place = -np.inf, -1
+                best, place = x.dtype.type(-np.inf), -1
                 for i in range(kh):
                     row = p * sh - ph + i * dh
                     if row < 0 or row >= h:
@@ -25,7 +48,7 @@ def _max_forward(x, kernel, stride, padding, dilation, y, argmax):
                         column = q * sw - pw + j * dw
                         if column < 0 or column >= w:
                             continue
-                        value = x[plane, row, column]
+                        value = x[plane, row, uintp(column)]
                         if value > best or value != value or place < 0:
                             best, place = value, row * w + column
                 y[plane, p, q], argmax[plane, p, q] = best, place
@@ -48,19 +71,21 @@ def _avg_forward(x, kernel, stride, padding, count_include_pad, y):
     planes, h, w = x.shape
     _, oh, ow = y.shape
     (kh, kw), (sh, sw), (ph, pw) = kernel, stride, padding
+    tall, wide = np.empty(oh, x.dtype), np.empty(ow, x.dtype)
+    _counts(h, kh, sh, ph, count_include_pad, tall)
+    _counts(w, kw, sw, pw, count_include_pad, wide)
     for plane in range(planes):
         for p in range(oh):
-            top, bottom = p * sh - ph, min(p * sh - ph + kh, h + ph)
-            tall, top, bottom = bottom - top, max(top, 0), min(bottom, h)
+            total = y[plane, p]
             for q in range(ow):
-                left, right = q * sw - pw, min(q * sw - pw + kw, w + pw)
-                wide, left, right = right - left, max(left, 0), min(right, w)
-                count = tall * wide if count_include_pad else (bottom - top) * (right - left)
-                total = x.dtype.type(0)
-                for row in range(top, bottom):
-                    for column in range(left, right):
-                        total += x[plane, row, column]
-                y[plane, p, q] = total / x.dtype.type(max(count, 1))
+                total[q] = 0
+            for row in range(max(p * sh - ph, 0), min(p * sh - ph + kh, h)):
+                for j in range(kw):
+                    offset = j - pw
+                    for q in range(_first(offset, sw, ow), _last(offset, sw, w, ow)):
+                        total[q] += x[plane, row, uintp(q * sw + offset)]
+            for q in range(ow):
+                total[q] /= tall[p] * wide[q]
 
 
 @njit(cache=True)
@@ -68,18 +93,19 @@ def _avg_backward(dy, kernel, stride, padding, count_include_pad, dx):
     planes, h, w = dx.shape
     _, oh, ow = dy.shape
     (kh, kw), (sh, sw), (ph, pw) = kernel, stride, padding
+    tall, wide = np.empty(oh, dx.dtype), np.empty(ow, dx.dtype)
+    share = np.empty(ow, dx.dtype)
+    _counts(h, kh, sh, ph, count_include_pad, tall)
+    _counts(w, kw, sw, pw, count_include_pad, wide)
     for plane in range(planes):
         for p in range(oh):
-            top, bottom = p * sh - ph, min(p * sh - ph + kh, h + ph)
-            tall, top, bottom = bottom - top, max(top, 0), min(bottom, h)
             for q in range(ow):
-                left, right = q * sw - pw, min(q * sw - pw + kw, w + pw)
-                wide, left, right = right - left, max(left, 0), min(right, w)
-                count = tall * wide if count_include_pad else (bottom - top) * (right - left)
-                share = dy[plane, p, q] / dy.dtype.type(max(count, 1))
-                for row in range(top, bottom):
-                    for column in range(left, right):
-                        dx[plane, row, column] += share
+                share[q] = dy[plane, p, q] / (tall[p] * wide[q])
+            for row in range(max(p * sh - ph, 0), min(p * sh - ph + kh, h)):
+                for j in range(kw):
+                    offset = j - pw
+                    for q in range(_first(offset, sw, ow), _last(offset, sw, w, ow)):
+                        dx[plane, row, uintp(q * sw + offset)] += share[q]
 
 
 def max_forward(x, kernel, stride, padding, dilation, out_size):
