@@ -35,11 +35,12 @@ setup(
     package_data={
         "minidl": ["py.typed"],
         "minidl.data": ["digits/*"],
-        "minidl.train": ["templates/*"],
+        "minidl.demo": ["templates/*"],
         "minidl.grading": ["templates/*"],
         "minidl.course": ["templates/*"],
         "minidl.kernels": ["*.pyx"],
         "minidl.assignments": ["*.toml", "*/*.toml", "*/*.md", "*/*.py"],
     },
     ext_modules=extensions,
+    options={"build_ext": {"parallel": os.cpu_count()}},
 )
