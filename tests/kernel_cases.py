@@ -78,6 +78,7 @@ WINDOWS = [
     (3, 1, (5, 7), (5, 7), (1, 1), (0, 0), (1, 1)),
     (2, 2, (1, 1), (1, 1), (1, 1), (0, 0), (1, 1)),
     (2, 1, (3, 4), (3, 3), (3, 3), (1, 1), (1, 1)),
+    (1, 2, (2, 3), (4, 5), (1, 1), (1, 1), (1, 1)),
     (0, 2, (4, 4), (2, 2), (2, 2), (0, 0), (1, 1)),
 ]
 
@@ -152,6 +153,8 @@ def dropout(rng, dtype):
             keep = rng.random(shape) >= p
             yield "forward", (normal(rng, dtype, *shape), keep, p)
             yield "backward", (normal(rng, dtype, *shape), keep, p)
+    yield "forward", (normal(rng, dtype, 4, 3), np.ones((4, 3), bool), 1.0)
+    yield "backward", (normal(rng, dtype, 4, 3), np.ones((4, 3), bool), 1.0)
 
 
 def softmax_cross_entropy(rng, dtype):
