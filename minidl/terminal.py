@@ -43,12 +43,19 @@ def console(stderr: bool = False) -> Console:
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
     width = None if stream.isatty() else PIPE_WIDTH
-    return Console(file=stream, width=width, highlight=False, emoji=False, markup=False)
+    return Console(
+        file=stream,
+        width=width,
+        highlight=False,
+        emoji=False,
+        markup=False,
+        force_jupyter=False,
+    )
 
 
 def table(*columns: str, title: str | None = None, right: tuple[str, ...] = ()) -> Table:
     """Return an empty table; columns named in `right` are numbers and stand to the right."""
-    made = Table(box=_BOX, title=title, title_justify="left", pad_edge=False)
+    made = Table(box=_BOX, title=title, title_justify="left", padding=(0, 1, 0, 0))
     for column in columns:
         made.add_column(
             column, justify="right" if column in right else "left", overflow="fold", header_style=""

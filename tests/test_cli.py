@@ -225,8 +225,8 @@ class TestGrade:
         assert answer.exit_code == 1
         rows = [line.split() for line in answer.output.splitlines() if line.strip()]
         lines = {name: numbers for name, *numbers in rows}
-        assert lines["alice-tiny"] == ["5", "5", "100", "2", "3"]
-        assert lines["carol-tiny"] == ["0", "5", "0", "0", "0"]
+        assert lines["alice-tiny"] == ["5", "of", "5", "2", "3"]
+        assert lines["carol-tiny"] == ["0", "of", "5", "0", "0"]
         assert "bob-tiny: mean doubled" in answer.output
         assert "Isolation: separate process" in answer.output
 
@@ -251,7 +251,7 @@ class TestGrade:
         assert "at most 1 MB, got large.py (100 MB)" in errors[2]
         assert "empty: not graded: the file is empty" in answer.stdout
         assert "syntax: not graded: syntax error in line 1" in answer.stdout
-        assert "100" in next(line for line in answer.stdout.splitlines() if "tiny" in line)
+        assert "5 of 5" in next(line for line in answer.stdout.splitlines() if "tiny" in line)
         written = {path.name for path in (here / "reports").iterdir()}
         assert written == {
             f"{name}.{end}" for name in ("empty", "syntax", "tiny") for end in ("json", "html")

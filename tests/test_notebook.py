@@ -3,10 +3,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import nbformat
 import pytest
 import tiny_assignment
 
-from minidl.course import notebook
+from minidl.course import execution, notebook, workspace
 from minidl.course.notebook import LessonError
 from minidl.errors import ArgumentError
 from minidl.grading.assignment import Assignment
@@ -69,6 +70,8 @@ def test_python_blocks_are_code_and_sections_are_cells():
         ("```python\nnever closed", ["code"]),
         ("````python\n```\n````", ["code"]),
         ("```python\n```\nempty", ["markdown"]),
+        ("```python yours\nmine\n```", ["yours"]),
+        ("```python other\nx\n```", ["markdown"]),
         ("```\nplain\n```", ["markdown"]),
         ("### One\n### Two", ["markdown", "markdown"]),
         ("```python\n## a comment\n```", ["code"]),
@@ -83,6 +86,18 @@ def test_building_twice_gives_the_same_file_and_ids_follow_the_text():
     assert notebook.text(first) == notebook.text(second)
     changed = notebook.build("New beginning\n\n```python\n0\n```\n" + LESSON)
     assert {cell.id for cell in first.cells} - {cell.id for cell in changed.cells} == set()
+
+
+def test_what_runs_on_the_students_code_is_a_cell_in_a_workspace_only(tiny):
+    lesson = "```python yours\nmine.centre\n```"
+    (listing,) = notebook.build(lesson).cells
+    assert (listing.cell_type, listing.source) == ("markdown", "```python\nmine.centre\n```")
+    mine, cell, *_ = notebook.beside_script(lesson, tiny).cells
+    assert (cell.cell_type, cell.source) == ("code", "mine.centre")
+    assert "import tiny as mine" in mine.source
+    _, mine, cell, *_ = notebook.with_tasks(lesson, tiny).cells
+    assert (cell.cell_type, cell.source) == ("code", "mine.centre")
+    assert 'mine = importlib.import_module("__main__")' in mine.source
 
 
 def test_equal_cells_have_ids_of_their_own():
@@ -219,6 +234,27 @@ class TestLessons:
         )
         committed = json.loads((ROOT / "notebooks" / f"{assignment.id}.ipynb").read_text())
         assert pictures(fresh["cells"]) == pictures(committed["cells"]) > 0
+
+    @pytest.mark.parametrize("form", ["script", "notebook"])
+    def test_the_last_cells_of_a_workspace_run_a_network_on_the_students_code(
+        self, assignment, form, tmp_path
+    ):
+        made = workspace.start(assignment.id, tmp_path, form).workspace
+        name = made.file if form == "notebook" else f"{assignment.id}_lesson.ipynb"
+        if form == "script":
+            made.path.write_text(assignment.solution())
+        book = nbformat.read(tmp_path / name, as_version=4)
+        codes = [cell for cell in book.cells if cell.cell_type == "code"]
+        place = next(i for i, cell in enumerate(codes) if "mine = " in cell.source)
+        tools = [cell for cell in codes[:3] if "plt.subplots" not in cell.source]
+        here = f"import os, sys\nos.chdir({str(tmp_path)!r})\nsys.path.insert(0, '')"
+        solution = assignment.solution() if form == "notebook" else ""
+        first = [nbformat.v4.new_code_cell(text) for text in (here, solution)]
+        book.cells = [*first, *tools, *codes[place:]]
+        execution.run(book, 120)
+        shown = "".join(o.get("text", "") for cell in book.cells for o in cell.get("outputs", []))
+        assert "('batch_norm', 'backward'): 600" in shown
+        assert f"public checks of {assignment.id}" in shown
 
 
 def pictures(cells):

@@ -62,6 +62,24 @@ def test_the_same_words_are_said_once():
     assert "3 points lost" in text
 
 
+def test_different_words_are_all_said():
+    made = result()
+    first, second, _ = made.tasks[0].checks
+    checks = (replace(first, mistake=None), replace(second, mistake=None, seen="so is this"))
+    text = shown(replace(made, tasks=(replace(made.tasks[0], checks=checks),)))
+    assert "it is wrong" in text
+    assert "so is this" in text
+
+
+def test_a_known_mistake_is_told_once_though_its_numbers_differ():
+    made = result()
+    first, second, _ = made.tasks[0].checks
+    checks = (first, replace(second, seen="3.5 is wrong, too"))
+    text = shown(replace(made, tasks=(replace(made.tasks[0], checks=checks),)))
+    assert text.count("This is a known mistake") == 1
+    assert "3 points lost: one way; other way" in text
+
+
 def test_advice_of_a_passed_check_is_shown():
     made = result()
     check = replace(made.tasks[0].checks[2], advice="x was changed in place")
@@ -130,7 +148,7 @@ def test_table_names_every_submission_task_and_mistake():
     text = console.file.getvalue()
     assert "mine.py: forgot it" in text
     assert "b.py: not graded: the file is empty" in text
-    assert "25" in text
+    assert "1 of 4" in text
 
 
 def test_an_empty_table_prints_nothing():

@@ -57,7 +57,8 @@ def test_by_default_it_is_named_after_the_assignment_here(tmp_path, monkeypatch)
 def test_the_lesson_beside_a_script_imports_the_students_file(tmp_path):
     start("batch_norm", tmp_path / "w")
     assert any(
-        "import batch_norm" in code for code in codes(tmp_path / "w/batch_norm_lesson.ipynb")
+        "import batch_norm as mine" in code
+        for code in codes(tmp_path / "w/batch_norm_lesson.ipynb")
     )
     assert not any(
         "def forward(x, gamma" in c for c in codes(tmp_path / "w/batch_norm_lesson.ipynb")

@@ -1,8 +1,9 @@
 """lesson.md to a notebook, and the notebook executed.
 
 A lesson is plain Markdown. Its fenced `python` blocks become code cells, its sections (## and ###)
-Markdown cells; nothing else is marked up. Cells are named after their text, so building the same
-lesson again gives the same file.
+Markdown cells. A block fenced as `python yours` runs on the student's code, a module named `mine`:
+in a workspace it is a cell, elsewhere it is there to read. Nothing else is marked up. Cells are
+named after their text, so building the same lesson again gives the same file.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from minidl.grading.result import write_results
 
 SECONDS_PER_CELL = 300
 MOST_BYTES = 1_000_000
+_CODE = {"python": "code", "python yours": "yours"}
 _FENCE = re.compile(r"^(`{3,}|~{3,})(.*)$")
 
 
@@ -30,7 +32,7 @@ class LessonError(MinidlError):
 
 
 def split(lesson: str) -> Iterator[tuple[str, str]]:
-    """Yield ("markdown" | "code", text) for each part of a lesson.
+    """Yield ("markdown" | "code" | "yours", text) for each part of a lesson.
 
     Examples
     --------
@@ -43,15 +45,15 @@ def split(lesson: str) -> Iterator[tuple[str, str]]:
         mark = _FENCE.match(line)
         if fence:
             closes = mark is not None and mark[1].startswith(fence) and not mark[2].strip()
-            if closes and kind == "code":
+            if closes and kind != "markdown":
                 yield from _part(kind, part)
                 kind, part = "markdown", []
             else:
                 part.append(line)
             fence = "" if closes else fence
-        elif mark is not None and mark[2].strip() == "python":
+        elif mark is not None and mark[2].strip() in _CODE:
             yield from _part(kind, part)
-            kind, part, fence = "code", [], mark[1]
+            kind, part, fence = _CODE[mark[2].strip()], [], mark[1]
         elif line.startswith("##"):
             yield from _part(kind, part)
             part = [line]
@@ -68,7 +70,9 @@ def _part(kind: str, lines: list[str]) -> Iterator[tuple[str, str]]:
 
 def build(lesson: str) -> NotebookNode:
     """Return a lesson as a notebook that has not been executed."""
-    return _notebook(list(split(lesson)))
+    listing = "```python\n{}\n```".format
+    parts = [("markdown", listing(t)) if k == "yours" else (k, t) for k, t in split(lesson)]
+    return _notebook(parts)
 
 
 def with_tasks(lesson: str, assignment: Assignment) -> NotebookNode:
@@ -80,46 +84,43 @@ def with_tasks(lesson: str, assignment: Assignment) -> NotebookNode:
     imports, functions = _starter_parts(assignment.starter())
     waiting = {task.id: functions[task.function] for task in assignment.tasks}
     parts = []
-    for kind, text in split(lesson):
+    for kind, text in _with_mine(lesson, _MINE_IN_NOTEBOOK):
         parts.append((kind, text))
         heading = text.partition("\n")[0]
         named = re.findall(r"`([\w.]+)`", heading) if heading.startswith("#") else []
         parts += [("code", waiting.pop(name)) for name in named if name in waiting]
     parts += [("code", text) for text in waiting.values()]
-    parts += [("markdown", _CHECK_TEXT), ("code", _CHECK_CODE)]
-    parts += [("markdown", _NETWORK_TEXT), ("code", _network(assignment, in_notebook=True))]
-    return _notebook([("code", imports), *parts])
+    return _notebook([("code", imports), *parts, *_CHECK])
 
 
 def beside_script(lesson: str, assignment: Assignment) -> NotebookNode:
-    """Return the lesson to read beside a script: the last cells import the student's own file."""
-    parts = [*split(lesson), ("markdown", _CHECK_TEXT), ("code", _CHECK_CODE)]
-    parts += [("markdown", _NETWORK_TEXT), ("code", _network(assignment, in_notebook=False))]
-    return _notebook(parts)
+    """Return the lesson to read beside a script: its `yours` cells import the student's file."""
+    return _notebook([*_with_mine(lesson, _MINE_IN_SCRIPT.format(assignment.id)), *_CHECK])
 
 
-_CHECK_TEXT = """## Your own code
-
-The next cell runs the public checks on what you have saved, as `minidl check` does."""
-_CHECK_CODE = """from minidl.course import check
-
-check.show()"""
-_NETWORK_TEXT = """Once the functions of training are right, a network can train on them. What
-your code does not have, minidl's own serves, and a line says so."""
+def _with_mine(lesson: str, mine: str) -> Iterator[tuple[str, str]]:
+    """Yield a lesson's parts; a cell that finds the student's code stands before each `yours`."""
+    for kind, text in split(lesson):
+        if kind == "yours":
+            yield "code", mine
+        yield "code" if kind == "yours" else kind, text
 
 
-def _network(assignment: Assignment, in_notebook: bool) -> str:
-    name = assignment.id
-    head = "import sys" if in_notebook else f"import importlib\n\nimport {name}"
-    reload = "" if in_notebook else f"importlib.reload({name})  # what you have saved since\n"
-    mine = f'sys.modules[__name__], family="{name}"' if in_notebook else name
-    return f"""{head}
+_MINE_IN_SCRIPT = """import importlib
 
-from minidl import backend
+import {} as mine
 
-{reload}with backend.use({mine}) as used:
-    pass  # train here: a network of minidl.nn, as in the lesson above
-print(used.calls)"""
+mine = importlib.reload(mine)  # what you have saved since"""
+_MINE_IN_NOTEBOOK = """import importlib
+
+mine = importlib.import_module("__main__")  # the functions in this notebook"""
+_CHECK = [
+    (
+        "markdown",
+        "## Your own score\n\nThe public checks of what you have *saved*, as `minidl check`.",
+    ),
+    ("code", "from minidl.course import check\n\ncheck.show()"),
+]
 
 
 def _starter_parts(starter: str) -> tuple[str, dict[str, str]]:

@@ -45,7 +45,10 @@ class Remark:
 
 
 def remarks(task: TaskResult) -> list[Remark]:
-    """Return what there is to say about a task, the same words only once.
+    """Return what there is to say about a task, the same thing only once.
+
+    Checks that a known mistake failed, or that got no result, for the same reason are told
+    together, in the words of the first of them: the others differ in a shape or in numbers.
 
     Returns
     -------
@@ -55,7 +58,9 @@ def remarks(task: TaskResult) -> list[Remark]:
     together: dict[tuple, list[CheckResult]] = {}
     for check in task.checks:
         if check.status != "passed" or check.advice:
-            said = (check.status, check.seen, check.mistake, check.question, check.advice)
+            alike = check.mistake or check.status == "error"
+            seen = "" if alike else check.seen
+            said = (check.status, seen, check.mistake, check.question, check.advice)
             together.setdefault(said, []).append(check)
     return [_remark(checks) for checks in together.values()]
 
@@ -122,13 +127,14 @@ def show_table(results: Iterable[Result], console: Console) -> None:
     rows = list(results)
     if not rows:
         return
-    names = [task.task.partition(".")[2] for task in rows[0].tasks]
-    columns = ("score", "of", "%", *names)
+    names = [task.task.partition(".")[2].replace("_", " ") for task in rows[0].tasks]
+    columns = ("score", *names)
     shown = table("submission", *columns, right=columns)
+    shown.columns[0].no_wrap = shown.columns[1].no_wrap = True
     for result in rows:
         points = [f"{task.earned:g}" for task in result.tasks]
-        score = (f"{result.score:g}", f"{result.points:g}", f"{result.percent:g}")
-        shown.add_row(*cells(result.submission, *score, *points))
+        score = f"{result.score:g} of {result.points:g}"
+        shown.add_row(*cells(result.submission, score, *points))
     console.print(shown)
     for result in rows:
         mistakes = ", ".join(name.replace("_", " ") for name in result.mistakes)
