@@ -1,13 +1,16 @@
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import tiny_assignment
 from click.testing import CliRunner
 
 from minidl import cli, doctor
+from minidl.grading import bulk
 from minidl.grading.assignment import Assignment
 from minidl.grading.key import key_id
 from minidl.grading.result import Result
@@ -312,6 +315,26 @@ class TestGrade:
         html = "".join(path.read_text() for path in (here / "out").glob("*.html"))
         assert "expected" not in answer.stdout
         assert "expected" not in html
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["a.py"], ["a"]),
+        (["x/a.py", "y/a.py", "b.py"], ["x-a", "y-a", "b"]),
+        (["1/x/a.py", "2/x/a.py"], ["1-x-a", "2-x-a"]),
+        (["a.py", "a.ipynb"], None),
+        (["a.py", "a.py"], None),
+        (["a.py", "A.py"], ["a", "A-2"]),
+        (["x/a.py", "y/a.py", "x-a.py"], ["x-a", "y-a", "x-a-2"]),
+        (["a b;c.py"], ["a_b_c"]),
+    ],
+)
+def test_reports_have_names_of_their_own_that_every_file_system_takes(paths, names):
+    found = bulk.labels([Path(path) for path in paths])
+    assert names is None or found == names
+    assert len({name.lower() for name in found}) == len(paths)
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+", name) for name in found)
 
 
 class TestCertify:

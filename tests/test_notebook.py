@@ -145,6 +145,18 @@ def test_a_failing_cell_is_one_error_with_its_source(code, said):
     assert "Traceback" not in str(error.value)
 
 
+def test_an_installed_kernel_of_the_same_name_is_not_used(monkeypatch, tmp_path):
+    folder = tmp_path / "kernels" / "python3"
+    folder.mkdir(parents=True)
+    other = {"argv": ["false"], "display_name": "Another Python", "language": "python"}
+    (folder / "kernel.json").write_text(json.dumps(other))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
+    made = notebook.build("```python\nimport sys\nassert sys.prefix\n```")
+    assert notebook.execute(made, "own", seconds=30).cells[0].execution_count == 1
+
+
 def test_a_failing_lesson_leaves_the_old_notebook(tiny, folder):
     old = folder / "tiny.ipynb"
     old.write_text("the old one")
