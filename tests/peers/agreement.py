@@ -1,4 +1,4 @@
-"""Run a function of minidl and its PyTorch peer on the same arrays; compare values and gradients."""
+"""Run minidl and its PyTorch peer on the same arrays, and compare values and gradients."""
 
 import numpy as np
 
