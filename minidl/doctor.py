@@ -119,7 +119,9 @@ def kernels() -> list[tuple[str, str, str, str]]:
         warnings.simplefilter("ignore", RuntimeWarning)
         rows = backend.table()
     for row in rows:
-        together.setdefault((row.family, row.serving, row.why), []).append(row.function)
+        lacking = row.why.endswith(f"has no {row.function}")
+        why = row.why.removesuffix(row.function) + "such function" if lacking else row.why
+        together.setdefault((row.family, row.serving, why), []).append(row.function)
     return [(f, ", ".join(names), serving, why) for (f, serving, why), names in together.items()]
 
 

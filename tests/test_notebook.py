@@ -11,6 +11,7 @@ from minidl.course import execution, notebook, workspace
 from minidl.course.notebook import LessonError
 from minidl.errors import ArgumentError
 from minidl.grading.assignment import Assignment
+from minidl.grading.leak import leaks
 
 ROOT = Path(__file__).parents[1]
 LESSON = """# Tiny
@@ -239,6 +240,14 @@ class TestLessons:
 
     def test_the_committed_notebook_is_the_lessons(self, assignment):
         notebook.demand_current(assignment, ROOT / "notebooks")
+
+    def test_it_gives_no_solution_away(self, assignment):
+        text = (ROOT / "notebooks" / f"{assignment.id}.ipynb").read_text()
+        functions = assignment.reference.functions
+        assert leaks(functions, {"notebook": text}) == []
+        cell = nbformat.v4.new_code_cell(next(iter(functions.values())))
+        spoiled = notebook.text(nbformat.v4.new_notebook(cells=[cell]))
+        assert leaks(functions, {"notebook": spoiled})
 
     def test_it_runs_afresh_and_draws_as_many_pictures_as_were_committed(self, assignment):
         fresh = notebook.execute(
