@@ -26,7 +26,11 @@ extensions = [
 ]
 
 setup(
-    packages=[*find_packages(include=["minidl", "minidl.*"]), "minidl.kernels", "minidl.assignments"],
+    packages=[
+        *find_packages(include=["minidl", "minidl.*"]),
+        "minidl.kernels",
+        "minidl.assignments",
+    ],
     package_dir={
         "minidl": "minidl",
         "minidl.kernels": "kernels",

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from minidl.tensor import Tensor, as_array
 from minidl import autograd
 from minidl.errors import AutogradError, expected
-from minidl.tensor import Tensor, as_array
 
 
 class GradientError(AutogradError):
