@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from jupyter_client.kernelspec import KernelSpecManager
@@ -34,6 +35,28 @@ class OwnKernel(AsyncKernelManager):
         return KernelSpecManager(kernel_dirs=[], parent=self)
 
 
+def _client(
+    made: NotebookNode, folder: str, seconds: int, note: Callable[[NotebookNode, int], None]
+) -> NotebookClient:
+    client = NotebookClient(
+        made,
+        kernel_manager_class=OwnKernel,
+        kernel_name="python3",
+        timeout=seconds,
+        record_timing=False,
+        shutdown_kernel="immediate",
+        on_cell_execute=note,
+        resources={"metadata": {"path": folder}},
+    )
+    kernel = client.create_kernel_manager()
+    if os.name == "posix":
+        # Sockets in the folder, for nobody else's ears; TCP would be open to this machine.
+        kernel.transport = "ipc"
+        kernel.ip = f"{folder}/ipc"
+        kernel.connection_file = f"{folder}/kernel.json"
+    return client
+
+
 def run(made: NotebookNode, seconds: int) -> list[str]:
     """Execute every cell in place, in an empty folder of its own.
 
@@ -58,22 +81,7 @@ def run(made: NotebookNode, seconds: int) -> list[str]:
         running[:] = [cell]
 
     with tempfile.TemporaryDirectory(prefix="minidl-lesson-") as folder:
-        client = NotebookClient(
-            made,
-            kernel_manager_class=OwnKernel,
-            kernel_name="python3",
-            timeout=seconds,
-            record_timing=False,
-            shutdown_kernel="immediate",
-            on_cell_execute=note,
-            resources={"metadata": {"path": folder}},
-        )
-        kernel = client.create_kernel_manager()
-        if os.name == "posix":
-            # Sockets in the folder, for nobody else's ears; TCP would be open to this machine.
-            kernel.transport = "ipc"
-            kernel.ip = f"{folder}/ipc"
-            kernel.connection_file = f"{folder}/kernel.json"
+        client = _client(made, folder, seconds, note)
         try:
             client.execute(env={**os.environ, "IPYTHONDIR": f"{folder}/.ipython"})
         except CellExecutionError as error:
