@@ -6,6 +6,8 @@ Every message has one form: `operation: expected ..., got ...; what to do`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
 
 
 class MinidlError(Exception):
@@ -50,5 +52,27 @@ def check_size(
 
 def check_range(op: str, name: str, value: float, low: float, high: float) -> None:
     """Raise ArgumentError unless low <= value <= high (NaN is refused)."""
-    if not low <= value <= high:
+    if not isinstance(value, Real) or not low <= value <= high:
         raise ArgumentError(expected(op, f"{name} between {low} and {high}", value))
+
+
+def check_sizes(op: str, **sizes: int) -> None:
+    """Raise ArgumentError unless every size is an integer of at least 1."""
+    for name, size in sizes.items():
+        if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
+            raise ArgumentError(expected(op, f"{name} as an integer of at least 1", repr(size)))
+
+
+def check_floating(op: str, name: str, x: Any) -> None:
+    """Raise DTypeError unless x is a Tensor (or array) of a floating type."""
+    dtype = getattr(x, "dtype", None)
+    if dtype is None:
+        raise DTypeError(
+            expected(op, f"{name} as a Tensor", type(x).__name__, "wrap it: minidl.Tensor(data)")
+        )
+    if dtype.kind != "f":
+        raise DTypeError(
+            expected(
+                op, f"{name} of a floating type", dtype, f"convert with {name}.astype(np.float32)"
+            )
+        )

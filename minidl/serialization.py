@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,27 +32,43 @@ def save(state: Module | Mapping[str, Any], path: str | os.PathLike[str]) -> Non
     state : Module, or mapping from name to array or Tensor
     path : where to; by custom it ends in .safetensors
     """
-    arrays = state.state_dict() if isinstance(state, Module) else dict(state)
-    if not all(isinstance(name, str) for name in arrays):
-        raise DTypeError(expected("save", "names that are strings", list(arrays)))
-    arrays = {
-        name: np.ascontiguousarray(np.asarray(a)).reshape(np.shape(a)) for name, a in arrays.items()
-    }
+    arrays = _saved_arrays(state)
     path = Path(path)
     if not path.parent.is_dir():
         raise ArgumentError(expected("save", f"a folder {path.parent}", "none", "create it first"))
     if path.is_dir():
         raise ArgumentError(expected("save", "the path of a file", f"the folder {path}"))
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # Not tempfile's: its files are readable by their owner alone, also once renamed.
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(beside, "xb") as file:
             file.write(serialize(arrays))
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CheckpointError(expected("save", f"room to write {path}", reason)) from None
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _saved_arrays(state: Module | Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return the contiguous arrays of a module or mapping; safetensors writes memory as it is."""
+    if not isinstance(state, Module | Mapping):
+        got = type(state).__name__
+        raise DTypeError(expected("save", "a Module, or a mapping from name to array", got))
+    given = state.state_dict() if isinstance(state, Module) else state
+    wrong = [n for n in given if not isinstance(n, str) or n == "__metadata__"]
+    if wrong:
+        raise DTypeError(
+            expected("save", 'names that are strings other than "__metadata__"', repr(wrong[0]))
+        )
+    arrays = {name: np.asarray(a) for name, a in given.items()}
+    for name, a in arrays.items():
+        if a.dtype.kind not in "biuf" or a.dtype.itemsize > 8:
+            raise DTypeError(expected("save", f"numbers under {name!r}", a.dtype))
+    return {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minidl.autograd import Function
+from minidl.errors import ShapeError, check_floating, expected
 from minidl.functional.reduction import normalize_axes
 
 if TYPE_CHECKING:
@@ -85,26 +86,36 @@ class LogSoftmax(Function):
 
 def relu(x: Tensor) -> Tensor:
     """Return max(x, 0)."""
+    check_floating("relu", "x", x)
     return ReLU.apply(x)
 
 
 def sigmoid(x: Tensor) -> Tensor:
     """Return 1 / (1 + e^-x)."""
+    check_floating("sigmoid", "x", x)
     return Sigmoid.apply(x)
 
 
 def tanh(x: Tensor) -> Tensor:
     """Return the hyperbolic tangent."""
+    check_floating("tanh", "x", x)
     return Tanh.apply(x)
 
 
 def softmax(x: Tensor, axis: int = -1) -> Tensor:
     """Return exp(x_i) / sum_j exp(x_j) along `axis`."""
-    (axis,) = normalize_axes("softmax", axis, x.ndim)
-    return Softmax.apply(x, axis=axis)
+    return Softmax.apply(x, axis=_classes_axis("softmax", x, axis))
 
 
 def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
     """Return x_i - log sum_j exp(x_j) along `axis`."""
-    (axis,) = normalize_axes("log_softmax", axis, x.ndim)
-    return LogSoftmax.apply(x, axis=axis)
+    return LogSoftmax.apply(x, axis=_classes_axis("log_softmax", x, axis))
+
+
+def _classes_axis(op: str, x: Tensor, axis: int) -> int:
+    """Return `axis` counted from the front; it must hold at least one element."""
+    check_floating(op, "x", x)
+    (axis,) = normalize_axes(op, axis, x.ndim)
+    if x.shape[axis] == 0:
+        raise ShapeError(expected(op, f"at least one element along axis {axis}", x.shape))
+    return axis

@@ -9,7 +9,15 @@ import numpy as np
 
 from minidl import backend
 from minidl.autograd import Function
-from minidl.errors import ArgumentError, ShapeError, check_rank, check_size, expected
+from minidl.errors import (
+    ArgumentError,
+    ShapeError,
+    check_floating,
+    check_rank,
+    check_size,
+    check_sizes,
+    expected,
+)
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
@@ -29,7 +37,7 @@ def pair(op: str, name: str, value: Pair, least: int) -> tuple[int, int]:
 
 
 class Conv2d(Function):
-    """Cross-correlation: y[o, i, j] = b[o] + sum over c, u, v of w[o, c, u, v] x[c, i + u, j + v]."""
+    """y[o, i, j] = b[o] + sum over c, u, v of w[o, c, u, v] x[c, i + u, j + v]."""
 
     def forward(self, x, weight, bias, *, geometry):
         """Return y."""
@@ -51,19 +59,25 @@ class Conv2d(Function):
         return dx, dweight, dbias
 
 
-def _padding(padding: Pair | str, kernel: Sequence[int], stride: tuple[int, int], dilation):
+def resolve_padding(
+    op: str,
+    padding: Pair | str,
+    kernel: Sequence[int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+) -> tuple[int, int]:
     """Return padding as a pair; "valid" is none, "same" keeps the size (odd extents only)."""
     if padding == "valid":
         return 0, 0
     if not isinstance(padding, str):
-        return pair("conv2d", "padding", padding, 0)
+        return pair(op, "padding", padding, 0)
     if padding != "same":
-        raise ArgumentError(expected("conv2d", 'padding as numbers, "same" or "valid"', repr(padding)))
+        raise ArgumentError(expected(op, 'padding as numbers, "same" or "valid"', repr(padding)))
     reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
     if stride != (1, 1) or any(r % 2 for r in reach):
         raise ArgumentError(
             expected(
-                "conv2d",
+                op,
                 'stride 1 and an odd kernel for padding="same"',
                 f"stride {stride}, kernel {kernel}",
                 "give the padding as a number, or pad the image first",
@@ -104,27 +118,36 @@ def conv2d(
     ----------
     Dumoulin & Visin 2016, A guide to convolution arithmetic.
     """
-    check_rank("conv2d", "x", x.shape, "n c h w", _rank_hint(x.shape))
-    check_rank("conv2d", "weight", weight.shape, "o c kh kw")
+    check_images("conv2d", x)
+    _check_weight(x, weight, bias, groups)
     stride, dilation = pair("conv2d", "stride", stride, 1), pair("conv2d", "dilation", dilation, 1)
     kernel = weight.shape[2:]
-    pad = _padding(padding, kernel, stride, dilation)
-    if groups < 1 or weight.shape[0] % groups:
-        raise ArgumentError(
-            expected("conv2d", f"groups that divide the {weight.shape[0]} outputs", groups)
-        )
-    if x.shape[1] != weight.shape[1] * groups:
-        raise ShapeError(
-            expected("conv2d", f"x with {weight.shape[1] * groups} channels (axis 1)", x.shape)
-        )
-    if bias is not None:
-        check_size("conv2d", "bias", bias.shape, weight.shape[:1])
+    pad = resolve_padding("conv2d", padding, kernel, stride, dilation)
     check_fits("conv2d", x.shape, kernel, pad, dilation)
     return Conv2d.apply(x, weight, bias, geometry=(stride, pad, dilation, groups))
 
 
-def _rank_hint(shape: tuple[int, ...]) -> str:
-    return "add a channel axis with x[:, None]" if len(shape) == 3 else ""
+def _check_weight(x: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> None:
+    """Raise an error unless weight and bias fit the images and the groups."""
+    check_floating("conv2d", "weight", weight)
+    check_rank("conv2d", "weight", weight.shape, "o c kh kw")
+    check_sizes("conv2d", groups=groups)
+    outputs, channels = weight.shape[0], weight.shape[1] * groups
+    if outputs % groups:
+        raise ArgumentError(expected("conv2d", f"groups that divide the {outputs} outputs", groups))
+    if x.shape[1] != channels:
+        hint = f"the weight is {weight.shape} for {groups} groups" if groups > 1 else ""
+        raise ShapeError(expected("conv2d", f"x with {channels} channels (axis 1)", x.shape, hint))
+    if bias is not None:
+        check_floating("conv2d", "bias", bias)
+        check_size("conv2d", "bias", bias.shape, weight.shape[:1])
+
+
+def check_images(op: str, x: Tensor) -> None:
+    """Raise an error unless x is a floating (n, c, h, w)."""
+    check_floating(op, "x", x)
+    hints = {3: "add a channel axis with x[:, None]", 2: "add batch and channel with x[None, None]"}
+    check_rank(op, "x", x.shape, "n c h w", hints.get(x.ndim, ""))
 
 
 def check_fits(op: str, shape, kernel, padding, dilation=(1, 1)) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 
 from minidl import backend, random
 from minidl.autograd import Function
-from minidl.errors import ArgumentError, check_range, check_rank, expected
+from minidl.errors import check_floating, check_range, check_sizes
+from minidl.functional.conv import check_images
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
@@ -65,6 +66,7 @@ def dropout(
     ----------
     Srivastava et al. 2014, section 4 and 10.
     """
+    check_floating("dropout", "x", x)
     check_range("dropout", "p", p, 0.0, 1.0)
     if not training or p == 0:
         return x
@@ -133,12 +135,9 @@ def drop_block(
     ----------
     Ghiasi, Lin & Le 2018, algorithm 1.
     """
-    check_rank("drop_block", "x", x.shape, "n c h w", "it drops blocks of feature maps")
+    check_images("drop_block", x)
     check_range("drop_block", "keep_prob", keep_prob, 0.0, 1.0)
-    if not isinstance(block_size, int | np.integer) or block_size < 1:
-        raise ArgumentError(
-            expected("drop_block", "block_size as an integer of at least 1", repr(block_size))
-        )
+    check_sizes("drop_block", block_size=block_size)
     if not training or keep_prob == 1 or x.size == 0:
         return x
     block = min(int(block_size), *x.shape[2:])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minidl.autograd import Function
-from minidl.errors import ShapeError, check_size, expected
+from minidl.errors import ShapeError, check_floating, check_rank, check_size, expected
 from minidl.functional.arithmetic import operand, sum_to
 
 if TYPE_CHECKING:
@@ -91,6 +91,9 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     ShapeError
         when the last axis of x is not d, or bias is not (k,)
     """
+    check_floating("linear", "x", x)
+    check_floating("linear", "weight", weight)
+    check_rank("linear", "weight", weight.shape, "k d")
     if x.ndim == 0 or x.shape[-1] != weight.shape[-1]:
         raise ShapeError(
             expected(
@@ -101,5 +104,6 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             )
         )
     if bias is not None:
+        check_floating("linear", "bias", bias)
         check_size("linear", "bias", bias.shape, weight.shape[:1])
     return Linear.apply(x, weight, bias)

@@ -12,6 +12,8 @@ from minidl.autograd import Function
 from minidl.errors import (
     ArgumentError,
     DTypeError,
+    ShapeError,
+    check_floating,
     check_range,
     check_rank,
     check_size,
@@ -59,6 +61,13 @@ def _class_indices(op: str, targets: Any, n: int, k: int) -> np.ndarray:
     return targets.astype(np.int64)
 
 
+def check_options(op: str, reduction: str, label_smoothing: float) -> None:
+    """Raise ArgumentError unless the options are among those there are."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ArgumentError(expected(op, '"mean", "sum" or "none"', repr(reduction)))
+    check_range(op, "label_smoothing", label_smoothing, 0.0, 1.0)
+
+
 def cross_entropy(
     logits: Tensor, targets: Any, reduction: str = "mean", label_smoothing: float = 0.0
 ) -> Tensor:
@@ -81,11 +90,14 @@ def cross_entropy(
         for logits that are not (n, k), targets that are not integers, or are out of range
     """
     op = "cross_entropy"
+    check_floating(op, "logits", logits)
     check_rank(op, "logits", logits.shape, "n k")
-    if reduction not in ("mean", "sum", "none"):
-        raise ArgumentError(expected(op, '"mean", "sum" or "none"', repr(reduction)))
+    check_options(op, reduction, label_smoothing)
     n, k = logits.shape
-    check_range(op, "label_smoothing", label_smoothing, 0.0, 1.0)
+    if n == 0 and reduction == "mean":
+        raise ShapeError(
+            expected(op, 'at least one row for reduction "mean"', logits.shape, 'use "sum"')
+        )
     losses = SoftmaxCrossEntropy.apply(logits, targets=_class_indices(op, targets, n, k))
     if label_smoothing:
         uniform = log_softmax(logits).mean(axis=1)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minidl import backend
 from minidl.autograd import Function
-from minidl.errors import ArgumentError, ShapeError, check_size, expected
+from minidl.errors import (
+    ArgumentError,
+    DTypeError,
+    ShapeError,
+    check_floating,
+    check_range,
+    check_size,
+    check_sizes,
+    expected,
+)
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
@@ -48,8 +58,9 @@ class BatchNormInference(Function):
 
     def forward(self, x, gamma, beta, *, mean, var, eps):
         """Return y."""
-        self.x, self.gamma, self.mean = _as_ncs(x), gamma, mean
-        self.inv_std = (1 / np.sqrt(var + eps)).astype(var.dtype)
+        # Copies: a training batch moves the running statistics in place.
+        self.x, self.gamma, self.mean = _as_ncs(x), gamma, mean.astype(x.dtype)
+        self.inv_std = 1 / np.sqrt(var.astype(x.dtype) + eps)
         y = backend.call("batch_norm", "inference", self.x, gamma, beta, mean, var, eps)
         return y.reshape(x.shape)
 
@@ -117,22 +128,13 @@ def batch_norm(
     ----------
     Ioffe & Szegedy 2015, algorithms 1 and 2.
     """
+    check_floating("batch_norm", "x", x)
     if x.ndim < 2:
         raise ShapeError(expected("batch_norm", "x of shape (n, c) or (n, c, ...)", x.shape))
-    if not eps >= 0:
-        raise ArgumentError(expected("batch_norm", "eps of at least 0", eps))
+    check_eps("batch_norm", eps)
+    check_range("batch_norm", "momentum", momentum, 0.0, 1.0)
     c = x.shape[1]
-    vectors = {
-        "running_mean": running_mean,
-        "running_var": running_var,
-        "weight": weight,
-        "bias": bias,
-    }
-    for name, vector in vectors.items():
-        if vector is not None:
-            check_size(
-                "batch_norm", name, vector.shape, (c,), "build the layer with that many channels"
-            )
+    _check_vectors(c, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     gamma = np.ones(c, x.dtype) if weight is None else weight
     beta = np.zeros(c, x.dtype) if bias is None else bias
     if not training and running_mean is not None and running_var is not None:
@@ -148,6 +150,26 @@ def batch_norm(
         )
     running = None if running_mean is None or running_var is None else (running_mean, running_var)
     return BatchNorm.apply(x, gamma, beta, eps=eps, running=running, momentum=momentum)
+
+
+def check_eps(op: str, eps: float) -> None:
+    """Raise ArgumentError unless eps is at least 0 and finite."""
+    if not isinstance(eps, Real) or not 0 <= eps < np.inf:
+        raise ArgumentError(expected(op, "eps of at least 0", eps))
+
+
+def _check_vectors(c: int, **vectors: Any) -> None:
+    """Raise an error unless each vector is None or a floating (c,); statistics are arrays."""
+    for name, vector in vectors.items():
+        if vector is None:
+            continue
+        check_floating("batch_norm", name, vector)
+        if name.startswith("running") and not isinstance(vector, np.ndarray):
+            raise DTypeError(
+                expected("batch_norm", f"{name} as an array", type(vector).__name__, "pass .data")
+            )
+        hint = "build the layer with that many channels"
+        check_size("batch_norm", name, vector.shape, (c,), hint)
 
 
 def local_response_norm(
@@ -171,10 +193,10 @@ def local_response_norm(
     ----------
     Krizhevsky, Sutskever & Hinton 2012, section 3.3.
     """
+    check_floating("local_response_norm", "x", x)
     if x.ndim < 3:
         raise ShapeError(
             expected("local_response_norm", "x of shape (n, c, ...) with space", x.shape)
         )
-    if size < 1:
-        raise ArgumentError(expected("local_response_norm", "size of at least 1", size))
+    check_sizes("local_response_norm", size=size)
     return LocalResponseNorm.apply(x, size=size, alpha=alpha / size, beta=beta, k=k)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from minidl import backend
 from minidl.autograd import Function
-from minidl.errors import ArgumentError, check_rank, expected
-from minidl.functional.conv import Pair, check_fits, pair
+from minidl.errors import ArgumentError, expected
+from minidl.functional.conv import Pair, check_fits, check_images, pair
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
@@ -59,7 +59,7 @@ class AdaptiveAvgPool2d(Function):
 
 def _geometry(op, x, kernel_size, stride, padding, dilation, ceil_mode):
     """Check the arguments; return kernel, stride, padding, dilation and output size as pairs."""
-    check_rank(op, "x", x.shape, "n c h w", "add the missing axes with x[None] or x[:, None]")
+    check_images(op, x)
     kernel = pair(op, "kernel_size", kernel_size, 1)
     stride = kernel if stride is None else pair(op, "stride", stride, 1)
     padding, dilation = pair(op, "padding", padding, 0), pair(op, "dilation", dilation, 1)
@@ -173,7 +173,7 @@ def adaptive_avg_pool2d(x: Tensor, output_size: Pair) -> Tensor:
         for a wrong rank or an empty image
     """
     op = "adaptive_avg_pool2d"
-    check_rank(op, "x", x.shape, "n c h w", "add the missing axes with x[None] or x[:, None]")
+    check_images(op, x)
     out_size = pair(op, "output_size", output_size, 1)
     check_fits(op, x.shape, (1, 1), (0, 0))
     return AdaptiveAvgPool2d.apply(x, out_size=out_size)

@@ -9,7 +9,7 @@ import numpy as np
 from minidl.tensor import Tensor
 from minidl import functional as F
 from minidl import nn
-from minidl.errors import ArgumentError, expected
+from minidl.errors import ArgumentError, check_sizes, expected
 from minidl.nn import init
 from minidl.nn.module import Module
 
@@ -113,7 +113,7 @@ class ResNet(Module):
         groups = []
         channels = widths[0]
         for g, (depth, width) in enumerate(zip(depths, widths, strict=True), start=1):
-            init.check_sizes("ResNet", depth=depth, width=width)
+            check_sizes("ResNet", depth=depth, width=width)
             keep = keep_prob if g in drop_groups else None
             strides = [1 if g == 1 else 2] + [1] * (depth - 1)
             blocks = []

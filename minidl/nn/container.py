@@ -83,12 +83,12 @@ class ModuleDict(Module):
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
         super().__init__()
-        self.names: list[str] = []
         for name, module in (modules or {}).items():
             self[name] = module
 
     def __setitem__(self, name: str, module: Module) -> None:
-        if (name in vars(self) and name not in self.names) or hasattr(Module, name) or "." in name:
+        taken = isinstance(name, str) and name not in self and hasattr(self, name)
+        if not isinstance(name, str) or not name or "." in name or taken:
             raise ArgumentError(
                 expected(
                     "ModuleDict",
@@ -98,31 +98,29 @@ class ModuleDict(Module):
                 )
             )
         setattr(self, name, _checked("ModuleDict", module))
-        if name not in self.names:
-            self.names.append(name)
 
     def __getitem__(self, name: str) -> Module:
-        if name not in self.names:
-            raise ArgumentError(expected("ModuleDict", f"a name among {self.names}", repr(name)))
-        return getattr(self, name)
+        if name not in self:
+            raise ArgumentError(expected("ModuleDict", f"a name among {self.keys()}", repr(name)))
+        return vars(self)[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self.names
+        return name in self.keys()
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.keys())
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
+        return iter(self.keys())
 
     def keys(self) -> list[str]:
         """Return the names."""
-        return list(self.names)
+        return [name for name, _ in self.named_children()]
 
     def values(self) -> list[Module]:
         """Return the modules."""
-        return [self[name] for name in self.names]
+        return list(self.children())
 
     def items(self) -> list[tuple[str, Module]]:
         """Return (name, module) pairs."""
-        return [(name, self[name]) for name in self.names]
+        return list(self.named_children())

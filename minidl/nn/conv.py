@@ -6,8 +6,8 @@ import numpy as np
 
 from minidl.tensor import Tensor
 from minidl import functional as F
-from minidl.errors import ArgumentError, expected
-from minidl.functional.conv import Pair, pair
+from minidl.errors import ArgumentError, check_sizes, expected
+from minidl.functional.conv import Pair, pair, resolve_padding
 from minidl.nn import init
 from minidl.nn.module import Module, Parameter
 
@@ -42,9 +42,7 @@ class Conv2d(Module):
         rng: np.random.Generator | None = None,
     ) -> None:
         super().__init__()
-        init.check_sizes(
-            "Conv2d", in_channels=in_channels, out_channels=out_channels, groups=groups
-        )
+        check_sizes("Conv2d", in_channels=in_channels, out_channels=out_channels, groups=groups)
         if in_channels % groups or out_channels % groups:
             raise ArgumentError(
                 expected(
@@ -54,10 +52,10 @@ class Conv2d(Module):
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size = pair("Conv2d", "kernel_size", kernel_size, 1)
         self.stride = pair("Conv2d", "stride", stride, 1)
-        self.padding = (
-            padding if isinstance(padding, str) else pair("Conv2d", "padding", padding, 0)
-        )
         self.dilation = pair("Conv2d", "dilation", dilation, 1)
+        self.padding = resolve_padding(
+            "Conv2d", padding, self.kernel_size, self.stride, self.dilation
+        )
         shape = (out_channels, in_channels // groups, *self.kernel_size)
         fan_in = init.fans(shape)[0]
         self.weight = Parameter(init.default(shape, fan_in, rng))

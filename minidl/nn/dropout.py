@@ -6,8 +6,7 @@ import numpy as np
 
 from minidl.tensor import Tensor
 from minidl import functional as F
-from minidl.errors import check_range
-from minidl.nn import init
+from minidl.errors import check_range, check_sizes
 from minidl.nn.module import Module
 
 
@@ -58,7 +57,7 @@ class DropBlock2d(Module):
     ) -> None:
         super().__init__()
         check_range("DropBlock2d", "keep_prob", keep_prob, 0.0, 1.0)
-        init.check_sizes("DropBlock2d", block_size=block_size)
+        check_sizes("DropBlock2d", block_size=block_size)
         self.keep_prob, self.block_size = keep_prob, block_size
         self.shared, self.rng = shared, rng
 
@@ -90,7 +89,7 @@ class DropBlockSchedule:
     """
 
     def __init__(self, model: Module, steps: int) -> None:
-        init.check_sizes("DropBlockSchedule", steps=steps)
+        check_sizes("DropBlockSchedule", steps=steps)
         self.layers = [m for m in model.modules() if isinstance(m, DropBlock2d)]
         self.targets = [layer.keep_prob for layer in self.layers]
         self.steps, self.taken = steps, 0

@@ -14,17 +14,10 @@ from minidl.errors import ArgumentError, ShapeError, expected
 Initialized = TypeVar("Initialized", bound=Tensor)
 
 
-def check_sizes(op: str, **sizes: int) -> None:
-    """Raise ArgumentError unless every size is an integer of at least 1."""
-    for name, size in sizes.items():
-        if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 1:
-            raise ArgumentError(expected(op, f"{name} as an integer of at least 1", repr(size)))
-
-
 def default(
     shape: tuple[int, ...], fan_in: int, rng: np.random.Generator | None = None
 ) -> np.ndarray:
-    """Draw float32 from U(-1/sqrt(fan_in), 1/sqrt(fan_in)): PyTorch's default of Linear and Conv."""
+    """Draw float32 from U(-1/sqrt(fan_in), 1/sqrt(fan_in)), the default of Linear and Conv2d."""
     bound = 1 / math.sqrt(fan_in)
     return random.generator(rng).uniform(-bound, bound, shape).astype(np.float32)
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from minidl.tensor import Tensor
 from minidl import functional as F
+from minidl.errors import check_sizes
 from minidl.nn import init
 from minidl.nn.module import Module, Parameter
 
@@ -32,7 +33,7 @@ class Linear(Module):
         rng: np.random.Generator | None = None,
     ) -> None:
         super().__init__()
-        init.check_sizes("Linear", in_features=in_features, out_features=out_features)
+        check_sizes("Linear", in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
         shape = (out_features, in_features)
         self.weight = Parameter(init.default(shape, in_features, rng))

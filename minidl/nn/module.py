@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from minidl.tensor import Tensor
-from minidl.errors import ArgumentError, MinidlError, ShapeError, expected
+from minidl.tensor import Tensor, as_array
+from minidl import autograd
+from minidl.errors import ArgumentError, DTypeError, MinidlError, check_size, expected
+from minidl.nn.hooks import BackwardCall, Handle, Hooks
 
 
 class StateError(MinidlError, KeyError):
@@ -30,45 +32,11 @@ class Parameter(Tensor):
         return f"Parameter({super().__repr__()})"
 
 
-class Hooks:
-    """A list of callables, each removable through the handle that `add` returns."""
-
-    def __init__(self) -> None:
-        self.callables: dict[int, Callable] = {}
-        self.count = 0
-
-    def add(self, hook: Callable) -> Handle:
-        """Append `hook` and return the handle that removes it."""
-        self.count += 1
-        self.callables[self.count] = hook
-        return Handle(self, self.count)
-
-    def __iter__(self) -> Iterator[Callable]:
-        return iter(list(self.callables.values()))
-
-
-class Handle:
-    """Removes a hook: call `remove()`, or use it as a context manager."""
-
-    def __init__(self, hooks: Hooks, key: int) -> None:
-        self.hooks, self.key = hooks, key
-
-    def remove(self) -> None:
-        """Remove the hook; a second time does nothing."""
-        self.hooks.callables.pop(self.key, None)
-
-    def __enter__(self) -> Handle:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.remove()
-
-
 class Module:
     """Base class of layers and networks.
 
-    Assigning a Parameter, a Module or a buffer (`register_buffer`) to an attribute registers it under
-    that name, in the order of assignment; subclasses write `forward`.
+    Assigning a Parameter or a Module to an attribute registers it under that name, in the order of
+    assignment; `register_buffer` does so for an array. Subclasses write `forward`.
 
     Attributes
     ----------
@@ -81,21 +49,38 @@ class Module:
         self.buffer_names: set[str] = set()
         self.forward_pre_hooks = Hooks()
         self.forward_hooks = Hooks()
+        self.backward_hooks = Hooks()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        now = vars(self).get(name)
+        if isinstance(now, Parameter) and not isinstance(value, Parameter | None):
+            raise DTypeError(
+                expected(
+                    type(self).__name__,
+                    f"a Parameter (or None) for {name}",
+                    type(value).__name__,
+                    f"write {name}.data = ..., or wrap it in Parameter",
+                )
+            )
+        object.__setattr__(self, name, value)
 
     def forward(self, *inputs: Any) -> Any:
         """Compute the output; subclasses define it."""
         raise NotImplementedError(f"{type(self).__name__}.forward: write this method")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        if "training" not in self.__dict__:
-            raise ArgumentError(
-                f"{type(self).__name__}: expected super().__init__() as the first line of __init__, got none"
-            )
+        _check_made(self)
         for hook in self.forward_pre_hooks:
             changed = hook(self, inputs)
             if changed is not None:
                 inputs = changed if isinstance(changed, tuple) else (changed,)
+        watch = len(self.backward_hooks) > 0 and autograd.is_grad_enabled()
+        call = BackwardCall(self, self.backward_hooks) if watch else None
+        if call is not None:
+            inputs = call.enter(inputs)
         output = self.forward(*inputs, **options)
+        if call is not None:
+            output = call.exit(output)
         for hook in self.forward_hooks:
             changed = hook(self, inputs, output)
             output = output if changed is None else changed
@@ -107,10 +92,11 @@ class Module:
         """Assign a parameter (or None, where the layer has none) under a name."""
         setattr(self, name, parameter)
 
-    def register_buffer(self, name: str, value: np.ndarray) -> None:
-        """Keep an array that is saved with the module but not learned."""
+    def register_buffer(self, name: str, value: Any) -> None:
+        """Keep an array (or None, where there is none) that is saved but not learned."""
+        _check_made(self)
         self.buffer_names.add(name)
-        setattr(self, name, value)
+        setattr(self, name, None if value is None else as_array(value))
 
     def children(self) -> Iterator[Module]:
         """Yield the modules assigned to this one."""
@@ -123,15 +109,10 @@ class Module:
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """Yield (path, module) for this module and all below it, each module once."""
         seen: set[int] = set()
-        waiting: list[tuple[str, Module]] = [(prefix, self)]
-        while waiting:
-            path, module = waiting.pop(0)
-            if id(module) in seen:
-                continue
-            seen.add(id(module))
-            yield path, module
-            below = [(f"{path}.{n}" if path else n, child) for n, child in module.named_children()]
-            waiting = below + waiting
+        for path, module in _all_paths(self, prefix):
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield path, module
 
     def modules(self) -> Iterator[Module]:
         """Yield this module and all below it."""
@@ -167,13 +148,15 @@ class Module:
         """Return copies of all parameters and buffers by path, with PyTorch's keys."""
         state: dict[str, np.ndarray] = {}
         for path, module in _all_paths(self):
-            for name, value in vars(module).items():
-                key = f"{path}.{name}" if path else name
-                if isinstance(value, Parameter):
-                    state[key] = value.data.copy()
-                elif name in module.buffer_names and value is not None:
-                    state[key] = np.array(value)
+            for name, value in module._own_state():
+                state[f"{path}.{name}" if path else name] = np.array(value)
         return state
+
+    def _own_state(self) -> list[tuple[str, Parameter | np.ndarray]]:
+        """Return (name, value) of this module's own parameters, then of its own buffers."""
+        items = list(vars(self).items())
+        parameters = [(n, v) for n, v in items if isinstance(v, Parameter)]
+        return parameters + [(n, v) for n, v in items if n in self.buffer_names and v is not None]
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Copy arrays into the parameters and buffers; nothing is changed when anything misfits.
@@ -191,28 +174,24 @@ class Module:
         ShapeError
             naming the first array of the wrong shape
         """
+        if not isinstance(state, Mapping):
+            got = type(state).__name__
+            raise DTypeError(expected("load_state_dict", "a mapping from path to array", got))
         own = self.state_dict()
         missing = [key for key in own if key not in state]
         unexpected = [key for key in state if key not in own]
         if strict and (missing or unexpected):
             raise StateError(
                 f"load_state_dict: expected the {len(own)} keys of {type(self).__name__}, got "
-                f"{_listed('missing', missing)} and {_listed('unexpected', unexpected)}; build the same "
-                "architecture, or pass strict=False to load what fits"
+                f"{_listed('missing', missing)} and {_listed('unexpected', unexpected)}; build the "
+                "same architecture, or pass strict=False to load what fits"
             )
-        arrays = {key: np.asarray(state[key]) for key in own if key in state}
+        arrays = {key: as_array(state[key]) for key in own if key in state}
         for key, array in arrays.items():
-            if array.shape != own[key].shape:
-                raise ShapeError(
-                    expected(
-                        "load_state_dict",
-                        f"{key} of shape {own[key].shape}",
-                        array.shape,
-                        "build the same architecture",
-                    )
-                )
+            hint = "build the same architecture"
+            check_size("load_state_dict", key, array.shape, own[key].shape, hint)
         for path, module in _all_paths(self):
-            for name, value in list(vars(module).items()):
+            for name, value in module._own_state():
                 key = f"{path}.{name}" if path else name
                 if key not in arrays:
                     continue
@@ -223,7 +202,9 @@ class Module:
                     setattr(module, name, array)
 
     def astype(self, dtype: Any) -> Module:
-        """Convert all floating parameters and buffers; return the module."""
+        """Convert all floating parameters and buffers to float32 or float64; return the module."""
+        if np.dtype(dtype) not in (np.float32, np.float64):
+            raise DTypeError(expected("Module.astype", "float32 or float64", np.dtype(dtype)))
         for module in self.modules():
             for name, value in list(vars(module).items()):
                 if isinstance(value, Parameter) and value.dtype.kind == "f":
@@ -254,9 +235,15 @@ class Module:
 
     def apply(self, function: Callable[[Module], Any]) -> Module:
         """Call `function` on every module below this one, then on this one; return this one."""
-        for module in reversed(list(self.modules())):
-            function(module)
+        self._apply(function, set())
         return self
+
+    def _apply(self, function: Callable[[Module], Any], seen: set[int]) -> None:
+        seen.add(id(self))
+        for child in self.children():
+            if id(child) not in seen:
+                child._apply(function, seen)
+        function(self)
 
     def requires_grad_(self, requires_grad: bool = True) -> Module:
         """Freeze (False) or unfreeze all parameters."""
@@ -271,11 +258,23 @@ class Module:
 
     def register_forward_pre_hook(self, hook: Callable) -> Handle:
         """Call `hook(module, inputs)` before forward; what it returns replaces the inputs."""
+        _check_made(self)
         return self.forward_pre_hooks.add(hook)
 
     def register_forward_hook(self, hook: Callable) -> Handle:
-        """Call `hook(module, inputs, output)` after forward; what it returns replaces the output."""
+        """Call `hook(module, inputs, output)` after forward; its result replaces the output."""
+        _check_made(self)
         return self.forward_hooks.add(hook)
+
+    def register_full_backward_hook(self, hook: Callable) -> Handle:
+        """Call `hook(module, grad_input, grad_output)` when the gradient of the input is known.
+
+        Both are tuples of arrays, `grad_input` with None for an input that needs none; what the
+        hook returns replaces the gradient of the input. The module returns one Tensor, and at most
+        one of its inputs requires a gradient.
+        """
+        _check_made(self)
+        return self.backward_hooks.add(hook)
 
     def extra_repr(self) -> str:
         """Return what stands between the brackets of the repr; subclasses define it."""
@@ -291,11 +290,19 @@ class Module:
         return "\n".join([f"{type(self).__name__}({inside}", *lines, ")"])
 
 
-def _all_paths(root: Module) -> Iterator[tuple[str, Module]]:
-    """Yield (path, module) under every name it has: a shared module is saved under each, as in PyTorch."""
-    waiting = [("", root)]
+def _check_made(module: Module) -> None:
+    """Raise ArgumentError when a subclass forgot to make the module it extends."""
+    if "backward_hooks" not in vars(module):
+        wanted = "super().__init__() as the first line of __init__"
+        raise ArgumentError(expected(type(module).__name__, wanted, "none", "add it"))
+
+
+def _all_paths(root: Module, prefix: str = "") -> Iterator[tuple[str, Module]]:
+    """Yield (path, module) under every name: a shared module is saved under each, as in PyTorch."""
+    waiting = [(prefix, root)]
     while waiting:
         path, module = waiting.pop(0)
+        _check_made(module)
         yield path, module
         below = [(f"{path}.{n}" if path else n, child) for n, child in module.named_children()]
         waiting = below + waiting

@@ -8,8 +8,8 @@ import numpy as np
 
 from minidl.tensor import Tensor
 from minidl import functional as F
-from minidl.errors import ShapeError, check_range, expected
-from minidl.nn import init
+from minidl.errors import ShapeError, check_floating, check_range, check_sizes, expected
+from minidl.functional.norm import check_eps
 from minidl.nn.module import Module, Parameter
 
 
@@ -49,7 +49,8 @@ class BatchNorm(Module):
         track_running_stats: bool = True,
     ) -> None:
         super().__init__()
-        init.check_sizes(type(self).__name__, num_features=num_features)
+        check_sizes(type(self).__name__, num_features=num_features)
+        check_eps(type(self).__name__, eps)
         if momentum is not None:
             check_range(type(self).__name__, "momentum", momentum, 0.0, 1.0)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
@@ -66,24 +67,28 @@ class BatchNorm(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x normalized, in x's shape."""
+        check_floating(type(self).__name__, "x", x)
         if x.ndim not in self.ranks:
             wanted = " or ".join(self.ranks.values())
-            raise ShapeError(expected(type(self).__name__, f"x of shape {wanted}", x.shape))
+            hint = "" if x.ndim != 3 else "add a channel axis with x[:, None]"
+            raise ShapeError(expected(type(self).__name__, f"x of shape {wanted}", x.shape, hint))
+        seen = None if self.num_batches_tracked is None else self.num_batches_tracked + 1
         momentum = self.momentum
-        if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked = self.num_batches_tracked + 1
-            if momentum is None:
-                momentum = 1.0 / float(self.num_batches_tracked)
-        return F.batch_norm(
+        if momentum is None:
+            momentum = 0.0 if seen is None else 1.0 / float(seen)
+        y = F.batch_norm(
             x,
             self.running_mean,
             self.running_var,
             self.weight,
             self.bias,
             self.training,
-            0.0 if momentum is None else momentum,
+            momentum,
             self.eps,
         )
+        if self.training and seen is not None:
+            self.num_batches_tracked = np.asarray(seen)
+        return y
 
     def reset_running_stats(self) -> None:
         """Forget the running statistics: mean 0, variance 1, no batches."""
@@ -123,7 +128,7 @@ class LocalResponseNorm(Module):
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()
-        init.check_sizes("LocalResponseNorm", size=size)
+        check_sizes("LocalResponseNorm", size=size)
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
     def forward(self, x: Tensor) -> Tensor:

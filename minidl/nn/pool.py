@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from minidl.tensor import Tensor
 from minidl import functional as F
-from minidl.functional.conv import Pair
+from minidl.functional.conv import Pair, pair
 from minidl.nn.module import Module
 
 
@@ -20,8 +20,11 @@ class MaxPool2d(Module):
         ceil_mode: bool = False,
     ) -> None:
         super().__init__()
-        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
-        self.padding, self.dilation, self.ceil_mode = padding, dilation, ceil_mode
+        self.kernel_size = pair("MaxPool2d", "kernel_size", kernel_size, 1)
+        self.stride = self.kernel_size if stride is None else pair("MaxPool2d", "stride", stride, 1)
+        self.padding = pair("MaxPool2d", "padding", padding, 0)
+        self.dilation = pair("MaxPool2d", "dilation", dilation, 1)
+        self.ceil_mode = ceil_mode
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) to (n, c, oh, ow)."""
@@ -46,9 +49,10 @@ class AvgPool2d(Module):
         count_include_pad: bool = True,
     ) -> None:
         super().__init__()
-        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
-        self.padding, self.ceil_mode = padding, ceil_mode
-        self.count_include_pad = count_include_pad
+        self.kernel_size = pair("AvgPool2d", "kernel_size", kernel_size, 1)
+        self.stride = self.kernel_size if stride is None else pair("AvgPool2d", "stride", stride, 1)
+        self.padding = pair("AvgPool2d", "padding", padding, 0)
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) to (n, c, oh, ow)."""
@@ -71,7 +75,7 @@ class AdaptiveAvgPool2d(Module):
 
     def __init__(self, output_size: Pair) -> None:
         super().__init__()
-        self.output_size = output_size
+        self.output_size = pair("AdaptiveAvgPool2d", "output_size", output_size, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) to (n, c, *output_size)."""

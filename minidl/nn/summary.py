@@ -13,7 +13,8 @@ from rich.table import Table
 
 from minidl.tensor import Tensor
 from minidl import autograd
-from minidl.nn.module import Handle, Module
+from minidl.nn.hooks import Handle
+from minidl.nn.module import Module, Parameter
 
 
 @dataclass
@@ -69,7 +70,7 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
     rows: list[Row] = []
     handles: list[Handle] = []
     for path, module in model.named_modules():
-        if not any(module.children()):
+        if _own(module) or not any(True for _ in module.children()):
             handles.append(module.register_forward_hook(_recorder(rows, path)))
     modes = [(module, module.training) for module in model.modules()]
     try:
@@ -91,7 +92,11 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
 def _recorder(rows: list[Row], path: str) -> Any:
     def record(module: Module, inputs: Any, output: Any) -> None:
         shape = output.shape if isinstance(output, Tensor) else ()
-        own = sum(p.size for p in module.parameters())
-        rows.append(Row(path or "(model)", type(module).__name__, shape, own))
+        rows.append(Row(path or "(model)", type(module).__name__, shape, _own(module)))
 
     return record
+
+
+def _own(module: Module) -> int:
+    """Return how many numbers the module itself learns, those below it not counted."""
+    return sum(v.size for v in vars(module).values() if isinstance(v, Parameter))

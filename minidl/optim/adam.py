@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minidl.tensor import Tensor
+from minidl.errors import ArgumentError, expected
 from minidl.optim.optimizer import Optimizer, Params, check_rate
 
 
@@ -44,6 +45,8 @@ class Adam(Optimizer):
         """Raise ArgumentError for options out of range."""
         for name in ("lr", "eps", "weight_decay"):
             check_rate("Adam", name, group[name])
+        if not isinstance(group["betas"], tuple | list) or len(group["betas"]) != 2:
+            raise ArgumentError(expected("Adam", "betas (beta1, beta2)", group["betas"]))
         for i, beta in enumerate(group["betas"]):
             check_rate("Adam", f"beta{i + 1}", beta, below=1.0)
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from minidl.tensor import Tensor
-from minidl.errors import ArgumentError, ShapeError, expected
+from minidl.errors import ArgumentError, DTypeError, check_floating, check_size, expected
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]]
 
 
 def check_rate(op: str, name: str, value: float, below: float = math.inf) -> None:
     """Raise ArgumentError unless 0 <= value < below (NaN is refused)."""
-    if not 0 <= value < below:
+    if not isinstance(value, Real) or not 0 <= value < below:
         wanted = f"{name} of at least 0" + (f" and below {below}" if below < math.inf else "")
         raise ArgumentError(expected(op, wanted, value))
 
@@ -36,31 +37,31 @@ class Optimizer:
     """
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
-        given = list(params)
-        if not given:
-            raise ArgumentError(
-                expected(
-                    type(self).__name__, "at least one parameter", "none", "pass model.parameters()"
-                )
-            )
-        groups: list[Any] = given if isinstance(given[0], dict) else [{"params": given}]
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[int, dict[str, Any]] = {}
-        for group in groups:
-            unknown = set(group) - set(defaults) - {"params"}
-            if unknown:
-                raise ArgumentError(
-                    expected(
-                        type(self).__name__, f"options among {sorted(defaults)}", sorted(unknown)
-                    )
-                )
-            self.param_groups.append({**defaults, **group, "params": list(group["params"])})
-            self.check(self.param_groups[-1])
-        parameters = [p for group in self.param_groups for p in group["params"]]
-        if len({id(p) for p in parameters}) < len(parameters):
+        op = type(self).__name__
+        given = _listed(op, params)
+        if not given:
             raise ArgumentError(
-                expected(type(self).__name__, "each parameter once", "one that is there twice")
+                expected(op, "at least one parameter", "none", "pass model.parameters()")
             )
+        for group in given if isinstance(given[0], dict) else [{"params": given}]:
+            if not isinstance(group, dict) or not {"params"} <= set(group) <= {"params", *defaults}:
+                wanted = f'groups with "params" and options among {sorted(defaults)}'
+                got = sorted(group) if isinstance(group, dict) else type(group).__name__
+                raise ArgumentError(expected(op, wanted, got))
+            members = _listed(op, group["params"])
+            for p in members:
+                _check_parameter(op, p)
+            self.param_groups.append({**defaults, **group, "params": members})
+            self.check(self.param_groups[-1])
+        parameters = self.parameters()
+        if len({id(p) for p in parameters}) < len(parameters):
+            raise ArgumentError(expected(op, "each parameter once", "one that is there twice"))
+
+    def parameters(self) -> list[Tensor]:
+        """Return the parameters of all groups, in the order in which `state` counts them."""
+        return [p for group in self.param_groups for p in group["params"]]
 
     def check(self, group: dict[str, Any]) -> None:
         """Raise ArgumentError for options out of range; subclasses define it."""
@@ -75,9 +76,13 @@ class Optimizer:
         index = 0
         for group in self.param_groups:
             self.check(group)
+            # A NumPy float64 among the options, from a schedule say, would widen float32 arrays.
+            options = {name: _plain(value) for name, value in group.items()}
             for p in group["params"]:
                 if p.grad is not None:
-                    p.data = self.update(p, p.grad, self.state.setdefault(index, {}), group)
+                    check_size(f"{type(self).__name__}.step", "grad", p.grad.shape, p.shape)
+                    grad = p.grad.astype(p.dtype, copy=False)
+                    p.data = self.update(p, grad, self.state.setdefault(index, {}), options)
                 index += 1
 
     def zero_grad(self) -> None:
@@ -98,31 +103,64 @@ class Optimizer:
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned; nothing is changed when it does not fit."""
-        sizes = [len(group["params"]) for group in self.param_groups]
-        got = [len(group["params"]) for group in saved["param_groups"]]
-        if sizes != got:
-            raise ArgumentError(
-                expected(
-                    "load_state_dict",
-                    f"groups of {sizes} parameters",
-                    got,
-                    "make the optimizer for the same model",
-                )
-            )
-        parameters = [p for group in self.param_groups for p in group["params"]]
-        for i, state in saved["state"].items():
-            for name, value in state.items():
-                if np.ndim(value) and np.shape(value) != parameters[i].shape:
-                    raise ShapeError(
-                        expected(
-                            "load_state_dict",
-                            f"{name} of shape {parameters[i].shape}",
-                            np.shape(value),
-                        )
-                    )
+        self._check_saved(saved)
         for group, other in zip(self.param_groups, saved["param_groups"], strict=True):
-            group.update({k: v for k, v in other.items() if k != "params"})
+            group.update({k: other[k] for k in group if k != "params"})
         self.state = {i: {k: _copy(v) for k, v in s.items()} for i, s in saved["state"].items()}
+
+    def _check_saved(self, saved: Mapping[str, Any]) -> None:
+        """Raise an error unless `saved` holds groups and state of an optimizer like this one."""
+        op = f"{type(self).__name__}.load_state_dict"
+        if not isinstance(saved, Mapping) or not {"state", "param_groups"} <= set(saved):
+            found = list(saved) if isinstance(saved, Mapping) else type(saved).__name__
+            raise ArgumentError(expected(op, 'a mapping with "state" and "param_groups"', found))
+        sizes = [len(group["params"]) for group in self.param_groups]
+        theirs = [len(group["params"]) for group in saved["param_groups"]]
+        hint = "make the optimizer for the same model"
+        if sizes != theirs:
+            raise ArgumentError(expected(op, f"groups of {sizes} parameters", theirs, hint))
+        for group, other in zip(self.param_groups, saved["param_groups"], strict=True):
+            if not set(group) <= set(other):
+                raise ArgumentError(expected(op, f"the options {sorted(group)}", sorted(other)))
+            self.check(other)
+        parameters = self.parameters()
+        for i, state in saved["state"].items():
+            if i not in range(len(parameters)):
+                wanted = f"state of parameters 0 to {len(parameters) - 1}"
+                raise ArgumentError(expected(op, wanted, repr(i), hint))
+            for name, value in state.items():
+                if np.ndim(value):
+                    check_size(op, name, np.shape(value), parameters[i].shape, hint)
+
+
+def _listed(op: str, params: Any) -> list[Any]:
+    """Return `params` as a list; a lone tensor or a module is refused."""
+    if isinstance(params, Tensor) or not isinstance(params, Iterable):
+        raise DTypeError(
+            expected(
+                op, "a list of parameters", type(params).__name__, "pass model.parameters() or [p]"
+            )
+        )
+    return list(params)
+
+
+def _check_parameter(op: str, p: Any) -> None:
+    """Raise an error unless p is a leaf of the tape of a floating type."""
+    if not isinstance(p, Tensor):
+        hint = "pass model.parameters()"
+        raise DTypeError(expected(op, "parameters that are Tensors", type(p).__name__, hint))
+    check_floating(op, "each parameter", p)
+    if not p.is_leaf:
+        raise ArgumentError(
+            expected(op, "parameters that nothing computed", p, "pass a Parameter itself")
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Return NumPy numbers as Python's, also inside a tuple."""
+    if isinstance(value, tuple):
+        return tuple(_plain(v) for v in value)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _copy(value: Any) -> Any:

@@ -49,7 +49,7 @@ class SGD(Optimizer):
 
     def check(self, group: dict[str, Any]) -> None:
         """Raise ArgumentError for options out of range."""
-        for name in ("lr", "momentum", "weight_decay"):
+        for name in ("lr", "momentum", "dampening", "weight_decay"):
             check_rate("SGD", name, group[name])
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ArgumentError(
