@@ -3,7 +3,8 @@
     python benchmarks/kernels.py            (or: make bench)
 
 writes benchmarks/kernels.json and benchmarks/kernels.md. float32, one thread, each call allocates
-its results. The tellings take turns, so a busy moment of the machine hits all of them; minima
+its results. What is measured is processor time, so that waiting for a busy machine does not count,
+and the tellings take turns, so that what a neighbour does to the caches hits all of them; minima
 and medians of the rounds are kept. Compilation by Numba is over before the clock starts. NumPy,
 which for convolution means plain im2col, is the measure: ratio = telling / NumPy, below 1 is
 faster. The table of defaults in minidl/backend.py is chosen from this.
@@ -148,18 +149,18 @@ def measure(family: str, function: str, arguments: tuple, rounds: int, seconds: 
         module = importlib.import_module(f"minidl.kernels.{family}_{telling}")
         kernels[telling] = getattr(module, function)
         kernels[telling](*arguments)
-    started = time.perf_counter()
+    started = time.process_time()
     kernels["numpy"](*arguments)
-    once = time.perf_counter() - started
+    once = time.process_time() - started
     repeat = max(1, math.ceil(1e-3 / once))
     rounds = max(3, min(rounds, int(seconds / (once * repeat))))
     times: dict[str, list[float]] = {telling: [] for telling in TELLINGS}
     for _ in range(rounds):
         for telling, kernel in kernels.items():
-            started = time.perf_counter()
+            started = time.process_time()
             for _ in range(repeat):
                 kernel(*arguments)
-            times[telling].append((time.perf_counter() - started) / repeat * 1e3)
+            times[telling].append((time.process_time() - started) / repeat * 1e3)
     return {
         telling: {"min_ms": min(values), "median_ms": statistics.median(values)}
         for telling, values in times.items()
@@ -217,8 +218,9 @@ def summary(rows: list[dict]) -> Iterator[str]:
 def report(facts: dict[str, str], rows: list[dict]) -> str:
     """Everything as Markdown."""
     lines = ["# Kernels: NumPy, Numba and Cython side by side", ""]
-    lines += ["Written by `python benchmarks/kernels.py`. One thread, float32; milliseconds,"]
-    lines += ["minimum (median) over interleaved rounds; ratio of the minima to NumPy's.", ""]
+    lines += ["Written by `python benchmarks/kernels.py`. One thread, float32; milliseconds of"]
+    lines += ["processor time, minimum (median) over interleaved rounds; ratio of the minima to"]
+    lines += ["NumPy's, below 1 is faster.", ""]
     lines += [", ".join(f"{name}: {value}" for name, value in facts.items()) + ".", ""]
     lines += ["The mean of a family is the geometric mean over its rows below.", ""]
     lines += [*summary(rows), ""]

@@ -12,24 +12,30 @@ from cython cimport floating
 from libc.string cimport memcpy, memset
 
 
-def _tiles(n, oh, ow, rows):
-    """Every tile of every group: group, first line, and room for its columns and its outputs.
+def _tiles(y, rows):
+    """Every tile of every group: group, first line, its columns, its outputs, and whether apart.
 
     rows is (groups, outputs, depth): the weights as matrices. The columns of a tile are many
-    enough to keep BLAS busy and few enough to stay in the cache, 384 KiB in float32.
+    enough to keep BLAS busy and few enough to stay in the cache, 384 KiB in float32. The outputs
+    lie apart, in a room of their own, or are a view of y where a tile is one whole image: wanted
+    where there are more of them than columns to lay out, since it saves copying them.
     """
+    n, _, oh, ow = y.shape
     groups, outputs, depth = rows.shape
     tile = max(98304 // (depth + outputs), 192) // ow
     if tile > oh:
-        tile -= tile % oh
+        tile = oh if outputs > depth and oh * ow >= 192 else tile - tile % oh
     tile = max(min(tile, n * oh), 1)
-    room = np.empty((depth + outputs) * tile * ow, rows.dtype)
+    room = np.empty((depth + outputs) * tile * ow, y.dtype)
     for group in range(groups):
         for start in range(0, n * oh, tile):
             width = min(tile, n * oh - start) * ow
             cols = room[: depth * width].reshape(depth, width)
-            out = room[depth * width : (depth + outputs) * width].reshape(outputs, width)
-            yield group, start, cols, out
+            if tile == oh:
+                out = y[start // oh, group * outputs : (group + 1) * outputs]
+            else:
+                out = room[depth * width : (depth + outputs) * width]
+            yield group, start, cols, out.reshape(outputs, width), tile != oh
 
 
 cdef Py_ssize_t _first(Py_ssize_t offset, Py_ssize_t step, Py_ssize_t ow) noexcept nogil:
@@ -210,25 +216,27 @@ def forward(x, weight, bias, stride, padding, dilation, groups):
     window = (kh, kw), tuple(stride), tuple(padding), tuple(dilation), (oh, ow)
     rows = weight.reshape(groups, o // groups, c // groups * kh * kw)
     y = np.empty((n, o, oh, ow), x.dtype)
-    for group, start, cols, out in _tiles(n, oh, ow, rows):
+    for group, start, cols, out, apart in _tiles(y, rows):
         _gather(x, group * (c // groups), window, start, cols)
         np.matmul(rows[group], cols, out=out)
         if bias is not None:
             out += bias[group * len(out) : (group + 1) * len(out), None]
-        _put(out, group * len(out), start, y)
+        if apart:
+            _put(out, group * len(out), start, y)
     return y
 
 
 def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
     """dx, the gradient by x; see conv2d_numpy.backward_input."""
-    n, c, _, _ = x_shape
+    _, c, _, _ = x_shape
     o, _, kh, kw = weight.shape
     _, _, oh, ow = dy.shape
     window = (kh, kw), tuple(stride), tuple(padding), tuple(dilation), (oh, ow)
     rows = weight.reshape(groups, o // groups, c // groups * kh * kw)
     dx = np.zeros(x_shape, dy.dtype)
-    for group, start, cols, out in _tiles(n, oh, ow, rows):
-        _take(dy, group * len(out), start, out)
+    for group, start, cols, out, apart in _tiles(dy, rows):
+        if apart:
+            _take(dy, group * len(out), start, out)
         np.matmul(rows[group].T, out, out=cols)
         _scatter(cols, group * (c // groups), window, start, dx)
     return dx
@@ -236,13 +244,14 @@ def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
 
 def backward_weight(dy, x, weight_shape, stride, padding, dilation, groups):
     """dweight, the gradient by weight; see conv2d_numpy.backward_weight."""
-    n, c, _, _ = x.shape
+    _, c, _, _ = x.shape
     o, _, kh, kw = weight_shape
     _, _, oh, ow = dy.shape
     window = (kh, kw), tuple(stride), tuple(padding), tuple(dilation), (oh, ow)
     rows = np.zeros((groups, o // groups, c // groups * kh * kw), dy.dtype)
-    for group, start, cols, out in _tiles(n, oh, ow, rows):
-        _take(dy, group * len(out), start, out)
+    for group, start, cols, out, apart in _tiles(dy, rows):
+        if apart:
+            _take(dy, group * len(out), start, out)
         _gather(x, group * (c // groups), window, start, cols)
         rows[group] += out @ cols.T
     return rows.reshape(weight_shape)
