@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Self
+
+import numpy as np
 
 from minidl.errors import ArgumentError, DTypeError, expected
 from minidl.nn.module import Module
@@ -15,17 +17,33 @@ def _checked(op: str, module: Any) -> Module:
     return module
 
 
-class ModuleList(Module):
-    """Modules by number: indexing, slicing, iteration, append. It has no forward of its own."""
+class Numbered(Module):
+    """Modules by number: indexing, slicing, replacing, deleting, appending; abstract."""
 
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
-        super().__init__()
-        for module in modules:
+    def append(self, module: Module) -> Self:
+        """Add a module at the end; return self."""
+        number = len(self)
+        while str(number) in vars(self):
+            number += 1
+        setattr(self, str(number), _checked(type(self).__name__, module))
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        """Add modules at the end; return self."""
+        for module in list(modules):
             self.append(module)
+        return self
 
-    def append(self, module: Module) -> None:
-        """Add a module at the end."""
-        setattr(self, str(len(self)), _checked(type(self).__name__, module))
+    def _names(self, index: Any) -> list[str]:
+        """Return the names of the modules that `index` (an integer or a slice) means."""
+        names = [name for name, _ in self.named_children()]
+        if isinstance(index, slice):
+            return names[index]
+        integer = isinstance(index, int | np.integer) and not isinstance(index, bool)
+        if not integer or not -len(names) <= index < len(names):
+            wanted = f"an integer between {-len(names)} and {len(names) - 1}"
+            raise ArgumentError(expected(type(self).__name__, wanted, repr(index)))
+        return [names[index]]
 
     def __len__(self) -> int:
         return sum(1 for _ in self.children())
@@ -33,24 +51,39 @@ class ModuleList(Module):
     def __iter__(self) -> Iterator[Module]:
         return self.children()
 
-    def __getitem__(self, index: int | slice) -> Any:
-        modules = list(self.children())
+    def __setitem__(self, index: int, module: Module) -> None:
         if isinstance(index, slice):
-            return type(self)(modules[index])
-        if not -len(modules) <= index < len(modules):
-            raise ArgumentError(
-                expected(type(self).__name__, f"an index below {len(modules)}", index)
-            )
-        return modules[index]
+            raise ArgumentError(expected(type(self).__name__, "an integer to assign to", index))
+        setattr(self, self._names(index)[0], _checked(type(self).__name__, module))
+
+    def __delitem__(self, index: int | slice) -> None:
+        for name in self._names(index):
+            delattr(self, name)
+        rest = list(self.named_children())
+        for name, _ in rest:
+            delattr(self, name)
+        for number, (_, module) in enumerate(rest):
+            setattr(self, str(number), module)
 
 
-class Sequential(Module):
+class ModuleList(Numbered):
+    """Modules by number, like a list. It has no forward of its own."""
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        super().__init__()
+        self.extend(modules)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        modules = [vars(self)[name] for name in self._names(index)]
+        return ModuleList(modules) if isinstance(index, slice) else modules[0]
+
+
+class Sequential(Numbered):
     """Modules applied one after the other: Sequential(a, b)(x) = b(a(x))."""
 
     def __init__(self, *modules: Module) -> None:
         super().__init__()
-        for i, module in enumerate(modules):
-            setattr(self, str(i), _checked("Sequential", module))
+        self.extend(modules)
 
     def forward(self, x: Any) -> Any:
         """Return what the last module makes of what those before it made of x."""
@@ -58,28 +91,13 @@ class Sequential(Module):
             x = module(x)
         return x
 
-    def append(self, module: Module) -> Sequential:
-        """Add a module at the end; return self."""
-        setattr(self, str(len(self)), _checked("Sequential", module))
-        return self
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self.children())
-
-    def __iter__(self) -> Iterator[Module]:
-        return self.children()
-
     def __getitem__(self, index: int | slice) -> Any:
-        modules = list(self.children())
-        if isinstance(index, slice):
-            return Sequential(*modules[index])
-        if not -len(modules) <= index < len(modules):
-            raise ArgumentError(expected("Sequential", f"an index below {len(modules)}", index))
-        return modules[index]
+        modules = [vars(self)[name] for name in self._names(index)]
+        return Sequential(*modules) if isinstance(index, slice) else modules[0]
 
 
 class ModuleDict(Module):
-    """Modules by name: indexing, `in`, keys, values, items. It has no forward of its own."""
+    """Modules by name, like a dict. It has no forward of its own."""
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
         super().__init__()
@@ -103,6 +121,11 @@ class ModuleDict(Module):
         if name not in self:
             raise ArgumentError(expected("ModuleDict", f"a name among {self.keys()}", repr(name)))
         return vars(self)[name]
+
+    def __delitem__(self, name: str) -> None:
+        if name not in self:
+            raise ArgumentError(expected("ModuleDict", f"a name among {self.keys()}", repr(name)))
+        delattr(self, name)
 
     def __contains__(self, name: object) -> bool:
         return name in self.keys()

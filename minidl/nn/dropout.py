@@ -38,10 +38,15 @@ class DropBlock2d(Module):
 
     Parameters
     ----------
-    keep_prob : share of the values to keep, in [0, 1]; a DropBlockSchedule may move it
+    keep_prob : share of the values to keep, in [0, 1]
     block_size : side of the blocks in pixels
     shared : one mask for all channels of an image, instead of one for each
     rng : where masks are drawn; the library's generator when None
+
+    Attributes
+    ----------
+    keep_prob : what the next call uses; a DropBlockSchedule moves it
+    target : the keep_prob the layer was made with, where a schedule ends
 
     References
     ----------
@@ -58,7 +63,7 @@ class DropBlock2d(Module):
         super().__init__()
         check_range("DropBlock2d", "keep_prob", keep_prob, 0.0, 1.0)
         check_sizes("DropBlock2d", block_size=block_size)
-        self.keep_prob, self.block_size = keep_prob, block_size
+        self.keep_prob, self.target, self.block_size = keep_prob, keep_prob, block_size
         self.shared, self.rng = shared, rng
 
     def forward(self, x: Tensor) -> Tensor:
@@ -76,7 +81,7 @@ class DropBlockSchedule:
     """keep_prob of every DropBlock2d in a model, from 1 down to each one's target, linearly.
 
     After step t of `steps`, keep_prob = 1 - (1 - target) * min(t / steps, 1). Making the schedule
-    notes each layer's keep_prob as its target and sets it to 1.
+    sets keep_prob to 1; `target` is the keep_prob each layer was made with.
 
     Parameters
     ----------
@@ -91,7 +96,6 @@ class DropBlockSchedule:
     def __init__(self, model: Module, steps: int) -> None:
         check_sizes("DropBlockSchedule", steps=steps)
         self.layers = [m for m in model.modules() if isinstance(m, DropBlock2d)]
-        self.targets = [layer.keep_prob for layer in self.layers]
         self.steps, self.taken = steps, 0
         self._set()
 
@@ -106,5 +110,5 @@ class DropBlockSchedule:
         self._set()
 
     def _set(self) -> None:
-        for layer, target in zip(self.layers, self.targets, strict=True):
-            layer.keep_prob = 1.0 - (1.0 - target) * self.progress
+        for layer in self.layers:
+            layer.keep_prob = 1.0 - (1.0 - layer.target) * self.progress

@@ -299,13 +299,18 @@ def _check_made(module: Module) -> None:
 
 def _all_paths(root: Module, prefix: str = "") -> Iterator[tuple[str, Module]]:
     """Yield (path, module) under every name: a shared module is saved under each, as in PyTorch."""
-    waiting = [(prefix, root)]
+    waiting: list[tuple[str, Module, tuple[int, ...]]] = [(prefix, root, ())]
     while waiting:
-        path, module = waiting.pop(0)
+        path, module, above = waiting.pop()
         _check_made(module)
+        if id(module) in above:
+            wanted = "modules that are not part of themselves"
+            hint = "keep a reference to a parent in a list: self.parent = [parent]"
+            raise ArgumentError(expected(type(root).__name__, wanted, f"a circle at {path}", hint))
         yield path, module
-        below = [(f"{path}.{n}" if path else n, child) for n, child in module.named_children()]
-        waiting = below + waiting
+        above = (*above, id(module))
+        below = [(f"{path}.{n}" if path else n, m, above) for n, m in module.named_children()]
+        waiting += reversed(below)
 
 
 def _listed(what: str, keys: list[str]) -> str:
