@@ -25,14 +25,15 @@ from minidl.errors import ArgumentError, DTypeError, MinidlError, expected
 TELLINGS = ("numpy", "numba", "cython")
 
 # Measured by benchmarks/kernels.py, results in benchmarks/kernels.md: the fastest accurate telling.
+# In softmax_cross_entropy Numba is a little faster, but its first call waits for a compilation.
 DEFAULTS = {
-    "batch_norm": "numba",
+    "batch_norm": "cython",
     "conv2d": "cython",
-    "drop_block": "numba",
-    "dropout": "numpy",
-    "lrn": "numba",
+    "drop_block": "cython",
+    "dropout": "cython",
+    "lrn": "cython",
     "pool": "cython",
-    "softmax_cross_entropy": "numpy",
+    "softmax_cross_entropy": "cython",
 }
 
 
