@@ -6,7 +6,7 @@ import numpy as np
 
 from minidl.tensor import Tensor
 from minidl import functional as F
-from minidl.errors import check_sizes
+from minidl.errors import ArgumentError, check_sizes, expected
 from minidl.nn import init
 from minidl.nn.module import Module, Parameter
 
@@ -53,6 +53,10 @@ class Flatten(Module):
 
     def __init__(self, start_dim: int = 1) -> None:
         super().__init__()
+        if not isinstance(start_dim, int) or start_dim < 0:
+            raise ArgumentError(
+                expected("Flatten", "start_dim as an integer of at least 0", repr(start_dim))
+            )
         self.start_dim = start_dim
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,0 +1,111 @@
+"""Cross-entropy against its formula in longer floats, reductions, smoothing, and bad input."""
+
+import numpy as np
+import pytest
+
+from minidl.tensor import Tensor
+from minidl import functional as F
+from minidl import nn
+from minidl.errors import ArgumentError, DTypeError, ShapeError
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(14)
+
+
+def by_formula(logits, targets, eps):
+    """-sum_j q_j (x_j - log sum exp x), the largest x taken out, in longdouble."""
+    x = logits.astype(np.longdouble)
+    top = x.max(1, keepdims=True)
+    log_p = x - top - np.log(np.exp(x - top).sum(1, keepdims=True))
+    k = x.shape[1]
+    q = np.full(x.shape, eps / k, np.longdouble)
+    q[np.arange(len(x)), targets] += 1 - eps
+    return -(q * log_p).sum(1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scale", [1.0, 1e-4, 1e3, 1e30])
+@pytest.mark.parametrize("eps", [0.0, 0.1, 1.0])
+def test_value(rng, eps, scale, dtype):
+    logits = (rng.normal(size=(6, 4)) * scale).astype(dtype)
+    targets = rng.integers(0, 4, 6)
+    wanted = by_formula(logits, targets, eps)
+    rtol = 1e-12 if dtype == np.float64 else 1e-5
+    for reduction, value in [("none", wanted), ("sum", wanted.sum()), ("mean", wanted.mean())]:
+        loss = F.cross_entropy(Tensor(logits), targets, reduction, eps)
+        assert loss.dtype == dtype
+        np.testing.assert_allclose(loss.data, value.astype(np.float64), rtol=rtol, atol=rtol)
+
+
+def test_gradient_is_softmax_minus_onehot(rng):
+    logits, targets = rng.normal(size=(5, 3)), np.array([0, 2, 1, 1, 0])
+    upstream = rng.normal(size=5)
+    x = Tensor(logits, requires_grad=True)
+    F.cross_entropy(x, targets, "none").backward(upstream)
+    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    np.testing.assert_allclose(x.grad, upstream[:, None] * (p - np.eye(3)[targets]), rtol=1e-10)
+
+
+def test_uniform_logits_cost_the_logarithm_of_the_classes():
+    loss = F.cross_entropy(Tensor(np.zeros((4, 7))), np.array([0, 3, 6, 1]))
+    np.testing.assert_allclose(loss.item(), np.log(7), rtol=1e-12)
+
+
+@pytest.mark.parametrize("targets", [[1, 0], np.array([1, 0], np.uint8), Tensor(np.array([1, 0]))])
+def test_targets_of_any_integer_kind(targets):
+    loss = F.cross_entropy(Tensor(np.array([[0.0, 100.0], [100.0, 0.0]])), targets)
+    np.testing.assert_allclose(loss.item(), 0, atol=1e-12)
+
+
+def test_nan_passes():
+    losses = F.cross_entropy(Tensor([[np.nan, 0.0], [1.0, 1.0]]), np.array([1, 0]), "none").data
+    assert np.isnan(losses).tolist() == [True, False]
+
+
+def test_an_impossible_class_costs_infinity_and_an_impossible_rival_nothing():
+    x = Tensor(np.array([[-np.inf, 0.0], [-np.inf, 0.0]]))
+    np.testing.assert_array_equal(F.cross_entropy(x, [0, 1], "none").data, [np.inf, 0])
+
+
+def test_the_layer(rng):
+    x, targets = Tensor(rng.normal(size=(3, 4))), np.array([3, 0, 2])
+    layer = nn.CrossEntropyLoss("sum", 0.2)
+    assert layer(x, targets).item() == F.cross_entropy(x, targets, "sum", 0.2).item()
+    assert nn.CrossEntropyLoss()(x, targets).item() == F.cross_entropy(x, targets).item()
+    assert repr(layer) == "CrossEntropyLoss(reduction='sum', label_smoothing=0.2)"
+
+
+LOGITS = np.zeros((2, 3), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("kind", "says", "logits", "targets", "options"),
+    [
+        (ShapeError, r"logits of shape \(n, k\), got \(3,\)", LOGITS[0], [0], {}),
+        (ShapeError, r"targets of shape \(2,\), got \(3,\)", LOGITS, [0, 1, 2], {}),
+        (ShapeError, r"targets of shape \(2,\), got \(2, 1\)", LOGITS, [[0], [1]], {}),
+        (ShapeError, 'at least one row for reduction "mean"', LOGITS[:0], np.zeros(0, int), {}),
+        (DTypeError, "targets as integers", LOGITS, [0.0, 1.0], {}),
+        (DTypeError, "targets as integers", LOGITS, [True, False], {}),
+        (DTypeError, "logits of a floating type, got int64", LOGITS.astype(int), [0, 1], {}),
+        (ArgumentError, "targets between 0 and 2, got 3", LOGITS, [0, 3], {}),
+        (ArgumentError, "targets between 0 and 2, got -1", LOGITS, [0, -1], {}),
+        (ArgumentError, "label_smoothing between 0.0 and 1.0", LOGITS, [0, 1], {"eps": 1.5}),
+        (ArgumentError, "label_smoothing between", LOGITS, [0, 1], {"eps": float("nan")}),
+        (ArgumentError, '"mean", "sum" or "none", got \'max\'', LOGITS, [0, 1], {"red": "max"}),
+    ],
+)
+def test_bad_input(kind, says, logits, targets, options):
+    with pytest.raises(kind, match=says) as caught:
+        F.cross_entropy(
+            Tensor(logits), targets, options.get("red", "mean"), options.get("eps", 0.0)
+        )
+    assert str(caught.value).startswith("cross_entropy: expected ")
+
+
+@pytest.mark.parametrize("arguments", [("max",), ("mean", -0.1), ("mean", "some")])
+def test_a_layer_that_cannot_be(arguments):
+    with pytest.raises(ArgumentError, match="CrossEntropyLoss: expected "):
+        nn.CrossEntropyLoss(*arguments)

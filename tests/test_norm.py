@@ -1,0 +1,266 @@
+"""Batch and local response normalization against their formulas; running statistics; bad input."""
+
+import numpy as np
+import pytest
+
+import minidl
+from minidl.tensor import Tensor
+from minidl import functional as F
+from minidl import nn
+from minidl.errors import ArgumentError, DTypeError, ShapeError
+
+SHAPES = [(6, 3), (4, 3, 5), (2, 3, 4, 5)]
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(13)
+
+
+def moments(x):
+    """Mean, biased variance and count of each channel (axis 1), one channel at a time."""
+    rows = [x[:, c].ravel() for c in range(x.shape[1])]
+    mean = np.array([sum(r) / len(r) for r in rows])
+    var = np.array([sum((r - m) ** 2) / len(r) for r, m in zip(rows, mean, strict=True)])
+    return mean, var, len(rows[0])
+
+
+def normalized(x, mean, var, eps, weight, bias):
+    column = (1, -1, *[1] * (x.ndim - 2))
+    mean, var, weight, bias = (v.reshape(column) for v in (mean, var, weight, bias))
+    return weight * (x - mean) / np.sqrt(var + eps) + bias
+
+
+def layer_for(shape, **options):
+    kind = nn.BatchNorm2d if len(shape) == 4 else nn.BatchNorm1d
+    return kind(shape[1], **options).double()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_training_and_evaluation_against_the_formula(rng, shape):
+    layer = layer_for(shape, eps=1e-3, momentum=0.3)
+    layer.weight.data, layer.bias.data = rng.normal(size=3), rng.normal(size=3)
+    running_mean, running_var = np.zeros(3), np.ones(3)
+    for step in range(1, 4):
+        x = rng.normal(size=shape) * 3 + 1
+        mean, var, m = moments(x)
+        wanted = normalized(x, mean, var, 1e-3, layer.weight.data, layer.bias.data)
+        np.testing.assert_allclose(layer(Tensor(x)).data, wanted, rtol=1e-10, atol=1e-12)
+        running_mean = 0.7 * running_mean + 0.3 * mean
+        running_var = 0.7 * running_var + 0.3 * var * m / (m - 1)
+        np.testing.assert_allclose(layer.running_mean, running_mean, rtol=1e-12)
+        np.testing.assert_allclose(layer.running_var, running_var, rtol=1e-12)
+        assert layer.num_batches_tracked == step
+    x = rng.normal(size=shape)
+    wanted = normalized(x, running_mean, running_var, 1e-3, layer.weight.data, layer.bias.data)
+    np.testing.assert_allclose(layer.eval()(Tensor(x)).data, wanted, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(layer.running_mean, running_mean, rtol=1e-12)
+    assert layer.num_batches_tracked == 3
+
+
+def test_without_momentum_the_statistics_are_the_average_of_all_batches(rng):
+    layer = layer_for((4, 2), momentum=None)
+    batches = [rng.normal(size=(4 + i, 2)) for i in range(5)]
+    for x in batches:
+        layer(Tensor(x))
+    np.testing.assert_allclose(layer.running_mean, np.mean([x.mean(0) for x in batches], 0))
+    np.testing.assert_allclose(layer.running_var, np.mean([x.var(0, ddof=1) for x in batches], 0))
+
+
+def test_without_running_statistics_evaluation_uses_the_batch(rng):
+    layer = layer_for((4, 2), track_running_stats=False)
+    assert list(layer.named_buffers()) == []
+    x = Tensor(rng.normal(size=(4, 2)))
+    np.testing.assert_array_equal(layer(x).data, layer.eval()(x).data)
+    layer.reset_running_stats()
+    assert layer.running_mean is None
+
+
+def test_without_affine_there_is_nothing_to_learn(rng):
+    layer = layer_for((4, 2), affine=False)
+    assert list(layer.parameters()) == []
+    y = layer(Tensor(rng.normal(size=(4, 2)))).data
+    np.testing.assert_allclose(y.mean(0), 0, atol=1e-12)
+    np.testing.assert_allclose(y.var(0), 1, rtol=1e-4)
+
+
+def test_names_order_and_types_of_the_state():
+    state = nn.BatchNorm2d(3).state_dict()
+    assert [(k, v.shape, v.dtype.name) for k, v in state.items()] == [
+        ("weight", (3,), "float32"),
+        ("bias", (3,), "float32"),
+        ("running_mean", (3,), "float32"),
+        ("running_var", (3,), "float32"),
+        ("num_batches_tracked", (), "int64"),
+    ]
+
+
+def test_statistics_move_without_the_tape_and_rest_in_evaluation(rng):
+    layer = layer_for((4, 2))
+    x = Tensor(rng.normal(size=(4, 2)))
+    with minidl.no_grad():
+        layer(x)
+        assert layer.num_batches_tracked == 1
+        assert layer.running_mean.any()
+        before = layer.state_dict()
+        layer.eval()(x)
+    for key, value in layer.state_dict().items():
+        np.testing.assert_array_equal(value, before[key], key)
+    layer.reset_running_stats()
+    assert layer.num_batches_tracked == 0
+    np.testing.assert_array_equal(layer.running_var, [1, 1])
+    np.testing.assert_array_equal(layer.running_mean, [0, 0])
+
+
+def test_a_refused_batch_leaves_the_layer_as_it_was(rng):
+    layer = layer_for((4, 3), momentum=None)
+    before = layer.state_dict()
+    for bad in (rng.normal(size=(1, 3)), rng.normal(size=(4, 2))):
+        with pytest.raises(ShapeError):
+            layer(Tensor(bad))
+    for key, value in layer.state_dict().items():
+        np.testing.assert_array_equal(value, before[key], key)
+
+
+def test_an_empty_batch_moves_no_statistics():
+    layer = layer_for((4, 3))
+    y = layer(Tensor(np.zeros((0, 3)), requires_grad=True))
+    assert y.shape == (0, 3)
+    y.backward(np.zeros((0, 3)))
+    np.testing.assert_array_equal(layer.running_mean, 0)
+    np.testing.assert_array_equal(layer.running_var, 1)
+    np.testing.assert_array_equal(layer.weight.grad, 0)
+
+
+def test_evaluation_keeps_its_own_copy_of_the_statistics(rng):
+    layer = layer_for((4, 3))
+    x = rng.normal(size=(4, 3))
+    upstream = rng.normal(size=(4, 3))
+    layer(Tensor(x))
+    layer.eval()(Tensor(x)).backward(upstream)
+    wanted = layer.weight.grad
+    layer.zero_grad()
+    y = layer.eval()(Tensor(x))
+    layer.train()(Tensor(rng.normal(size=(4, 3)) + 9))
+    y.backward(upstream)
+    np.testing.assert_array_equal(layer.weight.grad, wanted)
+
+
+def test_float32_statistics_under_float64_data(rng):
+    """The forward pass and the gradient use the same inverse deviation, in the data's type."""
+    mean, var = rng.normal(size=2).astype(np.float32), np.array([0.3, 1.7], np.float32)
+    x = Tensor(rng.normal(size=(3, 2)), requires_grad=True)
+    y = F.batch_norm(x, mean, var)
+    y.backward(np.ones((3, 2)))
+    slope = (y.data[1] - y.data[0]) / (x.data[1] - x.data[0])
+    np.testing.assert_allclose(x.grad[0], slope, rtol=1e-12)
+
+
+def test_nan_spoils_its_channel_alone(rng):
+    x = rng.normal(size=(4, 3))
+    x[1, 2] = np.nan
+    y = F.batch_norm(Tensor(x), None, None, training=True).data
+    assert np.isnan(y).tolist() == [[False, False, True]] * 4
+
+
+def test_repr():
+    assert repr(nn.BatchNorm1d(3, momentum=None)) == (
+        "BatchNorm1d(3, eps=1e-05, momentum=None, affine=True, track_running_stats=True)"
+    )
+    assert repr(nn.LocalResponseNorm(5)) == "LocalResponseNorm(5, alpha=0.0001, beta=0.75, k=1.0)"
+
+
+# -- local response normalization ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 8])
+@pytest.mark.parametrize("shape", [(2, 6, 3), (2, 5, 2, 3)])
+def test_lrn_by_loops(rng, shape, size):
+    """alpha is divided by size; an even window reaches one channel further back than forward."""
+    x, (alpha, beta, k) = rng.normal(size=shape), (0.8, 0.6, 1.5)
+    wanted = np.empty_like(x)
+    for c in range(shape[1]):
+        window = [j for j in range(c - size // 2, c - size // 2 + size) if 0 <= j < shape[1]]
+        s = k + alpha / size * sum(x[:, j] ** 2 for j in window)
+        wanted[:, c] = x[:, c] / s**beta
+    y = F.local_response_norm(Tensor(x), size, alpha, beta, k)
+    np.testing.assert_allclose(y.data, wanted, rtol=1e-12)
+    layer = nn.LocalResponseNorm(size, alpha, beta, k)
+    np.testing.assert_array_equal(layer(Tensor(x)).data, y.data)
+
+
+# -- bad input -------------------------------------------------------------------------------------
+
+ONES = np.ones(3, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("kind", "says", "x", "options"),
+    [
+        (ShapeError, r"expected x of shape \(n, c\) or \(n, c, ...\), got \(3,\)", ONES, {}),
+        (ShapeError, r"more than one value per channel in training, got \(1, 3\)", ONES[None], {}),
+        (ShapeError, r"running_var of shape \(2,\), got \(3,\)", np.ones((4, 2)), {}),
+        (ShapeError, r"weight of shape \(3,\)", np.ones((4, 3)), {"weight": Tensor(np.ones(2))}),
+        (ShapeError, r"bias of shape \(3,\)", np.ones((4, 3)), {"bias": Tensor(np.ones((3, 1)))}),
+        (DTypeError, "x of a floating type, got int64", np.ones((4, 3), np.int64), {}),
+        (DTypeError, "running_mean as an array", np.ones((4, 3)), {"mean": Tensor(ONES)}),
+        (DTypeError, "weight of a floating", np.ones((4, 3)), {"weight": Tensor(np.ones(3, int))}),
+        (ArgumentError, "eps of at least 0, got -1", np.ones((4, 3)), {"eps": -1}),
+        (ArgumentError, "eps of at least 0, got nan", np.ones((4, 3)), {"eps": np.nan}),
+        (ArgumentError, "momentum between 0.0 and 1.0", np.ones((4, 3)), {"momentum": 1.1}),
+    ],
+)
+def test_bad_input(kind, says, x, options):
+    mean = options.pop("mean", np.zeros(3 if x.shape[-1] == 3 else 2, np.float32))
+    with pytest.raises(kind, match=says) as caught:
+        F.batch_norm(Tensor(x), mean, np.ones(3, np.float32), training=True, **options)
+    assert str(caught.value).startswith("batch_norm: expected ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "says", "call"),
+    [
+        (
+            ShapeError,
+            r"\(n, c, h, w\), got \(3, 4, 4\); add a channel",
+            (nn.BatchNorm2d, (3, 4, 4)),
+        ),
+        (ShapeError, r"\(n, c\) or \(n, c, length\), got", (nn.BatchNorm1d, (2, 3, 4, 4))),
+        (ShapeError, "running_mean of shape", (nn.BatchNorm2d, (2, 5, 4, 4))),
+    ],
+)
+def test_bad_input_of_the_layers(kind, says, call):
+    layer, shape = call
+    with pytest.raises(kind, match=says):
+        layer(3)(Tensor(np.zeros(shape)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "says", "x", "size"),
+    [
+        (ShapeError, r"x of shape \(n, c, \.\.\.\) with space, got \(2, 3\)", np.ones((2, 3)), 3),
+        (DTypeError, "x of a floating type", np.ones((2, 3, 4), int), 3),
+        (ArgumentError, "size as an integer of at least 1", np.ones((2, 3, 4)), 0),
+        (ArgumentError, "size as an integer of at least 1", np.ones((2, 3, 4)), 2.5),
+    ],
+)
+def test_bad_input_of_lrn(kind, says, x, size):
+    with pytest.raises(kind, match=f"local_response_norm: expected {says}"):
+        F.local_response_norm(Tensor(x), size)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.BatchNorm1d(0),
+        lambda: nn.BatchNorm2d(2.0),
+        lambda: nn.BatchNorm2d(2, eps=-1e-5),
+        lambda: nn.BatchNorm2d(2, eps="small"),
+        lambda: nn.BatchNorm2d(2, momentum=-0.1),
+        lambda: nn.BatchNorm2d(2, momentum=float("nan")),
+        lambda: nn.LocalResponseNorm(0),
+    ],
+)
+def test_a_layer_that_cannot_be(make):
+    with pytest.raises(ArgumentError, match=r"Norm.*: expected "):
+        make()
