@@ -39,11 +39,19 @@ CONVOLUTIONS = [
     (2, 2, (4, 3), 5, (4, 3), (1, 1), (0, 0), (1, 1), 1),
     (3, 2, (1, 1), 2, (1, 1), (1, 1), (0, 0), (1, 1), 1),
     (2, 1, (1, 1), 2, (3, 5), (1, 1), (1, 2), (1, 1), 1),
+    (2, 2, (2, 1), 2, (3, 3), (2, 2), (1, 1), (1, 1), 1),
     (1, 2, (2, 3), 2, (2, 2), (1, 1), (4, 5), (3, 2), 1),
     (2, 2, (5, 5), 2, (3, 3), (1, 1), (2, 2), (2, 2), 1),
+    (0, 2, (5, 4), 3, (2, 2), (1, 1), (1, 0), (1, 1), 1),
+]
+
+# Large enough for twins that work in tiles to need several: tiles of many images, of one image,
+# and tiles that begin in the middle of an image, with and without whole rows in one piece.
+LARGE_CONVOLUTIONS = [
     (40, 3, (16, 20), 4, (3, 5), (1, 1), (1, 2), (1, 1), 1),
     (3, 2, (16, 13), 10, (2, 2), (1, 1), (1, 0), (1, 1), 2),
-    (0, 2, (5, 4), 3, (2, 2), (1, 1), (1, 0), (1, 1), 1),
+    (2, 128, (16, 20), 6, (3, 3), (1, 1), (1, 1), (1, 1), 2),
+    (3, 64, (33, 19), 3, (3, 3), (2, 1), (2, 3), (1, 2), 1),
 ]
 
 
@@ -64,7 +72,7 @@ def convolution(rng, dtype, n, c, size, o, kernel, stride, padding, dilation, gr
 
 
 def conv2d(rng, dtype):
-    for case in CONVOLUTIONS:
+    for case in CONVOLUTIONS + LARGE_CONVOLUTIONS:
         calls = list(convolution(rng, dtype, *case))
         yield from calls
         x, weight, _, *options = calls[0][1]
@@ -79,7 +87,7 @@ WINDOWS = [
     (3, 1, (5, 7), (5, 7), (1, 1), (0, 0), (1, 1)),
     (2, 2, (1, 1), (1, 1), (1, 1), (0, 0), (1, 1)),
     (2, 1, (3, 4), (3, 3), (3, 3), (1, 1), (1, 1)),
-    (1, 2, (2, 3), (4, 5), (1, 1), (1, 1), (1, 1)),
+    (1, 2, (2, 3), (4, 5), (2, 3), (1, 1), (1, 1)),
     (0, 2, (4, 4), (2, 2), (2, 2), (0, 0), (1, 1)),
 ]
 
