@@ -23,7 +23,7 @@ from minidl import backend, threads
 from minidl.grading import confine
 from minidl.terminal import cells, table
 
-PACKAGES = ("numpy", "scipy", "numba", "cython", "matplotlib", "nbclient", "ipykernel")
+PACKAGES = ("numpy", "numba", "cython", "matplotlib", "nbclient", "ipykernel")
 # What is not among the dependencies, and what it is for.
 OPTIONAL = {
     "cython": "not installed (needed only while the extensions are built)",
