@@ -82,7 +82,8 @@ class Optimizer:
                 if p.grad is not None:
                     check_size(f"{type(self).__name__}.step", "grad", p.grad.shape, p.shape)
                     grad = p.grad.astype(p.dtype, copy=False)
-                    p.data = self.update(p, grad, self.state.setdefault(index, {}), options)
+                    new = self.update(p, grad, self.state.setdefault(index, {}), options)
+                    p.data = new.astype(p.dtype, copy=False)
                 index += 1
 
     def zero_grad(self) -> None:

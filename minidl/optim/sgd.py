@@ -66,10 +66,8 @@ class SGD(Optimizer):
         if group["weight_decay"]:
             grad = grad + group["weight_decay"] * p.data
         if momentum:
-            if "momentum_buffer" in state:
-                v = momentum * state["momentum_buffer"] + (1 - group["dampening"]) * grad
-            else:
-                v = grad.copy()
+            v = state.get("momentum_buffer")
+            v = grad.copy() if v is None else momentum * v + (1 - group["dampening"]) * grad
             state["momentum_buffer"] = v
             grad = grad + momentum * v if group["nesterov"] else v
         return p.data - group["lr"] * grad
