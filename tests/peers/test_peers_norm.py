@@ -1,0 +1,180 @@
+"""Normalization agrees with PyTorch's, in value and gradient, running statistics included."""
+
+import numpy as np
+import pytest
+from peers.agreement import assert_agree, compare, normal
+
+from minidl.tensor import Tensor
+from minidl import functional as F
+from minidl import nn
+
+pytestmark = pytest.mark.peers
+
+
+def statistics(c, dtype):
+    """A running mean and a running variance."""
+    return normal(c, seed=1).astype(dtype), np.abs(normal(c, seed=2)).astype(dtype) + 0.5
+
+
+def compare_batch_norm(torch, arrays, dtype, training=True, momentum=0.3, eps=1e-5, frozen=()):
+    """Compare value, gradients, and what becomes of the running statistics."""
+    mean, var = statistics(arrays[0].shape[1], dtype)
+    peer_mean, peer_var = torch.tensor(mean), torch.tensor(var)
+    peer = torch.nn.functional.batch_norm
+    compare(
+        torch,
+        lambda x, w, b: F.batch_norm(x, mean, var, w, b, training, momentum, eps),
+        lambda x, w, b: peer(x, peer_mean, peer_var, w, b, training, momentum, eps),
+        arrays,
+        dtype,
+        frozen=frozen,
+    )
+    assert_agree(mean, peer_mean.numpy(), dtype, "running mean")
+    assert_agree(var, peer_var.numpy(), dtype, "running variance")
+
+
+SHAPES = [(6, 3), (3, 1), (4, 3, 5), (3, 4, 2, 3), (1, 2, 3, 3), (4, 3, 1, 1), (2, 3, 2, 3, 2)]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("eps", [1e-5, 0.3])
+def test_batch_norm(torch, shape, training, eps, telling, dtype):
+    c = shape[1]
+    arrays = [normal(*shape) * 2 + 1, normal(c, seed=3), normal(c, seed=4)]
+    compare_batch_norm(torch, arrays, dtype, training, eps=eps)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.1, 0.75, 1.0])
+def test_batch_norm_momentum_weights_the_new_value(torch, momentum, telling, dtype):
+    arrays = [normal(3, 4, 2, 3), normal(4, seed=3), normal(4, seed=4)]
+    compare_batch_norm(torch, arrays, dtype, momentum=momentum)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("given", [(False, False), (True, False), (False, True)], ids=str)
+def test_batch_norm_without_weight_or_bias(torch, training, given, telling, dtype):
+    vectors = [normal(4, seed=i) if g else None for i, g in enumerate(given)]
+    compare_batch_norm(torch, [normal(3, 4, 2, 3), *vectors], dtype, training)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("frozen", [(0,), (1,), (0, 2), (1, 2)], ids=str)
+def test_batch_norm_with_frozen_arguments(torch, training, frozen, telling, dtype):
+    arrays = [normal(3, 4, 2, 3), normal(4, seed=3), normal(4, seed=4)]
+    compare_batch_norm(torch, arrays, dtype, training, frozen=frozen)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_keeps_nan_in_its_channel(torch, training, telling, dtype):
+    x = normal(3, 4, 2, 3)
+    x[1, 2, 0, 1] = np.nan
+    compare_batch_norm(torch, [x, normal(4, seed=3), normal(4, seed=4)], dtype, training)
+
+
+def test_batch_norm_far_from_zero(torch, telling):
+    """The variance of 1000 +- 1 is taken around the mean: no digits are lost to cancellation."""
+    x = 1000 + normal(5, 3, 4, 4)
+    compare_batch_norm(torch, [x, normal(3, seed=3), normal(3, seed=4)], "float64")
+
+
+def test_batch_norm_of_two_values(torch, telling):
+    """They become +-1 whatever they are, so the gradient nearly cancels: float64 shows what is left."""
+    for shape in [(2, 3), (1, 3, 2), (2, 3, 1, 1)]:
+        arrays = [normal(*shape), normal(3, seed=3), normal(3, seed=4)]
+        compare_batch_norm(torch, arrays, "float64")
+
+
+def test_batch_norm_of_a_constant_channel(torch, telling, dtype):
+    """Variance 0: eps alone stands under the root, inside it."""
+    x = normal(3, 2, 2, 2)
+    x[:, 1] = 0.5
+    arrays = [x, normal(2, seed=3), normal(2, seed=4)]
+    compare_batch_norm(torch, arrays, dtype, eps=1e-3)
+
+
+def test_batch_norm_without_running_statistics(torch, telling, dtype):
+    peer = torch.nn.functional.batch_norm
+    compare(
+        torch,
+        lambda x, w, b: F.batch_norm(x, None, None, w, b, True),
+        lambda x, w, b: peer(x, None, None, w, b, True),
+        [normal(4, 3, 5), normal(3), normal(3, seed=1)],
+        dtype,
+    )
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_of_no_images(torch, training, telling, dtype):
+    arrays = [normal(0, 4, 2, 3), normal(4, seed=3), normal(4, seed=4)]
+    compare_batch_norm(torch, arrays, dtype, training)
+
+
+OPTIONS = [
+    {},
+    {"momentum": 0.7},
+    {"momentum": None},
+    {"eps": 0.1},
+    {"affine": False},
+    {"track_running_stats": False},
+    {"momentum": None, "track_running_stats": False},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("shape", [(7, 3), (5, 3, 2), (4, 3, 3, 2)], ids=str)
+def test_batch_norm_layers_over_batches_and_modes(torch, options, shape, telling, dtype):
+    """Training, evaluation, training again: statistics and the count of batches follow."""
+    name = "BatchNorm2d" if len(shape) == 4 else "BatchNorm1d"
+    mine = getattr(nn, name)(3, **options).astype(dtype)
+    peer = getattr(torch.nn, name)(3, **options).to(getattr(torch, dtype))
+    for batch, training in enumerate([True, True, False, True, False]):
+        mine.train(training)
+        peer.train(training)
+        n = shape[0] - batch
+        x = normal(max(n, 2), *shape[1:], seed=batch) * (batch + 1) + batch
+        compare(torch, mine, peer, [x], dtype, seed=batch)
+        theirs = peer.state_dict()
+        assert list(mine.state_dict()) == list(theirs)
+        for key, value in mine.state_dict().items():
+            if key == "num_batches_tracked":
+                assert value == theirs[key].item()
+            else:
+                assert_agree(value, theirs[key].numpy(), dtype, key)
+
+
+def test_batch_norm_of_one_value_is_refused_by_both(torch):
+    with pytest.raises(ValueError, match="more than one value per channel"):
+        nn.BatchNorm1d(3)(Tensor(np.ones((1, 3), np.float32)))
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        torch.nn.BatchNorm1d(3)(torch.ones(1, 3))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 9, 20])
+@pytest.mark.parametrize("shape", [(2, 6, 3, 4), (1, 3, 5), (2, 1, 2, 2), (0, 4, 3, 3)], ids=str)
+def test_local_response_norm(torch, size, shape, telling, dtype):
+    options = {"alpha": 0.7, "beta": 0.6, "k": 1.5}
+    compare(
+        torch,
+        lambda x: F.local_response_norm(x, size, **options),
+        lambda x: torch.nn.functional.local_response_norm(x, size, **options),
+        [normal(*shape) * 3],
+        dtype,
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"alpha": 5e-4, "k": 2.0}, {"beta": 1.0}, {"beta": 0.5, "alpha": 2.0}, {"alpha": 0.0}],
+    ids=str,
+)
+def test_local_response_norm_options(torch, options, telling, dtype):
+    x = normal(2, 7, 3, 3) * 10
+    x[0, 0, 0, 0], x[1, 3, 2, 2] = 0.0, np.nan
+    compare(
+        torch,
+        lambda x: F.local_response_norm(x, 5, **options),
+        lambda x: torch.nn.functional.local_response_norm(x, 5, **options),
+        [x],
+        dtype,
+    )
