@@ -75,7 +75,7 @@ def _steps(folder: Path, settings: Settings, console: Console) -> Path:
         result = race.run_race(attempts[-1].path, training)
     race.tell(result, console)
     seconds = time.perf_counter() - start
-    console.print(f"\n4  The report (all of this took {seconds:.0f} s)")
+    console.print(f"\n4  The report (steps 1 to 3 took {seconds:.0f} s)")
     with console.status("drawing ..."):
         return report.write(folder / REPORT, training, attempts, result, seconds)
 

@@ -191,10 +191,11 @@ def _describe(model: ResNet, settings: Settings) -> str:
     parameters = sum(p.size for p in model.parameters())
     blocks = sum(settings.depths)
     channels = " and ".join(map(str, settings.widths))
+    groups = " and ".join(map(str, settings.drop_groups))
     return (
         f"{blocks} residual blocks of {channels} channels, {parameters:,} parameters, batch "
-        "normalization after every convolution and DropBlock after every normalization and on "
-        "the skip connections."
+        "normalization after every convolution, and DropBlock after the normalizations and on the "
+        f"skip connections of group {groups}."
     )
 
 

@@ -79,10 +79,10 @@ def _facts(training: Training, attempts: list[Attempt], seconds: float) -> dict[
         ("grading", f"{result.assignment} version {result.version}, key {result.key_id}"),
         ("isolation", result.isolation),
     ]
-    cores = threads.available_cores()
+    count = threads.get_num_threads()
     return {
         "rows": rows,
         "seconds": seconds,
-        "cores": "1 core" if cores == 1 else f"{cores} cores",
+        "threads": "one thread" if count == 1 else f"{count} threads",
         "when": datetime.datetime.now().astimezone().strftime("%d %B %Y, %H:%M"),
     }
