@@ -272,6 +272,18 @@ def test_the_schedule_goes_from_one_to_each_target_linearly():
     assert schedule.progress == 1.0
 
 
+def test_a_second_schedule_ends_where_the_first_did():
+    block = nn.DropBlock2d(0.8, 2)
+    for steps in (4, 2):
+        schedule = nn.DropBlockSchedule(block, steps)
+        assert block.keep_prob == 1.0
+        for _ in range(steps):
+            schedule.step()
+        assert block.keep_prob == pytest.approx(0.8)
+    nn.DropBlockSchedule(block, 2)
+    assert block.target == 0.8
+
+
 @pytest.mark.parametrize("steps", [0, -1, 2.5])
 def test_a_schedule_that_cannot_be(steps):
     with pytest.raises(ArgumentError, match="DropBlockSchedule: expected steps as an integer"):

@@ -73,6 +73,19 @@ def check_no_grad(sample):
     np.testing.assert_array_equal(quiet.data, y)
 
 
+def check_each_input_alone(sample):
+    """The gradient of each input, when no other wants one, is the gradient it has among all."""
+    floating = [i for i, a in enumerate(sample.arrays) if is_float(a)]
+    _, grads = run(sample, sample.arrays)
+    for i, wanted in zip(floating, grads, strict=True):
+        tensors = [Tensor(a, requires_grad=j == i) for j, a in enumerate(sample.arrays)]
+        y = sample.call(*tensors)
+        y.backward(np.random.default_rng(0).normal(size=y.shape))
+        assert tensors[i].grad is not None, f"no gradient for input {i}"
+        np.testing.assert_array_equal(tensors[i].grad, wanted)
+        assert all(t.grad is None for j, t in enumerate(tensors) if j != i)
+
+
 def missing_and_extra(public, table):
     """Return the public functions without a row (or samples), and the rows without a function."""
     return sorted(n for n in public if not table.get(n)), sorted(set(table) - set(public))
@@ -101,6 +114,14 @@ def test_any_memory_layout_gives_the_same(sample):
 @pytest.mark.parametrize("sample", ALL)
 def test_no_grad_gives_the_same_and_records_nothing(sample):
     check_no_grad(sample)
+
+
+SEVERAL = [p for p in ALL if sum(is_float(a) for a in p.values[0].arrays) > 1]
+
+
+@pytest.mark.parametrize("sample", SEVERAL)
+def test_each_input_alone_gets_its_gradient(sample):
+    check_each_input_alone(sample)
 
 
 def test_the_table_is_complete():
@@ -188,6 +209,16 @@ class Unrecorded(Function):
         return grad
 
 
+class OnlyTogether(Function):
+    """x + z, with a gradient for x only when z wants one too."""
+
+    def forward(self, x, z):
+        return x + z
+
+    def backward(self, grad):
+        return grad if self.needs[1] else None, grad
+
+
 def broken(function):
     return Sample("broken", (np.random.default_rng(8).normal(size=(3, 4)),), function.apply)
 
@@ -210,6 +241,12 @@ def test_a_wrong_gradient_is_noticed():
 def test_a_broken_operation_is_noticed(check, function):
     with pytest.raises((AssertionError, AutogradError)):
         check(broken(function))
+
+
+def test_an_input_forgotten_when_alone_is_noticed():
+    sample = Sample("broken", (np.ones((3, 4)), np.ones((3, 4))), OnlyTogether.apply)
+    with pytest.raises(AssertionError, match="no gradient for input 0"):
+        check_each_input_alone(sample)
 
 
 def test_a_hole_in_the_table_is_noticed():
