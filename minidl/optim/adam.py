@@ -57,7 +57,8 @@ class Adam(Optimizer):
             grad = grad + group["weight_decay"] * p.data
         if not state:
             state.update(step=0, exp_avg=np.zeros_like(grad), exp_avg_sq=np.zeros_like(grad))
-        t = state["step"] = state["step"] + 1
+        # PyTorch saves the step as a float32 array, in which beta2^t would lose its digits.
+        t = state["step"] = int(state["step"]) + 1
         m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * grad
         v = state["exp_avg_sq"] = beta2 * state["exp_avg_sq"] + (1 - beta2) * grad * grad
         root = np.sqrt(v) / math.sqrt(1 - beta2**t) + group["eps"]

@@ -107,7 +107,11 @@ class Optimizer:
         self._check_saved(saved)
         for group, other in zip(self.param_groups, saved["param_groups"], strict=True):
             group.update({k: other[k] for k in group if k != "params"})
-        self.state = {i: {k: _copy(v) for k, v in s.items()} for i, s in saved["state"].items()}
+        parameters = self.parameters()
+        self.state = {
+            i: {k: _converted(v, parameters[i].dtype) for k, v in s.items()}
+            for i, s in saved["state"].items()
+        }
 
     def _check_saved(self, saved: Mapping[str, Any]) -> None:
         """Raise an error unless `saved` holds groups and state of an optimizer like this one."""
@@ -166,3 +170,11 @@ def _plain(value: Any) -> Any:
 
 def _copy(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _converted(value: Any, dtype: np.dtype) -> Any:
+    """Return a number as it is, and anything else as an array of its own, floats of `dtype`."""
+    if value is None or isinstance(value, Real):
+        return value
+    array = np.asarray(value)
+    return array.astype(dtype if array.dtype.kind == "f" else array.dtype)
