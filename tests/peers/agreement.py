@@ -20,7 +20,7 @@ def assert_agree(got, want, dtype, what="value", rtol=1e-10):
     largest = np.abs(want[np.isfinite(want)]).max(initial=0.0)
     if np.dtype(dtype) == np.float64:
         # The absolute part is for sums that cancel: what is left of them has their terms' error.
-        atol = rtol * min(largest, 1.0)
+        atol = rtol * min(max(largest, 1e-3), 1.0)
         np.testing.assert_allclose(got, want, rtol=rtol, atol=atol, err_msg=what)
     else:
         np.testing.assert_allclose(got, want, rtol=0, atol=2e-5 * largest, err_msg=what)

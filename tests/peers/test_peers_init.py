@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from minidl import nn, optim
+from minidl import manual_seed, nn, optim
 from minidl.models import ResNet
 
 pytestmark = pytest.mark.peers
@@ -25,8 +25,6 @@ LAYERS = {
 @pytest.mark.parametrize("parameter", ["weight", "bias"])
 def test_linear_and_convolution(torch, name, parameter):
     """U(-1/sqrt(fan_in), 1/sqrt(fan_in)) on both sides: bounds, variance and distribution."""
-    from minidl import manual_seed
-
     manual_seed(1)
     torch.manual_seed(1)
     make, fan_in = LAYERS[name]

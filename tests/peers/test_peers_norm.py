@@ -79,7 +79,7 @@ def test_batch_norm_far_from_zero(torch, telling):
 
 
 def test_batch_norm_of_two_values(torch, telling):
-    """They become +-1 whatever they are, so the gradient nearly cancels: float64 shows what is left."""
+    """They become +-1, and the gradient nearly cancels: float64 shows what is left."""
     for shape in [(2, 3), (1, 3, 2), (2, 3, 1, 1)]:
         arrays = [normal(*shape), normal(3, seed=3), normal(3, seed=4)]
         compare_batch_norm(torch, arrays, "float64")

@@ -1,34 +1,43 @@
 """Every optimizer agrees with PyTorch's over ten steps, and their states travel both ways."""
 
+from itertools import product
+
 import numpy as np
 import pytest
-from peers.agreement import DTYPES, assert_agree
+from peers.agreement import assert_agree
 
 from minidl import optim
 from minidl.nn import Parameter
 
-pytestmark = [pytest.mark.peers, pytest.mark.parametrize("dtype", DTYPES)]
+pytestmark = pytest.mark.peers
 
-CASES = {
-    "SGD": ("SGD", {"lr": 0.1}),
-    "SGD decay": ("SGD", {"lr": 0.1, "weight_decay": 0.2}),
-    "SGD momentum": ("SGD", {"lr": 0.05, "momentum": 0.9}),
-    "SGD dampening": ("SGD", {"lr": 0.05, "momentum": 0.8, "dampening": 0.3}),
-    "SGD everything": ("SGD", {"lr": 0.05, "momentum": 0.8, "dampening": 0.1, "weight_decay": 0.1}),
-    "SGD Nesterov": ("SGD", {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
-    "Adam": ("Adam", {}),
-    "Adam decay": ("Adam", {"lr": 0.02, "weight_decay": 0.1}),
-    "Adam betas": ("Adam", {"lr": 0.02, "betas": (0.6, 0.8), "eps": 1e-3}),
-    "Adam without memory": ("Adam", {"lr": 0.02, "betas": (0.0, 0.0)}),
-}
-SHAPES = [(3, 4), (5,), ()]
+SGD = [
+    {"lr": 0.05, "momentum": m, "dampening": d, "weight_decay": w, "nesterov": n}
+    for m, d, w, n in product([0.0, 0.9], [0.0, 0.3], [0.0, 0.2], [False, True])
+    if not n or (m and not d)
+]
+ADAM = [
+    {"lr": 0.02, "betas": b, "eps": e, "weight_decay": w}
+    for b, e, w in product([(0.9, 0.999), (0.6, 0.8), (0.0, 0.0)], [1e-8, 1e-2], [0.0, 0.1])
+]
+CASES = [("SGD", {}), ("Adam", {}), *(("SGD", o) for o in SGD), *(("Adam", o) for o in ADAM)]
+SOME = [CASES[0], CASES[1], ("SGD", SGD[-1]), ("Adam", ADAM[5])]
+SHAPES = [(3, 4), (5,), (), (2, 1, 3, 2)]
+
+
+def label(case):
+    name, options = case
+    return " ".join([name, *(f"{k}={v}" for k, v in options.items() if v)])
+
+
+some = pytest.mark.parametrize("case", SOME, ids=label)
 
 
 class Pair:
     """The same parameters here and there, under the same optimizer."""
 
-    def __init__(self, torch, name, dtype, groups=False):
-        kind, options = CASES[name]
+    def __init__(self, torch, case, dtype, groups=()):
+        kind, options = case
         rng = np.random.default_rng(2)
         self.torch, self.rng, self.dtype = torch, rng, dtype
         arrays = [np.asarray(rng.normal(size=s)).astype(dtype) for s in SHAPES]
@@ -39,70 +48,122 @@ class Pair:
 
     @staticmethod
     def grouped(parameters, groups):
+        """Parameters as they are, or the first of them, and the rest, with the given options."""
         if not groups:
             return parameters
-        return [{"params": parameters[:1]}, {"params": parameters[1:], "lr": 0.3}]
+        halves = (parameters[:1], parameters[1:])
+        return [{"params": p, **o} for p, o in zip(halves, groups, strict=True)]
 
-    def steps(self, count, skip=None):
+    def steps(self, count, skip=None, scale=1.0):
+        """Take steps under the same random gradients; the parameter `skip` gets none."""
         for _ in range(count):
             for i, (mine, peer) in enumerate(zip(self.mine, self.peers, strict=True)):
-                grad = np.asarray(self.rng.normal(size=mine.shape)).astype(self.dtype)
+                grad = np.asarray(self.rng.normal(size=mine.shape) * scale).astype(self.dtype)
                 mine.grad = None if i == skip else grad
                 peer.grad = None if i == skip else self.torch.tensor(grad)
             self.optimizer.step()
             self.peer.step()
+            self.assert_agree()
 
     def assert_agree(self):
+        """The parameters, and everything the two optimizers keep for each."""
         for mine, peer in zip(self.mine, self.peers, strict=True):
             assert_agree(mine.data, peer.detach().numpy(), self.dtype)
+        ours, theirs = (o.state_dict()["state"] for o in (self.optimizer, self.peer))
+        for i, state in theirs.items():
+            assert set(ours[i]) == set(state)
+            for key, value in state.items():
+                if key == "step":
+                    assert ours[i][key] == value.item()
+                else:
+                    assert_agree(ours[i][key], value.numpy(), self.dtype, f"{key} of {i}")
 
 
-@pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("groups", [False, True])
-def test_ten_steps(torch, name, groups, dtype):
-    pair = Pair(torch, name, dtype, groups)
+@pytest.mark.parametrize("case", CASES, ids=label)
+def test_ten_steps(torch, case, dtype):
+    pair = Pair(torch, case, dtype)
     before = [p.data.copy() for p in pair.mine]
     pair.steps(10)
-    pair.assert_agree()
     assert all(not np.array_equal(p.data, b) for p, b in zip(pair.mine, before, strict=True))
 
 
-@pytest.mark.parametrize("name", ["SGD Nesterov", "Adam decay"])
-def test_parameters_without_a_gradient_are_left_alone(torch, name, dtype):
-    pair = Pair(torch, name, dtype)
+@some
+def test_groups_with_options_of_their_own(torch, case, dtype):
+    pair = Pair(torch, case, dtype, [{"weight_decay": 0.3}, {"lr": 0.3}])
+    pair.steps(10)
+
+
+@some
+def test_a_learning_rate_that_changes_acts_at_once(torch, case, dtype):
+    pair = Pair(torch, case, dtype)
+    for lr in (0.1, 0.01, 0.0, 0.3):
+        pair.optimizer.param_groups[0]["lr"] = pair.peer.param_groups[0]["lr"] = lr
+        pair.steps(2)
+
+
+@some
+def test_parameters_without_a_gradient_are_left_alone(torch, case, dtype):
+    pair = Pair(torch, case, dtype)
     pair.steps(3)
     pair.steps(2, skip=1)
     pair.steps(2)
-    pair.assert_agree()
 
 
-@pytest.mark.parametrize("name", ["SGD Nesterov", "Adam betas"])
-def test_states_travel_both_ways(torch, name, dtype):
-    pair, fresh = Pair(torch, name, dtype), Pair(torch, name, dtype)
-    pair.steps(4)
+@some
+@pytest.mark.parametrize("scale", [0.0, 1e-9, 1e4])
+def test_gradients_of_any_size(torch, case, scale, dtype):
+    """Zero, and of the order of Adam's epsilon, where its place shows."""
+    Pair(torch, case, dtype).steps(10, scale=scale)
+
+
+def fresh_after(pair, torch, case, dtype, groups):
+    """A pair with new optimizers and the parameters that `pair` has reached."""
+    fresh = Pair(torch, case, dtype, groups)
     for mine, peer, other in zip(fresh.mine, fresh.peers, pair.mine, strict=True):
         mine.data = other.data.copy()
-        peer.data = torch.tensor(other.data.copy())
+        peer.data = torch.tensor(other.data)
+    return fresh
+
+
+def as_tensors(torch, saved):
+    """minidl's saved state with PyTorch's tensors in it, and otherwise as it is."""
+    state = {i: {k: torch.tensor(v) for k, v in s.items()} for i, s in saved["state"].items()}
+    return {**saved, "state": state}
+
+
+def as_arrays(saved):
+    """PyTorch's saved state with arrays in it, and otherwise as it is."""
+    state = {i: {k: v.numpy() for k, v in s.items()} for i, s in saved["state"].items()}
+    return {**saved, "state": state}
+
+
+@pytest.mark.parametrize("case", [*SOME, ("SGD", {"lr": 0.1, "momentum": 0.5})], ids=label)
+@pytest.mark.parametrize("groups", [(), ({"lr": 0.2}, {"weight_decay": 0.3})], ids=["one", "two"])
+@pytest.mark.parametrize("convert", [True, False], ids=["arrays", "tensors"])
+def test_states_travel_both_ways(torch, case, groups, convert, dtype):
+    """Each optimizer goes on from where the other stopped, with the other's options."""
+    pair = Pair(torch, case, dtype, groups)
+    pair.steps(4)
+    other = (case[0], {"lr": 0.77})
+    fresh = fresh_after(pair, torch, other, dtype, groups)
     theirs, ours = pair.peer.state_dict(), pair.optimizer.state_dict()
-    assert set(ours["state"]) == set(theirs["state"])
-    assert set(ours["state"][0]) == set(theirs["state"][0])
-    fresh.optimizer.load_state_dict(
-        {
-            "state": {i: {k: _array(v) for k, v in s.items()} for i, s in theirs["state"].items()},
-            "param_groups": ours["param_groups"],
-        }
-    )
-    fresh.peer.load_state_dict(
-        {
-            "state": {
-                i: {k: torch.tensor(v) for k, v in s.items()} for i, s in ours["state"].items()
-            },
-            "param_groups": theirs["param_groups"],
-        }
-    )
+    fresh.optimizer.load_state_dict(as_arrays(theirs) if convert else theirs)
+    fresh.peer.load_state_dict(as_tensors(torch, ours))
+    pair.steps(3)
+    fresh.rng = np.random.default_rng(2)
     fresh.steps(3)
     fresh.assert_agree()
 
 
-def _array(value):
-    return value.item() if value.ndim == 0 and value.dtype.is_floating_point else value.numpy()
+@pytest.mark.parametrize("case", [SOME[2], SOME[3]], ids=label)
+def test_a_loaded_state_takes_the_parameters_type(torch, case):
+    """A float64 state under float32 parameters: both convert it and stay with float32."""
+    pair = Pair(torch, case, "float64")
+    pair.steps(3)
+    fresh = fresh_after(pair, torch, case, "float32", ())
+    for mine, peer in zip(fresh.mine, fresh.peers, strict=True):
+        mine.data = mine.data.astype(np.float32)
+        peer.data = peer.data.float()
+    fresh.optimizer.load_state_dict(as_arrays(pair.peer.state_dict()))
+    fresh.peer.load_state_dict(pair.peer.state_dict())
+    fresh.steps(3)
