@@ -21,14 +21,15 @@ Axes = int | tuple[int, ...] | None
 def as_array(data: Any) -> np.ndarray:
     """Return `data` as a bool, integer, float32 or float64 array.
 
-    Arrays and NumPy scalars keep their type (float16 becomes float32); Python floats and nested
-    lists of them become float32, Python integers int64.
+    Arrays (other libraries' too) and NumPy scalars keep their type (float16 becomes float32);
+    Python floats and nested lists of them become float32, Python integers int64.
     """
     if isinstance(data, Tensor):
         return data.data
     if not isinstance(data, np.ndarray | np.generic):
+        python = isinstance(data, float | list | tuple)
         data = np.asarray(data)
-        if data.dtype == np.float64:
+        if python and data.dtype == np.float64:
             data = data.astype(np.float32)
     array = np.asarray(data)
     if array.dtype == np.float16:
