@@ -51,10 +51,12 @@ def test_a_sequential_networks_state_travels_both_ways(torch, dtype):
         assert_agree(mine.eval()(Tensor(x)).data, wanted, dtype)
 
 
-def test_pytorchs_tensors_load_as_they_are(torch):
-    mine, peer = convolutional(nn), convolutional(torch.nn)
+def test_pytorchs_tensors_load_as_they_are(torch, dtype):
+    mine = convolutional(nn).astype(dtype)
+    peer = convolutional(torch.nn).to(getattr(torch, dtype))
+    peer(torch.tensor(normal(3, 2, 9, 8).astype(dtype)))
     mine.load_state_dict(peer.state_dict())
-    assert_states_agree(mine, peer, "float32")
+    assert_states_agree(mine, peer, dtype)
     before = mine.state_dict()
     with torch.no_grad():
         for value in peer.state_dict().values():
