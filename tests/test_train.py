@@ -99,6 +99,26 @@ def test_each_epoch_trains_in_training_mode():
     assert recorder.calls == [(True, 32), (False, 32), (False, 16)] * 2
 
 
+def test_seconds_are_those_of_training_alone(monkeypatch):
+    class Clock:
+        now = 0.0
+
+        def perf_counter(self):
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr("minidl.train.loop.time", clock)
+    model, optimizer = linear()
+
+    def tick(module, inputs, output):
+        clock.now += 2.0 if module.training else 100.0
+
+    model.register_forward_hook(tick)
+    history = fit(model, loader(n=64), loader(1), epochs=1, optimizer=optimizer)
+    assert history.last.seconds == 4.0
+    assert history.last.images_per_second == 16.0
+
+
 def test_gradients_do_not_pile_up():
     x, y = blobs(8)
     weights = []
@@ -205,6 +225,14 @@ def test_evaluate_counts_right_answers_and_leaves_no_trace():
     margins = 2 * points.sum(1) * np.where(labels, 1, -1)
     assert score.loss == pytest.approx(np.log1p(np.exp(-margins.astype(float))).mean(), rel=1e-5)
     assert model[0].weight.grad is None
+
+
+def test_evaluate_records_nothing():
+    model, _ = linear()
+    recorded = []
+    model.register_forward_hook(lambda module, x, y: recorded.append(y.requires_grad))
+    evaluate(model, loader(n=40))
+    assert recorded == [False, False]
 
 
 def test_evaluate_puts_every_modules_mode_back():
