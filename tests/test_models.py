@@ -62,6 +62,28 @@ def test_drop_block_stands_in_the_groups_asked_for():
     assert not any(isinstance(m, nn.DropBlock2d) for m in plain.modules())
 
 
+class Times(nn.Module):
+    """x * factor, in place of DropBlock."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return x * self.factor
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_block_drops_after_each_normalization_and_on_the_shortcut(channels):
+    block = BasicBlock(3, channels, rng=rng())
+    block.drop1, block.drop2, block.drop_skip = Times(2.0), Times(3.0), Times(5.0)
+    x = Tensor(rng(1).normal(size=(2, 3, 5, 4)).astype(np.float32))
+    inner = F.relu(block.bn1(block.conv1(x)) * 2.0)
+    skip = x if channels == 3 else block.downsample(x)
+    wanted = F.relu(block.bn2(block.conv2(inner)) * 3.0 + skip * 5.0)
+    np.testing.assert_array_equal(block(x).data, wanted.data)
+
+
 def test_weights_start_as_kaiming_says():
     model = ResNet(rng=rng(3))
     for module in model.modules():

@@ -51,6 +51,7 @@ def test_training_and_evaluation_against_the_formula(rng, shape):
         np.testing.assert_allclose(layer.running_mean, running_mean, rtol=1e-12)
         np.testing.assert_allclose(layer.running_var, running_var, rtol=1e-12)
         assert layer.num_batches_tracked == step
+        assert layer.state_dict()["num_batches_tracked"].dtype == np.int64
     x = rng.normal(size=shape)
     wanted = normalized(x, running_mean, running_var, 1e-3, layer.weight.data, layer.bias.data)
     np.testing.assert_allclose(layer.eval()(Tensor(x)).data, wanted, rtol=1e-10, atol=1e-12)

@@ -136,10 +136,16 @@ def test_a_new_learning_rate_acts_at_once():
     np.testing.assert_allclose(before - p.data, 1.9 * g, rtol=1e-12)
 
 
-@pytest.mark.parametrize(("kind", "options"), BOTH)
-def test_float32_stays_float32(kind, options):
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (SGD, {"lr": np.float64(0.1), "momentum": np.float64(0.9), "dampening": np.float64(0.1)}),
+        (Adam, {"lr": np.float64(0.1), "betas": (np.float64(0.9), np.float64(0.99))}),
+    ],
+)
+def test_float32_stays_float32_whatever_the_options(kind, options):
     params = parameters(np.float32)
-    optimizer = kind(params, **{**options, "lr": np.float64(0.1)})
+    optimizer = kind(params, **options)
     run(optimizer, params, gradients(np.float64))
     wide = parameters()
     exact = run(kind(wide, **options), wide, gradients())
@@ -189,6 +195,11 @@ def test_a_saved_state_is_a_copy(kind, options):
     run(optimizer, params, gradients()[:2])
     for key, value in values.items():
         np.testing.assert_array_equal(saved["state"][0][key], value)
+    arrays = {id(v) for v in optimizer.state[0].values() if isinstance(v, np.ndarray)}
+    optimizer.load_state_dict(saved)
+    again = optimizer.state_dict()["state"][0].values()
+    held = [*optimizer.state[0].values(), *saved["state"][0].values(), *again]
+    assert len({id(v) for v in held if isinstance(v, np.ndarray)}) == 3 * len(arrays)
 
 
 @pytest.mark.parametrize(("kind", "options"), BOTH)

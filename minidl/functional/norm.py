@@ -39,7 +39,7 @@ class BatchNorm(Function):
             "batch_norm", "forward", _as_ncs(x), gamma, beta, eps
         )
         m = x.size // max(x.shape[1], 1)
-        if running is not None and m > 1:
+        if running is not None and m > 0:
             new = backend.call("batch_norm", "update_running", *running, mean, var, m, momentum)
             for kept, value in zip(running, new, strict=True):
                 kept[...] = value
