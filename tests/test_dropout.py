@@ -304,6 +304,7 @@ MAPS = np.ones((2, 3, 4, 4))
         (DTypeError, "dropout: expected x of a floating", lambda: F.dropout(Tensor([1, 2]))),
         (ArgumentError, "keep_prob between", lambda: F.drop_block(Tensor(MAPS), -0.1, 2)),
         (ArgumentError, "keep_prob between", lambda: F.drop_block(Tensor(MAPS), np.nan, 2)),
+        (ArgumentError, "keep_prob between", lambda: F.drop_block(Tensor(MAPS), 1.1, 2)),
         (ArgumentError, "block_size as an integer", lambda: F.drop_block(Tensor(MAPS), 0.5, 0)),
         (ArgumentError, "block_size as an integer", lambda: F.drop_block(Tensor(MAPS), 0.5, 1.5)),
         (ShapeError, r"add a channel axis", lambda: F.drop_block(Tensor(MAPS[0]), 0.5, 2)),

@@ -1,0 +1,89 @@
+"""Arguments, their order and their defaults: PyTorch's, written down.
+
+tests/peers/test_peers_init.py asks PyTorch itself.
+"""
+
+import inspect
+
+import pytest
+
+from minidl import functional, nn, optim
+
+NN = {
+    "Linear": "in_features, out_features, bias=True",
+    "Conv2d": (
+        "in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, "
+        "bias=True"
+    ),
+    "BatchNorm1d": "num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True",
+    "BatchNorm2d": "num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True",
+    "LocalResponseNorm": "size, alpha=0.0001, beta=0.75, k=1.0",
+    "MaxPool2d": "kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False",
+    "AvgPool2d": "kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True",
+    "AdaptiveAvgPool2d": "output_size",
+    "Flatten": "start_dim=1",
+    "Dropout": "p=0.5",
+    "CrossEntropyLoss": "reduction='mean', label_smoothing=0.0",
+    "ReLU": "",
+    "Sigmoid": "",
+    "Tanh": "",
+    "Identity": "",
+}
+OPTIM = {
+    "SGD": "params, lr=0.001, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False",
+    "Adam": "params, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0",
+}
+OWN = {
+    "DropBlock2d": "keep_prob=0.9, block_size=7, shared=False",
+    "DropBlockSchedule": "model, steps",
+}
+FUNCTIONAL = {
+    "linear": "x, weight, bias=None",
+    "conv2d": "x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1",
+    "max_pool2d": "x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False",
+    "avg_pool2d": "x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True",
+    "adaptive_avg_pool2d": "x, output_size",
+    "batch_norm": (
+        "x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, "
+        "eps=1e-05"
+    ),
+    "local_response_norm": "x, size, alpha=0.0001, beta=0.75, k=1.0",
+    "dropout": "x, p=0.5, training=True",
+    "drop_block": "x, keep_prob=0.9, block_size=7, training=True, shared=False",
+    "cross_entropy": "logits, targets, reduction='mean', label_smoothing=0.0",
+    "softmax": "x, axis=-1",
+    "log_softmax": "x, axis=-1",
+}
+TABLES = [(nn, NN), (nn, OWN), (optim, OPTIM), (functional, FUNCTIONAL)]
+
+
+def written(call):
+    """Return the arguments of a function or class as text, without types and without rng."""
+    parameters = [p for p in inspect.signature(call).parameters.values() if p.name != "rng"]
+    return ", ".join(
+        p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        pytest.param(getattr(module, name), arguments, id=f"{module.__name__}.{name}")
+        for module, table in TABLES
+        for name, arguments in table.items()
+    ],
+)
+def test_arguments_and_defaults(call, arguments):
+    assert written(call) == arguments
+
+
+def test_every_layer_and_optimizer_has_a_row():
+    apart = {"Module", "ModuleDict", "ModuleList", "Parameter", "Sequential", "init", "summary"}
+    assert set(nn.__all__) - apart == {*NN, *OWN}
+    assert set(optim.__all__) - {"Optimizer"} == set(OPTIM)
+
+
+@pytest.mark.parametrize("name", ["Linear", "Conv2d", "Dropout", "DropBlock2d"])
+def test_what_draws_takes_an_rng_last(name):
+    last = list(inspect.signature(getattr(nn, name)).parameters.values())[-1]
+    assert (last.name, last.default) == ("rng", None)
