@@ -218,6 +218,13 @@ def test_bad_input(kind, says, x, options):
     assert str(caught.value).startswith("batch_norm: expected ")
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("statistics", [(ONES, None), (None, ONES)])
+def test_one_running_statistic_without_the_other(statistics, training):
+    with pytest.raises(ArgumentError, match="expected both running_mean and running_var"):
+        F.batch_norm(Tensor(np.ones((4, 3))), *statistics, training=training)
+
+
 @pytest.mark.parametrize(
     ("kind", "says", "call"),
     [

@@ -135,9 +135,12 @@ def batch_norm(
     check_range("batch_norm", "momentum", momentum, 0.0, 1.0)
     c = x.shape[1]
     _check_vectors(c, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    if (running_mean is None) != (running_var is None):
+        wanted = "both running_mean and running_var, or neither"
+        raise ArgumentError(expected("batch_norm", wanted, "one of them"))
     gamma = np.ones(c, x.dtype) if weight is None else weight
     beta = np.zeros(c, x.dtype) if bias is None else bias
-    if not training and running_mean is not None and running_var is not None:
+    if not training and running_mean is not None:
         return BatchNormInference.apply(x, gamma, beta, mean=running_mean, var=running_var, eps=eps)
     if training and x.size // max(c, 1) == 1:
         raise ShapeError(
@@ -148,7 +151,7 @@ def batch_norm(
                 "use a larger batch, or call eval() first",
             )
         )
-    running = None if running_mean is None or running_var is None else (running_mean, running_var)
+    running = None if running_mean is None else (running_mean, running_var)
     return BatchNorm.apply(x, gamma, beta, eps=eps, running=running, momentum=momentum)
 
 
