@@ -56,8 +56,8 @@ def fresh_python(wheel, tmp_path_factory):
     purelib = Path(
         run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
     )
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(purelib)
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    run(*pip, "--no-deps", "--no-index", wheel)
     (purelib / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return python
 
