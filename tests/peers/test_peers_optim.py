@@ -74,6 +74,7 @@ class Pair:
             assert set(ours[i]) == set(state)
             for key, value in state.items():
                 if key == "step":
+                    assert isinstance(ours[i][key], int)
                     assert ours[i][key] == value.item()
                 else:
                     assert_agree(ours[i][key], value.numpy(), self.dtype, f"{key} of {i}")
