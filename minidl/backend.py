@@ -117,7 +117,7 @@ def serving(family: str, function: str) -> tuple[Callable, str, str]:
             why = f"{wanted} is {module}"
         elif hasattr(module, function):
             return getattr(module, function), telling, why
-        else:
+        elif telling == wanted:
             why = f"{wanted} has no {function}"
     raise BackendError(
         expected("backend", f"a kernel {family}.{function}", "none", "see backend.table()")

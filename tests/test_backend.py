@@ -223,6 +223,7 @@ class TestReporting:
         rows = {(r.family, r.function): r for r in backend.table()}
         assert rows["conv2d", "forward"].serving == "numba"
         assert rows["conv2d", "forward"].why == "cython is not built"
+        assert rows["batch_norm", "fold"] == ("batch_norm", "fold", "numpy", "cython is not built")
         with pytest.raises(backend.BackendError, match="minidl doctor"), backend.use("cython"):
             pass
 
