@@ -341,3 +341,18 @@ def test_the_base_class_is_abstract():
         Optimizer(P, {})
     with pytest.raises(NotImplementedError):
         Optimizer.update(SGD(P), P[0], np.ones(2), {}, {})
+
+
+def test_a_loaded_state_takes_the_parameters_type_and_adam_counts_in_integers():
+    p = nn.Parameter(np.ones(3, np.float32))
+    optimizer = Adam([p], lr=0.1)
+    p.grad = np.ones(3, np.float32)
+    optimizer.step()
+    saved = optimizer.state_dict()
+    wide = {k: np.asarray(v, np.float64) for k, v in saved["state"][0].items()}
+    optimizer.load_state_dict({**saved, "state": {0: wide}})
+    optimizer.step()
+    state = optimizer.state[0]
+    assert isinstance(state["step"], int)
+    assert state["step"] == 2
+    assert {state["exp_avg"].dtype, state["exp_avg_sq"].dtype, p.dtype} == {np.dtype(np.float32)}

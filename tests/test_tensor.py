@@ -305,3 +305,17 @@ def test_reductions_accept_a_list_of_axes_and_empty_sums():
     x = Tensor(np.zeros((0, 3)))
     assert reduction.total(x).item() == 0.0
     assert x.sum(0).shape == (3,)
+
+
+def test_arrays_of_other_libraries_keep_their_type():
+    class Foreign:
+        def __init__(self, dtype):
+            self.values = np.array([1 / 3, 2 / 3], dtype)
+
+        def __array__(self, dtype=None, copy=None):
+            return np.array(self.values, dtype=dtype, copy=copy)
+
+    for dtype in (np.float64, np.float32, np.int64):
+        t = Tensor(Foreign(dtype))
+        assert t.dtype == dtype
+        np.testing.assert_array_equal(t.data, Foreign(dtype).values)
