@@ -208,6 +208,7 @@ ONES = np.ones(3, np.float32)
         (DTypeError, "weight of a floating", np.ones((4, 3)), {"weight": Tensor(np.ones(3, int))}),
         (ArgumentError, "eps of at least 0, got -1", np.ones((4, 3)), {"eps": -1}),
         (ArgumentError, "eps of at least 0, got nan", np.ones((4, 3)), {"eps": np.nan}),
+        (ArgumentError, "eps of at least 0, got inf", np.ones((4, 3)), {"eps": np.inf}),
         (ArgumentError, "momentum between 0.0 and 1.0", np.ones((4, 3)), {"momentum": 1.1}),
     ],
 )
@@ -216,6 +217,12 @@ def test_bad_input(kind, says, x, options):
     with pytest.raises(kind, match=says) as caught:
         F.batch_norm(Tensor(x), mean, np.ones(3, np.float32), training=True, **options)
     assert str(caught.value).startswith("batch_norm: expected ")
+
+
+def test_no_eps_at_all(rng):
+    x = rng.normal(size=(5, 2))
+    y = F.batch_norm(Tensor(x), None, None, training=True, eps=0).data
+    np.testing.assert_allclose(y.var(0), 1, rtol=1e-12)
 
 
 @pytest.mark.parametrize("training", [True, False])
