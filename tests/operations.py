@@ -230,6 +230,7 @@ IMAGE = {
         pooled("adaptive_avg_pool2d", "to one", (2, 3, 4, 5), 1),
         pooled("adaptive_avg_pool2d", "uneven", (1, 2, 7, 5), (3, 2)),
         pooled("adaptive_avg_pool2d", "larger than the image", (1, 1, 2, 3), (3, 4)),
+        pooled("adaptive_avg_pool2d", "one pixel", (2, 3, 1, 1), 1),
     ],
 }
 
