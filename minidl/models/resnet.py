@@ -104,9 +104,15 @@ class ResNet(Module):
             raise ArgumentError(
                 expected("ResNet", "as many depths as widths, at least one", (depths, widths))
             )
-        if not set(drop_groups) <= set(range(1, len(depths) + 1)):
+        listed = isinstance(drop_groups, Collection)
+        if not listed or not set(drop_groups) <= set(range(1, len(depths) + 1)):
             raise ArgumentError(
-                expected("ResNet", f"drop_groups within 1 to {len(depths)}", drop_groups)
+                expected(
+                    "ResNet",
+                    f"drop_groups within 1 to {len(depths)}",
+                    drop_groups,
+                    "a list such as (2, 3)",
+                )
             )
         self.conv1 = nn.Conv2d(in_channels, widths[0], 3, padding=1, bias=False, rng=rng)
         self.bn1 = nn.BatchNorm2d(widths[0])
