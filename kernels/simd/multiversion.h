@@ -1,0 +1,115 @@
+/* Compiles BODY once for each instruction set and chooses among them when the program runs.
+
+   A file <family>*.c in this folder is compiled into the extension <family>_cython. It reads
+
+       #define BODY "winograd.h"
+       #include "multiversion.h"
+       DISPATCH_F32(winograd_forward, (const float *x, float *y, long n), (x, y, n))
+
+   and the body defines `static void NAME(winograd_forward)(const REAL *x, REAL *y, long n)` in terms
+   of the types and functions of vector.h. The body is compiled for REAL = float and double (define
+   FLOAT_ONLY beforehand for float alone), each for the baseline of the platform, and on x86-64 with
+   GCC or Clang also for AVX2 with FMA and for AVX-512. Nothing needs flags of its own, and a processor
+   without AVX-512 never meets an AVX-512 instruction. MINIDL_SIMD=baseline or avx2 in the environment
+   caps the choice. */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if (defined(__GNUC__) || defined(__clang__)) && !defined(MINIDL_SCALAR)
+#define MINIDL_VECTORS 1
+#if defined(__x86_64__)
+#define MINIDL_X86 1
+#endif
+#endif
+
+#define JOIN_(a, b, c) a##_##b##_##c
+#define JOIN(a, b, c) JOIN_(a, b, c)
+#define NAME(f) JOIN(f, TYPE, SET)
+
+enum { SIMD_BASELINE = 0, SIMD_AVX2 = 1, SIMD_AVX512 = 2 };
+
+static int simd_level(void)
+{
+    static int level = -1;
+    if (level < 0) {
+        int found = SIMD_BASELINE;
+#ifdef MINIDL_X86
+        const char *cap = getenv("MINIDL_SIMD");
+        __builtin_cpu_init();
+        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+            found = SIMD_AVX2;
+        if (found && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
+            found = SIMD_AVX512;
+        if (cap && !strcmp(cap, "baseline"))
+            found = SIMD_BASELINE;
+        if (cap && !strcmp(cap, "avx2") && found > SIMD_AVX2)
+            found = SIMD_AVX2;
+#endif
+        level = found;
+    }
+    return level;
+}
+
+/* --- the platform's baseline: 16 bytes (SSE2, NEON), or plain numbers without vector types --- */
+#define SET baseline
+#define BYTES 16
+#include "both_types.h"
+#undef BYTES
+#undef SET
+
+#ifdef MINIDL_X86
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma,bmi,bmi2"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,bmi,bmi2")
+#endif
+#define SET avx2
+#define BYTES 32
+#define HAVE_AVX2 1
+#include "both_types.h"
+#undef BYTES
+#undef SET
+#ifdef __clang__
+#pragma clang attribute pop
+#pragma clang attribute push( \
+    __attribute__((target("avx2,fma,bmi,bmi2,avx512f,avx512vl,avx512dq,avx512bw"))), apply_to = function)
+#else
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,bmi,bmi2,avx512f,avx512vl,avx512dq,avx512bw,prefer-vector-width=512")
+#endif
+#define SET avx512
+#define BYTES 64
+#define HAVE_AVX512 1
+#include "both_types.h"
+#undef HAVE_AVX512
+#undef HAVE_AVX2
+#undef BYTES
+#undef SET
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#define DISPATCH(name, TYPE, parameters, arguments)                      \
+    void name##_##TYPE parameters                                        \
+    {                                                                    \
+        switch (simd_level()) {                                          \
+        case SIMD_AVX512: name##_##TYPE##_avx512 arguments; break;       \
+        case SIMD_AVX2: name##_##TYPE##_avx2 arguments; break;           \
+        default: name##_##TYPE##_baseline arguments;                     \
+        }                                                                \
+    }
+#else
+#define DISPATCH(name, TYPE, parameters, arguments) \
+    void name##_##TYPE parameters { (void)simd_level; name##_##TYPE##_baseline arguments; }
+#endif
+
+/* DISPATCH_F32(f, (const float *x), (x)) defines f_f32, which calls f for the processor at hand. */
+#define DISPATCH_F32(name, parameters, arguments) DISPATCH(name, f32, parameters, arguments)
+#define DISPATCH_F64(name, parameters, arguments) DISPATCH(name, f64, parameters, arguments)

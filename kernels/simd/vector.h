@@ -1,0 +1,49 @@
+/* Vectors of LANES numbers of type REAL, as GCC and Clang offer them on every processor.
+
+   VEC is such a vector and MASK one of integers of the same width: comparisons give a MASK, all bits
+   set where true. + - * / < <= > >= == & | ~ work element by element; a * b + c becomes one fused
+   instruction where there is one. Without vector types VEC is one number and LANES is 1: bodies written
+   with what stands here compile either way. */
+
+#ifndef VECTOR_SHORT_NAMES
+#define VECTOR_SHORT_NAMES
+#define VEC NAME(vec)
+#define MASK NAME(mask)
+#define LOAD NAME(load)
+#define STORE NAME(store)
+#define SPLAT NAME(splat)
+#define SELECT NAME(select) /* SELECT(m, a, b): a where m, else b */
+#define SUM NAME(sum)
+#endif
+
+#ifdef MINIDL_VECTORS
+#undef INLINE
+#define INLINE static inline __attribute__((always_inline, unused))
+typedef REAL VEC __attribute__((vector_size(BYTES)));
+typedef INTEGER MASK __attribute__((vector_size(BYTES)));
+typedef REAL NAME(loose) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
+
+INLINE VEC NAME(load)(const REAL *p) { return *(const NAME(loose) *)p; }
+INLINE void NAME(store)(REAL *p, VEC v) { *(NAME(loose) *)p = v; }
+INLINE VEC NAME(splat)(REAL a) { return (VEC){0} + a; }
+INLINE VEC NAME(select)(MASK m, VEC a, VEC b) { return (VEC)(((MASK)a & m) | ((MASK)b & ~m)); }
+INLINE REAL NAME(sum)(VEC v)
+{
+    REAL total = 0;
+    for (int i = 0; i < LANES; i++)
+        total += v[i];
+    return total;
+}
+#else
+#undef LANES
+#define LANES 1
+#undef INLINE
+#define INLINE static inline
+typedef REAL VEC;
+typedef INTEGER MASK;
+INLINE VEC NAME(load)(const REAL *p) { return *p; }
+INLINE void NAME(store)(REAL *p, VEC v) { *p = v; }
+INLINE VEC NAME(splat)(REAL a) { return a; }
+INLINE VEC NAME(select)(MASK m, VEC a, VEC b) { return m ? a : b; }
+INLINE REAL NAME(sum)(VEC v) { return v; }
+#endif
