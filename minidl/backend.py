@@ -61,6 +61,8 @@ class Use:
         how often the chosen backend's own code ran
     missing : set of (family, function)
         what it lacks and the reference served instead
+    brought : bool
+        whether it is a module of the user's own, not a telling of the library's
     """
 
     def __init__(
@@ -68,18 +70,18 @@ class Use:
         name: str,
         family: str | None,
         find: Callable[[str, str], Callable | None],
-        quiet: bool,
+        brought: bool,
     ) -> None:
         self.name = name
         self.family = family
         self.find = find
-        self.quiet = quiet
+        self.brought = brought
         self.calls: Counter[tuple[str, str]] = Counter()
         self.missing: set[tuple[str, str]] = set()
 
     def lacks(self, family: str, function: str) -> None:
         """Note, and say once, that minidl's own kernel serves what this backend has not."""
-        if (family, function) not in self.missing and not self.quiet:
+        if (family, function) not in self.missing and self.brought:
             print(f"backend: {self.name} has no {family}.{function}; minidl's own serves it")
         self.missing.add((family, function))
 
@@ -175,6 +177,14 @@ def call(family: str, function: str, *args: Any, **options: Any) -> Any:
     return serving(family, function)[0](*args, **options)
 
 
+def brought(family: str) -> bool:
+    """Return whether somebody's own module serves this family now.
+
+    Fused paths then step aside for the family's basic functions, which are what the module brings.
+    """
+    return any(use.family == family and use.brought for use in _stack)
+
+
 def settle(op: str, args: tuple) -> tuple:
     """Return `args` with every array C-contiguous and all floating arrays of one type."""
     floats = [a.dtype for a in args if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
@@ -250,7 +260,7 @@ def _named(telling: str, only: str | None) -> Use:
         module = load(family, telling)
         return None if isinstance(module, str) else getattr(module, function, None)
 
-    return Use(telling, only, find, quiet=True)
+    return Use(telling, only, find, brought=False)
 
 
 def _registered(backend: Any, family: str | None) -> Use:
@@ -273,7 +283,7 @@ def _registered(backend: Any, family: str | None) -> Use:
         for function in public_functions(load(family, "numpy"))
         if callable(getattr(backend, function, None))
     }
-    return Use(name, family, lambda _, function: kernels.get(function), quiet=False)
+    return Use(name, family, lambda _, function: kernels.get(function), brought=True)
 
 
 def _guarded(name: str, kernel: Callable) -> Callable:

@@ -235,3 +235,14 @@ class TestReporting:
         with pytest.warns(RuntimeWarning, match="is there but broken"):
             rows = {(r.family, r.function): r for r in backend.table()}
         assert rows["conv2d", "forward"].why.startswith("cython is broken")
+
+
+def test_brought_is_true_for_a_module_of_ones_own_only():
+    own = module(forward=batch_norm_numpy.forward)
+    assert not backend.brought("batch_norm")
+    with backend.use("numpy"):
+        assert not backend.brought("batch_norm")
+    with backend.use(own):
+        assert backend.brought("batch_norm")
+        assert not backend.brought("conv2d")
+    assert not backend.brought("batch_norm")
