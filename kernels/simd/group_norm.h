@@ -1,0 +1,213 @@
+/* Group normalization of rows start .. stop: row r is group r % groups of example r / groups, and
+   holds `channels` channels of s values, one after the other, m = channels * s in all.
+
+   Where s is 1 (layer normalization) the coefficients change with every value and are loaded beside
+   it; otherwise they are constant along the s values of a channel. Each row is read from memory once:
+   the passes after the first find it in the cache. Sums run in float over stretches of at most STRETCH
+   values and in double beyond, so that long rows keep their accuracy. */
+
+#define STRETCH 4096
+
+INLINE REAL NAME(sum_of)(const REAL *x, long count)
+{
+    double total = 0;
+    for (long from = 0; from < count; from += STRETCH) {
+        long i = from, to = count - from < STRETCH ? count : from + STRETCH;
+        VEC a = SPLAT(0), b = a, c = a, d = a;
+        for (; i + 4 * LANES <= to; i += 4 * LANES) {
+            a += LOAD(x + i);
+            b += LOAD(x + i + LANES);
+            c += LOAD(x + i + 2 * LANES);
+            d += LOAD(x + i + 3 * LANES);
+        }
+        for (; i + LANES <= to; i += LANES)
+            a += LOAD(x + i);
+        total += SUM((a + b) + (c + d));
+        for (; i < to; i++)
+            total += x[i];
+    }
+    return (REAL)total;
+}
+
+INLINE REAL NAME(squares_around)(const REAL *x, REAL centre, long count)
+{
+    double total = 0;
+    VEC v_centre = SPLAT(centre);
+    for (long from = 0; from < count; from += STRETCH) {
+        long i = from, to = count - from < STRETCH ? count : from + STRETCH;
+        VEC a = SPLAT(0), b = a, c = a, d = a, u;
+        for (; i + 4 * LANES <= to; i += 4 * LANES) {
+            u = LOAD(x + i) - v_centre;
+            a += u * u;
+            u = LOAD(x + i + LANES) - v_centre;
+            b += u * u;
+            u = LOAD(x + i + 2 * LANES) - v_centre;
+            c += u * u;
+            u = LOAD(x + i + 3 * LANES) - v_centre;
+            d += u * u;
+        }
+        for (; i + LANES <= to; i += LANES) {
+            u = LOAD(x + i) - v_centre;
+            a += u * u;
+        }
+        total += SUM((a + b) + (c + d));
+        for (; i < to; i++)
+            total += (x[i] - centre) * (x[i] - centre);
+    }
+    return (REAL)total;
+}
+
+/* y = (x - mean) * inv_std * gamma + beta with one gamma and beta for all values of a channel. */
+INLINE void NAME(affine_channel)(const REAL *x, REAL mean, REAL factor, REAL shift, REAL *y, long s)
+{
+    VEC v_mean = SPLAT(mean), v_factor = SPLAT(factor), v_shift = SPLAT(shift);
+    long i = 0;
+    for (; i + LANES <= s; i += LANES)
+        STORE(y + i, (LOAD(x + i) - v_mean) * v_factor + v_shift);
+    for (; i < s; i++)
+        y[i] = (x[i] - mean) * factor + shift;
+}
+
+/* The same with a gamma and a beta for every value. */
+INLINE void NAME(affine_each)(
+    const REAL *x, REAL mean, REAL inv_std, const REAL *gamma, const REAL *beta, REAL *y, long m)
+{
+    VEC v_mean = SPLAT(mean), v_inv_std = SPLAT(inv_std);
+    long i = 0;
+    for (; i + LANES <= m; i += LANES)
+        STORE(y + i, (LOAD(x + i) - v_mean) * v_inv_std * LOAD(gamma + i) + LOAD(beta + i));
+    for (; i < m; i++)
+        y[i] = (x[i] - mean) * inv_std * gamma[i] + beta[i];
+}
+
+static void NAME(group_norm_forward)(
+    const REAL *x, const REAL *gamma, const REAL *beta, REAL *y, REAL *mean, REAL *inv_std,
+    long start, long stop, long groups, long channels, long s, double eps)
+{
+    long m = channels * s;
+    for (long r = start; r < stop; r++) {
+        const REAL *row = x + r * m;
+        const REAL *g = gamma + r % groups * channels, *b = beta + r % groups * channels;
+        mean[r] = NAME(sum_of)(row, m) / m;
+        double var = NAME(squares_around)(row, mean[r], m) / m;
+        inv_std[r] = (REAL)(1 / __builtin_sqrt(var + eps));
+        if (s == 1)
+            NAME(affine_each)(row, mean[r], inv_std[r], g, b, y + r * m, m);
+        else
+            for (long ch = 0; ch < channels; ch++)
+                NAME(affine_channel)(
+                    row + ch * s, mean[r], inv_std[r] * g[ch], b[ch], y + r * m + ch * s, s);
+    }
+}
+
+/* a = sum of dy, b = sum of dy * x_hat over the s values of a channel. */
+INLINE void NAME(channel_sums)(
+    const REAL *dy, const REAL *x, REAL mean, REAL inv_std, long s, double *a, double *b)
+{
+    VEC v_mean = SPLAT(mean);
+    *a = *b = 0;
+    for (long from = 0; from < s; from += STRETCH) {
+        long i = from, to = s - from < STRETCH ? s : from + STRETCH;
+        VEC p = SPLAT(0), q = p, t = p, u = p, d;
+        for (; i + 2 * LANES <= to; i += 2 * LANES) {
+            d = LOAD(dy + i);
+            p += d;
+            q += d * (LOAD(x + i) - v_mean);
+            d = LOAD(dy + i + LANES);
+            t += d;
+            u += d * (LOAD(x + i + LANES) - v_mean);
+        }
+        *a += SUM(p + t);
+        *b += SUM(q + u);
+        for (; i < to; i++) {
+            *a += dy[i];
+            *b += dy[i] * (x[i] - mean);
+        }
+    }
+    *b *= inv_std;
+}
+
+/* dx = inv_std * (gamma * dy - p - x_hat * q), gamma one for all. */
+INLINE void NAME(gradient_channel)(
+    const REAL *dy, const REAL *x, REAL mean, REAL inv_std, REAL gamma, REAL p, REAL q, REAL *dx,
+    long s)
+{
+    REAL slope = q * inv_std;
+    VEC v_mean = SPLAT(mean), v_gamma = SPLAT(gamma), v_slope = SPLAT(slope), v_p = SPLAT(p);
+    VEC v_inv_std = SPLAT(inv_std);
+    long i = 0;
+    for (; i + LANES <= s; i += LANES)
+        STORE(dx + i, v_inv_std * (LOAD(dy + i) * v_gamma - v_p -
+                                   (LOAD(x + i) - v_mean) * v_slope));
+    for (; i < s; i++)
+        dx[i] = inv_std * (dy[i] * gamma - p - (x[i] - mean) * slope);
+}
+
+/* One row where every value has its own gamma: sums, dgamma and dbeta, then dx. */
+INLINE void NAME(gradient_each)(
+    const REAL *dy, const REAL *x, REAL mean, REAL inv_std, const REAL *gamma, REAL *dx,
+    REAL *dgamma, REAL *dbeta, long m)
+{
+    VEC v_mean = SPLAT(mean), v_inv_std = SPLAT(inv_std);
+    double sum = 0, proj = 0;
+    for (long from = 0; from < m; from += STRETCH) {
+        long i = from, to = m - from < STRETCH ? m : from + STRETCH;
+        VEC p = SPLAT(0), q = p, d, h, g;
+        for (; i + LANES <= to; i += LANES) {
+            d = LOAD(dy + i);
+            h = (LOAD(x + i) - v_mean) * v_inv_std;
+            STORE(dgamma + i, LOAD(dgamma + i) + d * h);
+            STORE(dbeta + i, LOAD(dbeta + i) + d);
+            g = d * LOAD(gamma + i);
+            p += g;
+            q += g * h;
+        }
+        sum += SUM(p);
+        proj += SUM(q);
+        for (; i < to; i++) {
+            REAL hat = (x[i] - mean) * inv_std;
+            dgamma[i] += dy[i] * hat;
+            dbeta[i] += dy[i];
+            sum += dy[i] * gamma[i];
+            proj += dy[i] * gamma[i] * hat;
+        }
+    }
+    REAL p = (REAL)(sum / m), slope = (REAL)(proj / m) * inv_std;
+    VEC v_p = SPLAT(p), v_slope = SPLAT(slope);
+    long i = 0;
+    for (; i + LANES <= m; i += LANES)
+        STORE(dx + i, v_inv_std * (LOAD(dy + i) * LOAD(gamma + i) - v_p -
+                                   (LOAD(x + i) - v_mean) * v_slope));
+    for (; i < m; i++)
+        dx[i] = inv_std * (dy[i] * gamma[i] - p - (x[i] - mean) * slope);
+}
+
+static void NAME(group_norm_backward)(
+    const REAL *dy, const REAL *x, const REAL *mean, const REAL *inv_std, const REAL *gamma,
+    REAL *dx, REAL *dgamma, REAL *dbeta, long start, long stop, long groups, long channels, long s)
+{
+    long m = channels * s;
+    for (long r = start; r < stop; r++) {
+        const REAL *dy_row = dy + r * m, *row = x + r * m;
+        long first = r % groups * channels;
+        double sum = 0, proj = 0, a, b;
+        if (s == 1) {
+            NAME(gradient_each)(dy_row, row, mean[r], inv_std[r], gamma + first, dx + r * m,
+                                dgamma + first, dbeta + first, m);
+            continue;
+        }
+        for (long ch = 0; ch < channels; ch++) {
+            NAME(channel_sums)(dy_row + ch * s, row + ch * s, mean[r], inv_std[r], s, &a, &b);
+            dbeta[first + ch] += (REAL)a;
+            dgamma[first + ch] += (REAL)b;
+            sum += gamma[first + ch] * a;
+            proj += gamma[first + ch] * b;
+        }
+        REAL p = (REAL)(sum / m), q = (REAL)(proj / m);
+        for (long ch = 0; ch < channels; ch++)
+            NAME(gradient_channel)(dy_row + ch * s, row + ch * s, mean[r], inv_std[r],
+                                   gamma[first + ch], p, q, dx + r * m + ch * s, s);
+    }
+}
+
+#undef STRETCH
