@@ -31,6 +31,7 @@ DEFAULTS = {
     "conv2d": "cython",
     "drop_block": "cython",
     "dropout": "cython",
+    "group_norm": "cython",
     "lrn": "cython",
     "pool": "cython",
     "softmax_cross_entropy": "cython",

@@ -133,6 +133,28 @@ def pool(rng, dtype):
         yield "adaptive_avg_backward", (normal(rng, dtype, 2, 3, *out), (2, 3, *size))
 
 
+def group_norm(rng, dtype):
+    for n, c, s, groups in [
+        (4, 6, 35, 2),
+        (5, 70, 1, 1),
+        (2, 4, 100, 4),
+        (3, 8, 7, 8),
+        (0, 4, 3, 2),
+    ]:
+        x, dy = (normal(rng, dtype, n, c, s) for _ in range(2))
+        gamma, beta = normal(rng, dtype, c), normal(rng, dtype, c)
+        mean, inv_std = normal(rng, dtype, n, groups), normal(rng, dtype, n, groups) ** 2
+        yield "forward", (3 * x + 2, gamma, beta, groups, 1e-5)
+        yield "backward", (dy, x, mean, inv_std, gamma, groups)
+    # Rows longer than the stretch over which sums run in the arrays' own precision.
+    for shape in [(2, 2, 9001), (2, 4501, 1)]:
+        x, dy = normal(rng, dtype, *shape), normal(rng, dtype, *shape)
+        gamma, beta = normal(rng, dtype, shape[1]), normal(rng, dtype, shape[1])
+        mean, inv_std = normal(rng, dtype, 2, 1), normal(rng, dtype, 2, 1) ** 2
+        yield "forward", (x, gamma, beta, 1, 1e-5)
+        yield "backward", (dy, x, mean, inv_std, gamma, 1)
+
+
 def lrn(rng, dtype):
     for n, c, p in [(2, 7, 15), (1, 9, 300), (2, 2, 5), (3, 1, 1), (0, 4, 6)]:
         for size, alpha, beta, k in [(5, 0.1, 0.75, 2.0), (4, 0.3, 0.5, 1.0), (1, 1.0, 1.3, 0.7)]:
@@ -181,6 +203,7 @@ CASES = {
     "conv2d": conv2d,
     "drop_block": drop_block,
     "dropout": dropout,
+    "group_norm": group_norm,
     "lrn": lrn,
     "pool": pool,
     "softmax_cross_entropy": softmax_cross_entropy,

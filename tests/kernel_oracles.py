@@ -308,6 +308,28 @@ def softmax_cross_entropy(module):
             module.backward(np.ones(2), np.ones((2, 3)), targets)
 
 
+def group_norm(module):
+    for n, c, s, groups in [(3, 6, 4, 2), (2, 3, 5, 1), (2, 4, 3, 4), (4, 5, 1, 1)]:
+        x, gamma, beta, dy = drawn(8, (n, c, s), c, c, (n, c, s))
+        arguments = x, gamma, beta, groups, 0.1
+        y, mean, inv_std = module.forward(*arguments)
+        assert mean.shape == inv_std.shape == (n, groups)
+        for i, channel in np.ndindex(n, c):
+            each = c // groups
+            group = channel // each
+            values = x[i, group * each : (group + 1) * each]
+            close(mean[i, group], np.mean(values))
+            close(inv_std[i, group], (np.var(values) + 0.1) ** -0.5)
+            hat = (x[i, channel] - np.mean(values)) / np.sqrt(np.var(values) + 0.1)
+            close(y[i, channel], gamma[channel] * hat + beta[channel])
+        gradients = module.backward(dy, x, mean, inv_std, gamma, groups)
+        for which, found in enumerate(gradients):
+            close(found, slope(module.forward, arguments, which, dy), 1e-7)
+    x = (drawn(2, (2, 3, 500))[0] + 1000).astype(np.float32)
+    inv_std = module.forward(x, *np.ones((2, 3), np.float32), 1, 1e-5)[2]
+    close(inv_std[:, 0], x.astype(np.float64).std(axis=(1, 2)) ** -1.0, 1e-4)
+
+
 ORACLES = {
     "batch_norm": [
         batch_norm_forward,
@@ -318,6 +340,7 @@ ORACLES = {
     "conv2d": [conv2d_forward, conv2d_backward],
     "drop_block": [drop_block],
     "dropout": [dropout],
+    "group_norm": [group_norm],
     "lrn": [lrn],
     "pool": [pool_max, pool_average, pool_average_beyond_the_image, pool_adaptive],
     "softmax_cross_entropy": [softmax_cross_entropy],

@@ -247,6 +247,18 @@ def batch_normed(label, shape, affine=True, **options):
     return Sample(label, arrays, call)
 
 
+def group_normed(name, label, shape, vectors, *options, **named):
+    """One of the group norms; `vectors` is the shape of weight and bias, None for neither."""
+    arrays = (normal(*shape) * 2 + 1,)
+    if vectors is not None:
+        arrays += tuple(normal(*np.atleast_1d(vectors)) for _ in range(2))
+
+    def call(x, weight=None, bias=None):
+        return getattr(F, name)(x, *options, weight, bias, **named)
+
+    return Sample(label, arrays, call)
+
+
 NORM = {
     "batch_norm": [
         batch_normed("vectors", (5, 3), training=True),
@@ -258,6 +270,23 @@ NORM = {
         batch_normed("inference without weight", (1, 3), affine=False),
         batch_normed("empty batch", (0, 3, 2, 2), training=True),
         Sample("no statistics", (normal(4, 2),), lambda x: F.batch_norm(x, None, None)),
+    ],
+    "group_norm": [
+        group_normed("group_norm", "images", (2, 6, 3, 2), 6, 3),
+        group_normed("group_norm", "one group", (3, 4), 4, 1, eps=0.1),
+        group_normed("group_norm", "sequences, no vectors", (2, 4, 3), None, 2),
+        group_normed("group_norm", "empty batch", (0, 4, 3), 4, 2),
+    ],
+    "instance_norm": [
+        group_normed("instance_norm", "images", (2, 3, 3, 2), 3),
+        group_normed("instance_norm", "sequences, no vectors", (2, 4, 3), None, eps=1e-3),
+    ],
+    "layer_norm": [
+        group_normed("layer_norm", "vectors", (4, 5), 5, 5),
+        group_normed("layer_norm", "two axes", (2, 3, 2, 4), (2, 4), (2, 4)),
+        group_normed("layer_norm", "no vectors", (3, 2, 4), None, [4], eps=0.1),
+        group_normed("layer_norm", "no batch", (5,), 5, 5),
+        group_normed("layer_norm", "empty batch", (0, 3), 3, 3),
     ],
     "local_response_norm": [
         Sample(

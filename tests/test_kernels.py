@@ -97,7 +97,10 @@ def cases(family, dtype):
 
 
 def test_every_file_is_a_specification_or_a_twin_of_one():
-    stems = {path.stem for path in [*FOLDER.glob("*.py"), *FOLDER.glob("*.pyx")]} - {"__init__"}
+    stems = {path.stem for path in [*FOLDER.glob("*.py"), *FOLDER.glob("*.pyx")]} - {
+        "__init__",
+        "parallel",
+    }
     assert stems == {f"{family}_numpy" for family in SPECIFICATIONS} | set(TWINS)
     assert {twin.rpartition("_")[0] for twin in TWINS} <= set(SPECIFICATIONS)
 

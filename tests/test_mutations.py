@@ -89,7 +89,7 @@ def axes(value):
             kept = [axis for axis in value.elts if axis is not left_out]
             yield ast.keyword("axis", ast.Tuple(kept, value.ctx))
     else:
-        yield ast.keyword("axis", ast.Constant(1 - value.value))
+        yield ast.keyword("axis", ast.Constant(0 if value.value == 1 else 1))
 
 
 def places(tree):

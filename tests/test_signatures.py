@@ -17,6 +17,8 @@ NN = {
     ),
     "BatchNorm1d": "num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True",
     "BatchNorm2d": "num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True",
+    "GroupNorm": "num_groups, num_channels, eps=1e-05, affine=True",
+    "LayerNorm": "normalized_shape, eps=1e-05, elementwise_affine=True, bias=True",
     "LocalResponseNorm": "size, alpha=0.0001, beta=0.75, k=1.0",
     "MaxPool2d": "kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False",
     "AvgPool2d": "kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True",
@@ -47,6 +49,8 @@ FUNCTIONAL = {
         "x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, "
         "eps=1e-05"
     ),
+    "group_norm": "x, num_groups, weight=None, bias=None, eps=1e-05",
+    "layer_norm": "x, normalized_shape, weight=None, bias=None, eps=1e-05",
     "local_response_norm": "x, size, alpha=0.0001, beta=0.75, k=1.0",
     "dropout": "x, p=0.5, training=True",
     "drop_block": "x, keep_prob=0.9, block_size=7, training=True, shared=False",

@@ -18,6 +18,7 @@ from minidl.functional.arithmetic import (
 )
 from minidl.functional.conv import conv2d
 from minidl.functional.dropout import drop_block, dropout
+from minidl.functional.group_norm import group_norm, instance_norm, layer_norm
 from minidl.functional.linear import linear, matmul
 from minidl.functional.loss import cross_entropy
 from minidl.functional.norm import batch_norm, local_response_norm
@@ -51,6 +52,9 @@ __all__ = [
     "exp",
     "flatten",
     "getitem",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
     "linear",
     "local_response_norm",
     "log",

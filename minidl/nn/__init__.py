@@ -5,6 +5,7 @@ from minidl.nn.activation import ReLU, Sigmoid, Tanh
 from minidl.nn.container import ModuleDict, ModuleList, Sequential
 from minidl.nn.conv import Conv2d
 from minidl.nn.dropout import DropBlock2d, DropBlockSchedule, Dropout
+from minidl.nn.group_norm import GroupNorm, LayerNorm
 from minidl.nn.linear import Flatten, Identity, Linear
 from minidl.nn.loss import CrossEntropyLoss
 from minidl.nn.module import Module, Parameter
@@ -23,7 +24,9 @@ __all__ = [
     "DropBlockSchedule",
     "Dropout",
     "Flatten",
+    "GroupNorm",
     "Identity",
+    "LayerNorm",
     "Linear",
     "LocalResponseNorm",
     "MaxPool2d",
