@@ -3,15 +3,20 @@
 Everything else stands in pyproject.toml. An extension that cannot be built (no compiler) does not
 stop the installation: NumPy and Numba serve its kernels and `minidl doctor` says so. Setting
 MINIDL_REQUIRE_CYTHON=1 turns that into an error.
+
+MINIDL_BOUNDS_CHECK=1 makes the build that `make fuzz` tests: Cython checks its indices, and GCC's
+sanitizers every access to memory and every integer in C. It is slow: give it a folder of its own.
 """
 
 import os
+import re
 from pathlib import Path
 
 import numpy
 from setuptools import Extension, find_packages, setup
 
 required = os.environ.get("MINIDL_REQUIRE_CYTHON", "") not in ("", "0")
+checked = os.environ.get("MINIDL_BOUNDS_CHECK", "") not in ("", "0")
 
 headers = sorted(path.as_posix() for path in Path("kernels/simd").glob("*.h"))
 
@@ -22,14 +27,39 @@ def sources(family: str) -> list[str]:
     return sorted(p.as_posix() for p in found if p.stem == family or p.stem[len(family)] == "_")
 
 
+def cython_source(path: Path) -> str:
+    """Return the Cython file to compile: for a checked build, a copy with the checks switched on.
+
+    What a file says in its first line goes before what a build is told, hence the copy.
+    """
+    if not checked:
+        return path.as_posix()
+    text = re.sub(r"\b(boundscheck|initializedcheck)=False", r"\1=True", path.read_text())
+    text = text.replace("# cython: ", "# cython: show_performance_hints=False, ", 1)
+    copy = Path("build/bounds-checked/source") / path.name
+    if not copy.exists() or copy.read_text() != text:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(text)
+    return copy.as_posix()
+
+
+compile_args = [] if os.name == "nt" else ["-O3"]
+link_args = []
+macros = [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")]
+if checked:
+    link_args = ["-fsanitize=address,undefined"]
+    compile_args = [*link_args, "-fno-sanitize-recover=all", "-fno-wrapv", "-O1", "-g"]
+    macros += [("MINIDL_CHECKED", "1")]
+
 extensions = [
     Extension(
         f"minidl.kernels.{path.stem}",
-        [path.as_posix(), *sources(path.stem.removesuffix("_cython"))],
+        [cython_source(path), *sources(path.stem.removesuffix("_cython"))],
         depends=headers,
         include_dirs=[numpy.get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
-        extra_compile_args=[] if os.name == "nt" else ["-O3"],
+        define_macros=macros,
+        extra_compile_args=compile_args,
+        extra_link_args=link_args,
         optional=not required,
     )
     for path in sorted(Path("kernels").glob("*_cython.pyx"))
