@@ -285,6 +285,36 @@ def notebooks(only_check: bool, to: Path) -> None:
 
 
 @main.command()
+@click.option("--only", default="", help="Only rows whose name has this in it; * and ? are wild.")
+@click.option("--quick", is_flag=True, help="A third of the rounds: for a first look.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    help="An earlier run's JSON: list what got slower; exits with 1 when something did.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("benchmarks"),
+    show_default=True,
+    help="Folder for pytorch.md, pytorch.json and roofline.png.",
+)
+def bench(only: str, quick: bool, threads: int, against: Path | None, output: Path) -> None:
+    """Time every operation and whole training steps beside PyTorch, NumPy and DeZero.
+
+    The libraries take turns, each in a process of its own. Exits with 1 where one of them used more
+    threads than it was given, and with --against where something got slower.
+    """
+    from minidl.bench.command import run
+    from minidl.terminal import console
+
+    wrong = run(only, quick, threads, against, output, console())
+    if wrong:
+        raise WorkIsWrong("\n".join(wrong))
+
+
+@main.command()
 @click.option("--brief", is_flag=True, help="Say in one to three lines what is missing.")
 @click.pass_context
 def doctor(context: click.Context, brief: bool) -> None:

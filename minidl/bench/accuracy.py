@@ -1,0 +1,75 @@
+"""How far float32 results are from float64: single convolutions, and a whole network's gradient.
+
+Every side computes with the same numbers; whoever runs the benchmark compares.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minidl import models
+from minidl.bench.rows import CONVOLUTIONS, Convolution
+
+DIRECTIONS = ("forward", "input gradient", "weight gradient")
+
+
+def convolution(lib: Any, which: Convolution, dtype: str) -> list[np.ndarray]:
+    """Return y, dx and dweight of one convolution, in the given type."""
+    rng = np.random.default_rng(1)
+    nn = lib.nn
+    module = nn.Conv2d(
+        *(which.c, which.o, which.kernel, which.stride, which.padding),
+        groups=which.groups,
+        bias=False,
+    )
+    weight = rng.standard_normal(tuple(module.weight.shape)) / np.sqrt(which.c * which.kernel**2)
+    x = rng.standard_normal((which.n, which.c, which.size, which.size))
+    x, weight = (a.astype(np.float32).astype(dtype) for a in (x, weight))
+    parameter = lib.tensor(weight, True)
+    module.weight = nn.Parameter(parameter)
+    x = lib.tensor(x, True)
+    y = module(x)
+    dy = rng.standard_normal(tuple(y.shape)).astype(np.float32).astype(dtype)
+    dx, dweight = lib.gradients(y, [x, module.weight], lib.tensor(dy))
+    return [lib.array(y), np.asarray(dx), np.asarray(dweight)]
+
+
+def convolutions(lib: Any) -> dict[str, np.ndarray]:
+    """Return {row: errors of the three directions}, relative to the largest float64 value."""
+    errors = {}
+    for which in CONVOLUTIONS:
+        exact = convolution(lib, which, "float64")
+        got = convolution(lib, which, "float32")
+        name = next(which.rows()).name
+        errors[name] = np.array(
+            [np.abs(g - e).max() / np.abs(e).max() for g, e in zip(got, exact, strict=True)]
+        )
+    return errors
+
+
+def resnet_gradients(lib: Any, seed: int, dtype: str, precise: bool) -> dict[str, np.ndarray]:
+    """Return the gradient by each parameter of a ResNet-20 with fixed weights, on one batch."""
+    source = models.ResNet(rng=np.random.default_rng(seed))
+    network = lib.resnet20()
+    lib.load(network, source.state_dict())
+    rng = np.random.default_rng([seed, 1])
+    x = rng.standard_normal((32, 3, 32, 32)).astype(np.float32).astype(dtype)
+    targets = rng.integers(0, 10, 32)
+    if lib.name == "torch":
+        network.to(getattr(lib.torch, dtype))
+    else:
+        network.astype(dtype)
+    if precise:
+        lib.set_precise(True)
+    loss = lib.nn.CrossEntropyLoss()(network(lib.tensor(x)), lib.tensor(targets))
+    loss.backward()
+    if precise:
+        lib.set_precise(False)
+    return {name: np.array(p.grad, np.float64) for name, p in network.named_parameters()}
+
+
+def worst(got: dict[str, np.ndarray], exact: dict[str, np.ndarray]) -> float:
+    """Return the largest error of any parameter's gradient, relative to its largest value."""
+    return max(float(np.abs(got[k] - exact[k]).max() / np.abs(exact[k]).max()) for k in exact)

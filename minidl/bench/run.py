@@ -1,0 +1,230 @@
+"""Measure every row on every side, taking turns, and write what came out."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import minidl
+from minidl.bench import accuracy, facts
+from minidl.bench.rows import Row, operations
+from minidl.bench.sides import BenchError, Side, present
+from minidl.bench.steps import ROWS
+from minidl.errors import ArgumentError, expected
+
+# A process that used more than its threads shows processor time beyond wall time.
+TOO_MANY, BUSY = 1.1, 0.85
+SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a run is made.
+
+    Attributes
+    ----------
+    threads : int, for every side
+    rounds : how often each side has its turn at a row
+    seconds : how long a turn lasts at least
+    only : a part of a row's name, or a pattern with * and ?
+    """
+
+    threads: int = 1
+    rounds: int = 7
+    seconds: float = 0.04
+    only: str = ""
+
+    def rows(self) -> list[Row]:
+        """Return the rows asked for."""
+        every = [*operations(), *ROWS]
+        pattern = f"*{self.only}*".lower()
+        found = [row for row in every if fnmatch.fnmatch(row.key.lower(), pattern)]
+        if not found:
+            hint = "see the names in benchmarks/pytorch.md"
+            raise ArgumentError(expected("bench", "--only to fit a row", repr(self.only), hint))
+        return found
+
+
+def measure(plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
+    """Run the plan; return everything as one JSON-able dictionary.
+
+    Raises
+    ------
+    BenchError
+        when a worker fails
+    """
+    rows, names = plan.rows(), present()
+    there = [row for row in rows if row.there]
+    wanted = [name for name in names if any(name in row.sides for row in there)]
+    result: dict[str, Any] = {
+        "format": 1,
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "threads": plan.threads,
+        "rounds": plan.rounds,
+        "machine": facts.machine(),
+        "missing": [row.key for row in rows if not row.there],
+    }
+    with ExitStack() as stack:
+        sides = {name: Side(name, plan.threads) for name in wanted}
+        for side in sides.values():
+            stack.callback(side.close)
+        result["rows"] = [_row(row, sides, plan, say) for row in there]
+        result["sides"] = {name: side.ask("facts") for name, side in sides.items()}
+        if not plan.only:
+            say("peaks of this machine")
+            result["peaks"] = sides["numpy"].ask("peaks")
+            say("accuracy")
+            result["accuracy"] = _accuracy(sides)
+    return result
+
+
+def _row(row: Row, sides: dict[str, Side], plan: Plan, say: Callable[[str], None]) -> Any:
+    """Measure one row: sides prepare one after the other, then take turns."""
+    own = {name: side for name, side in sides.items() if name in row.sides}
+    faults = {name: side.ask("prepare", row.key) for name, side in own.items()}
+    samples: dict[str, list[tuple[float, float]]] = {name: [] for name in own}
+    for _ in range(plan.rounds):
+        for name, side in own.items():
+            samples[name] += side.ask("turn", plan.seconds)
+    for side in own.values():
+        side.ask("drop")
+    measured = {name: _summary(samples[name], row, plan, faults[name]) for name in own}
+    found = {
+        "name": row.name,
+        "part": row.part,
+        "family": row.family,
+        "kind": row.kind,
+        "easy": row.easy,
+        "unit": "us" if row.kind == "tape" else "ms",
+        "flops": row.flops,
+        "bytes": row.bytes,
+        "target": row.target,
+        "moonshot": row.moonshot,
+        "sides": measured,
+    }
+    say(line(found))
+    return found
+
+
+def _summary(
+    samples: list[tuple[float, float]], row: Row, plan: Plan, faults: int
+) -> dict[str, float]:
+    """Return minimum, median, spread and the ratio of processor to wall time.
+
+    On one thread the time is processor time, so that waiting for a busy machine does not count; on
+    more it is wall time.
+    """
+    unit = 1e6 if row.kind == "tape" else 1e3
+    times = sorted((s[0] if plan.threads == 1 else s[1]) * unit / row.calls for s in samples)
+    low, _, high = statistics.quantiles(times, n=4) if len(times) > 1 else times * 3
+    median = statistics.median(times)
+    return {
+        "min": times[0],
+        "median": median,
+        "spread": (high - low) / median,
+        "cpu_per_wall": sum(s[0] for s in samples) / sum(s[1] for s in samples),
+        "samples": len(times),
+        "page_faults": faults,
+    }
+
+
+def line(row: dict[str, Any]) -> str:
+    """Return one row as it is shown while the benchmark runs."""
+    times = "  ".join(f"{name} {side['min']:.4g}" for name, side in row["sides"].items())
+    rival = ratio(row, "torch")
+    shown = "" if rival is None else f"  ratio {rival:.3f}"
+    return f"{row['name']}: {row['part']}  [{row['unit']}]  {times}{shown}"
+
+
+def ratio(row: dict[str, Any], against: str, of: str = "min") -> float | None:
+    """Return minidl's time over a side's; None where that side did not take part.
+
+    "torch" stands for the layout of PyTorch that the row compares with.
+    """
+    sides = row["sides"]
+    if against == "torch" and "torch_last" in sides:
+        against = "torch_last"
+    return sides["minidl"][of] / sides[against][of] if against in sides else None
+
+
+def _accuracy(sides: dict[str, Side]) -> dict[str, Any]:
+    """Return errors of convolutions, and of the gradient of ResNet-20 for a few seeds."""
+    compared = [name for name in ("minidl", "torch") if name in sides]
+    precise = "set_precise" in minidl.__all__
+    convolutions = {
+        name: {row: list(map(float, e)) for row, e in sides[name].ask("convolutions").items()}
+        for name in compared
+    }
+    network: dict[str, list[float]] = {}
+    for seed in SEEDS:
+        exact = sides["minidl"].ask("resnet", seed, "float64", False)
+        for name in compared:
+            got = sides[name].ask("resnet", seed, "float32", False)
+            network.setdefault(name, []).append(accuracy.worst(got, exact))
+        if precise:
+            got = sides["minidl"].ask("resnet", seed, "float32", True)
+            network.setdefault("minidl precise", []).append(accuracy.worst(got, exact))
+        if "torch" in sides and seed == SEEDS[0]:
+            _same_network(sides["torch"].ask("resnet", seed, "float64", False), exact)
+    return {"convolutions": convolutions, "resnet20": network}
+
+
+def _same_network(theirs: Any, exact: Any) -> None:
+    """Raise BenchError unless both libraries compute the same in float64."""
+    apart = accuracy.worst(theirs, exact)
+    if not apart < 1e-6:
+        wanted = "ResNet-20 gradients in float64 that agree to 1e-6"
+        raise BenchError(expected("bench: accuracy", wanted, f"{apart:.1e} apart"))
+
+
+def too_many_threads(result: dict[str, Any]) -> Iterator[str]:
+    """Yield a complaint for each side of a row that used more processor time than it may."""
+    for row in result["rows"]:
+        for name, side in row["sides"].items():
+            if side["cpu_per_wall"] > TOO_MANY * result["threads"]:
+                yield (
+                    f"{row['name']}: {row['part']}: {name} used {side['cpu_per_wall']:.2f} s of "
+                    f"processor time per second on {result['threads']} thread(s)"
+                )
+
+
+def waited(result: dict[str, Any]) -> int:
+    """Return in how many rows a side was kept waiting: another program was at work."""
+    return sum(
+        any(side["cpu_per_wall"] < BUSY for side in row["sides"].values()) for row in result["rows"]
+    )
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file beside its place, then move it there: nobody ever sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return an earlier run's results.
+
+    Raises
+    ------
+    ArgumentError
+        for a file that is not there, or that no run wrote
+    """
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ArgumentError(expected("bench", f"results in {path}", error)) from None
+    if not isinstance(result, dict) or result.get("format") != 1:
+        raise ArgumentError(
+            expected("bench", f"{path} as `minidl bench` wrote it", "something else")
+        )
+    return result
