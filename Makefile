@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 PEERS  := $(VENV)/.peers-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-peers lint format notebooks bench certify clean
+.PHONY: help setup demo test test-peers lint format notebooks bench tellings certify clean
 
 help:
 	@echo "make demo        set up, then train, grade and write the report (at most three minutes)"
@@ -18,7 +18,8 @@ help:
 	@echo "make lint        ruff and mypy"
 	@echo "make format      ruff, writing its changes"
 	@echo "make notebooks   rebuild and execute the lessons in notebooks/"
-	@echo "make bench       time the kernels against each other; writes benchmarks/"
+	@echo "make bench       every operation beside PyTorch and NumPy (minutes); writes benchmarks/"
+	@echo "make tellings    the three tellings of every kernel against each other"
 	@echo "make certify     prove that every assignment catches every known mistake"
 	@echo "make clean       remove what the above built"
 
@@ -63,7 +64,11 @@ format: $(READY)
 notebooks: $(READY)
 	$(BIN)/minidl notebooks
 
-bench: $(READY)
+# make bench BENCH="--quick --only conv"
+bench: $(PEERS)
+	$(BIN)/minidl bench $(BENCH)
+
+tellings: $(READY)
 	$(BIN)/python benchmarks/kernels.py
 
 certify: $(READY)

@@ -1,6 +1,6 @@
 """The three tellings of every kernel, side by side in one run.
 
-    python benchmarks/kernels.py            (or: make bench)
+    python benchmarks/kernels.py            (or: make tellings)
 
 writes benchmarks/kernels.json and benchmarks/kernels.md. float32, one thread, each call allocates
 its results. What is measured is processor time, so that waiting for a busy machine does not count,
@@ -14,16 +14,17 @@ import argparse
 import importlib
 import json
 import math
-import platform
 import statistics
 import time
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
-import Cython
-import numba
 import numpy as np
 import threadpoolctl
+
+from minidl.bench import facts
+from minidl.bench.run import write
 
 HERE = Path(__file__).parent
 TELLINGS = ("numpy", "numba", "cython")
@@ -167,32 +168,10 @@ def measure(family: str, function: str, arguments: tuple, rounds: int, seconds: 
     }
 
 
-def processor() -> str:
-    """Return the processor's name, as far as the system tells it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
 def machine() -> dict[str, str]:
     """What the numbers depend on."""
-    blas = {
-        f"{info['internal_api']} {info['version']} ({info.get('architecture', 'unknown')})"
-        for info in threadpoolctl.threadpool_info()
-        if info["user_api"] == "blas"
-    }
-    return {
-        "processor": processor(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "numba": numba.__version__,
-        "cython": Cython.__version__,
-        "blas": ", ".join(sorted(blas)),
-    }
+    packages = {name: metadata.version(name) for name in ("numpy", "numba", "cython")}
+    return {**facts.machine(), **packages, **facts.pools()}
 
 
 def mean_ratio(rows: list[dict], telling: str) -> float:
@@ -215,13 +194,13 @@ def summary(rows: list[dict]) -> Iterator[str]:
         yield "| " + " | ".join(cells) + " |"
 
 
-def report(facts: dict[str, str], rows: list[dict]) -> str:
+def report(machine: dict[str, str], rows: list[dict]) -> str:
     """Everything as Markdown."""
     lines = ["# Kernels: NumPy, Numba and Cython side by side", ""]
     lines += ["Written by `python benchmarks/kernels.py`. One thread, float32; milliseconds of"]
     lines += ["processor time, minimum (median) over interleaved rounds; ratio of the minima to"]
     lines += ["NumPy's, below 1 is faster.", ""]
-    lines += [", ".join(f"{name}: {value}" for name, value in facts.items()) + ".", ""]
+    lines += [", ".join(f"{name}: {value}" for name, value in machine.items()) + ".", ""]
     lines += ["The mean of a family is the geometric mean over its rows below.", ""]
     lines += [*summary(rows), ""]
     lines += ["| family | function | input | numpy | numba | ratio | cython | ratio |"]
@@ -248,6 +227,7 @@ def main() -> None:
     chosen = parser.parse_args()
     rows = []
     with threadpoolctl.threadpool_limits(1):
+        found = machine()
         for family in FAMILIES:
             if chosen.only not in (None, family.__name__):
                 continue
@@ -256,10 +236,9 @@ def main() -> None:
                 rows.append({"family": name, "function": function, "input": what, "times": times})
                 shown = "  ".join(f"{t} {times[t]['min_ms']:9.3f} ms" for t in TELLINGS)
                 print(f"{name}.{function:<16} {what:<44} {shown}", flush=True)
-    facts = machine()
-    chosen.output.with_suffix(".md").write_text(report(facts, rows), encoding="utf-8")
-    written = json.dumps({"machine": facts, "rows": rows}, indent=1) + "\n"
-    chosen.output.with_suffix(".json").write_text(written, encoding="utf-8")
+    write(chosen.output.with_suffix(".md"), report(found, rows))
+    written = json.dumps({"machine": found, "rows": rows}, indent=1) + "\n"
+    write(chosen.output.with_suffix(".json"), written)
 
 
 if __name__ == "__main__":

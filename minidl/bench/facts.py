@@ -27,11 +27,18 @@ def versions(lib: Any) -> dict[str, str]:
     """Return the versions behind one side, and the threads its BLAS and OpenMP use."""
     packages = {"minidl": ("minidl", "numpy", "numba"), "numpy": ("numpy",)}
     found = {name: metadata.version(name) for name in packages.get(lib.name, (lib.name,))}
-    for pool in threadpoolctl.threadpool_info():
-        version = pool.get("version") or ""
-        name = f"{pool['internal_api']} {version} {pool.get('architecture', '')}".split()
-        found[" ".join(name)] = f"{pool['num_threads']} threads"
+    found.update(pools())
     if lib.name == "torch":
         found["torch threads"] = str(lib.torch.get_num_threads())
         found["instructions"] = lib.torch.backends.cpu.get_cpu_capability()
+    return found
+
+
+def pools() -> dict[str, str]:
+    """Return the BLAS and OpenMP libraries of this process, and the threads each uses."""
+    found = {}
+    for pool in threadpoolctl.threadpool_info():
+        version, architecture = pool.get("version") or "", pool.get("architecture", "")
+        name = " ".join(f"{pool['internal_api']} {version} {architecture}".split())
+        found[name] = f"{pool['num_threads']} thread(s)"
     return found
