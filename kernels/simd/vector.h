@@ -25,7 +25,7 @@ typedef REAL NAME(loose) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)
 
 INLINE VEC NAME(load)(const REAL *p) { return *(const NAME(loose) *)p; }
 INLINE void NAME(store)(REAL *p, VEC v) { *(NAME(loose) *)p = v; }
-INLINE VEC NAME(splat)(REAL a) { return (VEC){0} + a; }
+INLINE VEC NAME(splat)(REAL a) { return a - (VEC){0}; } /* 0 + a would add: it maps -0 to 0 */
 INLINE VEC NAME(select)(MASK m, VEC a, VEC b) { return (VEC)(((MASK)a & m) | ((MASK)b & ~m)); }
 INLINE REAL NAME(sum)(VEC v)
 {
