@@ -1,0 +1,222 @@
+"""Calls of every kernel, drawn at random: `CALLS[family]` holds strategies by name.
+
+Each draws a function of (rng, dtype) that yields (function, arguments), as tests/kernel_cases does,
+and is sent the arguments as they were spoiled and what the specification gave for them.
+"""
+
+from fuzz.drawing import EDGES, Given, near, normal, shapes
+from hypothesis import strategies as st
+from kernel_cases import convolution, pooling
+
+MOST = 60_000
+WORK = 4_000_000
+
+channels = near(*EDGES)
+lengths = near(12, 16, 28, 32, 33, 64)
+few = st.integers(1, 3)
+pairs = st.tuples(few, few)
+
+
+@st.composite
+def convolutions(
+    draw, kernel, stride=(1, 1), padding=None, dilation=(1, 1), outputs=channels, inputs=channels
+):
+    """One convolution without groups, its channels and image drawn to stay below WORK products."""
+    kernel = draw(kernel) if isinstance(kernel, st.SearchStrategy) else kernel
+    stride = draw(stride) if isinstance(stride, st.SearchStrategy) else stride
+    padding = draw(st.tuples(*(st.integers(0, k) for k in kernel))) if padding is None else padding
+    c, o = draw(inputs), draw(outputs)
+    room = max(WORK // (c * o * kernel[0] * kernel[1]), 1)
+    n, h, w = draw(shapes(st.integers(0, 3).map(lambda n: max(n, 1)), lengths, lengths, most=room))
+    least = [max(dilation[a] * (kernel[a] - 1) + 1 - 2 * padding[a], 1) for a in (0, 1)]
+    size = max(h, least[0]), max(w, least[1])
+    case = n, c, size, o, kernel, stride, padding, dilation, 1
+    return lambda rng, dtype: convolution(rng, dtype, *case)
+
+
+@st.composite
+def grouped(draw):
+    """Groups, depthwise among them, with or without several outputs for each."""
+    groups, each, outputs = draw(near(4, 8, 16)), draw(st.integers(1, 5)), draw(st.integers(1, 5))
+    each, outputs = draw(st.sampled_from([(1, 1), (1, outputs), (each, outputs)]))
+    kernel = draw(st.sampled_from([(3, 3), (3, 3), (5, 5), (1, 1), (2, 3), (7, 1)]))
+    stride, dilation = draw(st.sampled_from([((1, 1), (1, 1)), ((2, 2), (1, 1)), ((2, 1), (1, 2))]))
+    padding = draw(st.tuples(*(st.integers(0, k) for k in kernel)))
+    least = [max(dilation[a] * (kernel[a] - 1) + 1 - 2 * padding[a], 1) for a in (0, 1)]
+    n, h, w = draw(shapes(few, lengths, lengths, most=MOST // (groups * max(each, outputs))))
+    size = max(h, least[0]), max(w, least[1])
+    case = (n, groups * each, size, groups * outputs, kernel, stride, padding, dilation, groups)
+    return lambda rng, dtype: convolution(rng, dtype, *case)
+
+
+@st.composite
+def any_convolutions(draw):
+    """Everything at once, in small."""
+    kernel, stride, dilation = draw(pairs), draw(pairs), draw(pairs)
+    padding, groups = draw(st.tuples(st.integers(0, 4), st.integers(0, 4))), draw(few)
+    c, o = groups * draw(st.integers(1, 5)), groups * draw(st.integers(1, 9))
+    least = [max(dilation[a] * (kernel[a] - 1) + 1 - 2 * padding[a], 1) for a in (0, 1)]
+    size = tuple(low + draw(st.integers(0, 9)) for low in least)
+    case = draw(st.integers(0, 3)), c, size, o, kernel, stride, padding, dilation, groups
+    return lambda rng, dtype: convolution(rng, dtype, *case)
+
+
+first = st.integers(1, 3)
+odd_kernels = st.sampled_from([(3, 3), (5, 5), (7, 7), (11, 11), (3, 5), (1, 7), (2, 2), (4, 3)])
+CONVOLUTIONS = {
+    "3x3": convolutions((3, 3)),
+    "3x3 padded by 1": convolutions((3, 3), padding=(1, 1)),
+    "3x3 many channels": convolutions(
+        (3, 3), padding=(1, 1), outputs=near(*EDGES), inputs=st.sampled_from([16, 31, 32, 33, 64])
+    ),
+    "3x3 stride 2": convolutions((3, 3), stride=(2, 2)),
+    "1x1": convolutions((1, 1), stride=st.sampled_from([(1, 1), (1, 1), (2, 2), (3, 1)])),
+    "first layer": convolutions(odd_kernels, stride=pairs, inputs=first),
+    "large kernel": convolutions(
+        odd_kernels, stride=st.sampled_from([(4, 4), (2, 3), (1, 1), (13, 12)]), inputs=few
+    ),
+    "groups": grouped(),
+    "any": any_convolutions(),
+}
+
+
+@st.composite
+def windows(draw, kernel, stride):
+    """One pooling; padding is at most half the kernel, as in PyTorch."""
+    kernel = draw(kernel)
+    stride = kernel if stride is None else draw(stride)
+    dilation = draw(st.sampled_from([(1, 1), (1, 1), (2, 3)]))
+    padding = tuple(draw(st.integers(0, length // 2)) for length in kernel)
+    least = [max(dilation[a] * (kernel[a] - 1) + 1 - 2 * padding[a], 1) for a in (0, 1)]
+    n, c, h, w = draw(shapes(st.integers(0, 2), few, lengths, lengths, most=MOST))
+    size = max(h, least[0]), max(w, least[1])
+    case = n, c, size, kernel, stride, padding, dilation, draw(st.booleans())
+    return lambda rng, dtype: pooling(rng, dtype, *case)
+
+
+@st.composite
+def adaptive(draw):
+    """Adaptive pooling to fewer or to more pixels."""
+    shape = draw(shapes(st.integers(0, 2), few, lengths, lengths, most=MOST // 10))
+    out = draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
+
+    def calls(rng, dtype):
+        yield "adaptive_avg_forward", (normal(rng, dtype, *shape), out)
+        yield "adaptive_avg_backward", (normal(rng, dtype, *shape[:2], *out), shape)
+
+    return calls
+
+
+POOLINGS = {
+    "2x2": windows(st.just((2, 2)), None),
+    "3x3 stride 2": windows(st.just((3, 3)), st.just((2, 2))),
+    "any": windows(st.tuples(st.integers(1, 5), st.integers(1, 5)), pairs),
+    "adaptive": adaptive(),
+}
+
+
+@st.composite
+def batch_norms(draw):
+    n, c, s = draw(shapes(near(16), near(16, 64), near(16, 64, 256, 4096), most=MOST))
+    n, eps = draw(st.sampled_from([n, n, n, 0])), draw(st.sampled_from([1e-5, 0.1]))
+
+    def calls(rng, dtype):
+        x, dy = normal(rng, dtype, n, c, s), normal(rng, dtype, n, c, s)
+        gamma, beta, mean = (normal(rng, dtype, c) for _ in range(3))
+        var = Given(normal(rng, dtype, c) ** 2)
+        _, (_, x_hat, inv_std, *_) = yield "forward", (3 * x + 2, gamma, beta, eps)
+        yield "backward", (dy, Given(x_hat), Given(inv_std), gamma)
+        yield "inference", (x, gamma, beta, mean, var, eps)
+        yield "update_running", (mean, var, gamma, var, max(n * s, 2), 0.3)
+        yield "population", (normal(rng, dtype, 3, c), normal(rng, dtype, 3, c) ** 2, 12)
+        yield "fold", (gamma, beta, mean, var, eps)
+        yield "fold_into_linear", (normal(rng, dtype, c, 5), mean, gamma, beta, mean, var, eps)
+
+    return calls
+
+
+@st.composite
+def group_norms(draw):
+    groups, each = draw(near(8)), draw(near(16))
+    each, groups = draw(st.sampled_from([(each, groups), (each * groups, 1), (1, each * groups)]))
+    n, s = draw(shapes(near(16), near(16, 64, 256, 4096), most=max(MOST // (groups * each), 1)))
+    n, s = draw(st.sampled_from([(n, s), (n, s), (n, 1), (0, s)]))
+
+    def calls(rng, dtype):
+        c = groups * each
+        x, dy = normal(rng, dtype, n, c, s), normal(rng, dtype, n, c, s)
+        gamma, beta = normal(rng, dtype, c), normal(rng, dtype, c)
+        (x, *_), (_, *moments) = yield "forward", (3 * x + 2, gamma, beta, groups, 1e-5)
+        yield "backward", (dy, Given(x), *map(Given, moments), gamma, groups)
+
+    return calls
+
+
+@st.composite
+def lrns(draw):
+    n, c, p = draw(shapes(st.integers(0, 3), near(16, 32), near(16, 64, 256, 512), most=MOST))
+    size = draw(st.sampled_from([5, 5, 5, 3, 4, 1, 2, 9]))
+    alpha, k = draw(st.sampled_from([(1e-4, 2.0), (0.3, 1.0), (1.0, 0.7)]))
+    beta = draw(st.sampled_from([0.75, 0.75, 0.5, 1.0, 1.3]))
+
+    def calls(rng, dtype):
+        x, dy = normal(rng, dtype, n, c, p), normal(rng, dtype, n, c, p)
+        (x, *_), (_, s) = yield "forward", (x, size, alpha, beta, k)
+        yield "backward", (dy, Given(x), Given(s), size, alpha, beta)
+
+    return calls
+
+
+@st.composite
+def drop_blocks(draw):
+    n, c, h, w = draw(shapes(st.integers(0, 3), near(8), lengths, near(16, 63, 128), most=MOST))
+    block = min(draw(st.integers(1, 9)), h, w)
+    shared, share = draw(st.booleans()), draw(st.sampled_from([0.0, 0.02, 0.15, 0.9, 1.0]))
+
+    def calls(rng, dtype):
+        masks = 1 if shared else c
+        keep = rng.random((n, masks, h, w)) >= share
+        yield "expand", (rng.random((n, masks, h - block + 1, w - block + 1)) < share, block)
+        yield "forward", (normal(rng, dtype, n, c, h, w), keep)
+        yield "backward", (normal(rng, dtype, n, c, h, w), keep, 1.7)
+
+    return calls
+
+
+@st.composite
+def dropouts(draw):
+    shape = draw(shapes(st.integers(0, 3), near(16, 64), near(64, 256, 1024), most=MOST))
+    p = draw(st.sampled_from([0.0, 0.1, 0.5, 0.999, 1.0]))
+
+    def calls(rng, dtype):
+        keep = rng.random(shape) >= p
+        yield "forward", (normal(rng, dtype, *shape), keep, p)
+        yield "backward", (normal(rng, dtype, *shape), keep, p)
+
+    return calls
+
+
+@st.composite
+def losses(draw):
+    n, k = draw(shapes(near(16), near(*EDGES, 256, 1000), most=MOST))
+    n, spread = draw(st.sampled_from([n, n, n, 0])), draw(st.sampled_from([0, 1, 10, 100, 1000]))
+
+    def calls(rng, dtype):
+        targets = rng.integers(0, k, n)
+        logits = dtype(spread) * normal(rng, dtype, n, k)
+        _, (_, probabilities) = yield "forward", (logits, targets)
+        yield "backward", (normal(rng, dtype, n), Given(probabilities), targets)
+
+    return calls
+
+
+CALLS = {
+    "batch_norm": {"any": batch_norms()},
+    "conv2d": CONVOLUTIONS,
+    "drop_block": {"any": drop_blocks()},
+    "dropout": {"any": dropouts()},
+    "group_norm": {"any": group_norms()},
+    "lrn": {"any": lrns()},
+    "pool": POOLINGS,
+    "softmax_cross_entropy": {"any": losses()},
+}
