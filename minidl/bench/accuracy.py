@@ -12,7 +12,7 @@ import numpy as np
 from minidl import models
 from minidl.bench.rows import CONVOLUTIONS, Convolution
 
-DIRECTIONS = ("forward", "input gradient", "weight gradient")
+BATCH = 8
 
 
 def convolution(lib: Any, which: Convolution, dtype: str) -> list[np.ndarray]:
@@ -55,8 +55,8 @@ def resnet_gradients(lib: Any, seed: int, dtype: str, precise: bool) -> dict[str
     network = lib.resnet20()
     lib.load(network, source.state_dict())
     rng = np.random.default_rng([seed, 1])
-    x = rng.standard_normal((32, 3, 32, 32)).astype(np.float32).astype(dtype)
-    targets = rng.integers(0, 10, 32)
+    x = rng.standard_normal((BATCH, 3, 32, 32)).astype(np.float32).astype(dtype)
+    targets = rng.integers(0, 10, BATCH)
     if lib.name == "torch":
         network.to(getattr(lib.torch, dtype))
     else:
@@ -70,6 +70,7 @@ def resnet_gradients(lib: Any, seed: int, dtype: str, precise: bool) -> dict[str
     return {name: np.array(p.grad, np.float64) for name, p in network.named_parameters()}
 
 
-def worst(got: dict[str, np.ndarray], exact: dict[str, np.ndarray]) -> float:
-    """Return the largest error of any parameter's gradient, relative to its largest value."""
-    return max(float(np.abs(got[k] - exact[k]).max() / np.abs(exact[k]).max()) for k in exact)
+def apart(got: dict[str, np.ndarray], exact: dict[str, np.ndarray]) -> float:
+    """Return the Euclidean distance of two gradients, all parameters together, over the length."""
+    distance = sum(float(((got[k] - exact[k]) ** 2).sum()) for k in exact)
+    return float(np.sqrt(distance / sum(float((g**2).sum()) for g in exact.values())))

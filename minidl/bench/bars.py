@@ -67,6 +67,11 @@ def bars(result: dict[str, Any]) -> Iterator[Bar]:
     for row in result["rows"]:
         if row["kind"] == "step" and row["target"] is not None:
             yield Bar(f"{row['name']}, training step", ratio(row, "torch"), *goals(row))
+    errors = result.get("accuracy", {}).get("resnet20", {})
+    for name, average in (("median", statistics.median), ("mean", statistics.fmean)):
+        if "torch" in errors:
+            apart = average(errors["minidl"]) / average(errors["torch"])
+            yield Bar(f"{name} error of ResNet-20's gradient, minidl / PyTorch", apart, 1.0, 1.0)
 
 
 def goals(row: dict[str, Any]) -> tuple[float, float]:

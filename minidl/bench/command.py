@@ -33,7 +33,7 @@ def run(
     result = measure(plan, lambda text: out.print(text, soft_wrap=True))
     name = "pytorch" if threads == 1 else f"pytorch-{threads}-threads"
     write(output / f"{name}.json", json.dumps(result, indent=1) + "\n")
-    if "peaks" in result and threads == 1:
+    if not only and threads == 1:
         roofline.draw(result, output / "roofline.png")
     write(output / f"{name}.md", report.markdown(result))
     for bar in bars.bars(result):

@@ -22,7 +22,7 @@ from minidl.errors import ArgumentError, expected
 
 # A process that used more than its threads shows processor time beyond wall time.
 TOO_MANY, BUSY = 1.1, 0.85
-SEEDS = (0, 1, 2)
+NETWORKS = range(24)
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Plan:
     threads : int, for every side
     rounds : how often each side has its turn at a row
     seconds : how long a turn lasts at least
-    only : a part of a row's name, or a pattern with * and ?
+    only : a part of a row's name, or a pattern with * and ?; or "accuracy" or "peaks"
     """
 
     threads: int = 1
@@ -42,12 +42,16 @@ class Plan:
     seconds: float = 0.04
     only: str = ""
 
+    def wants(self, section: str) -> bool:
+        """Return whether a section beside the rows is asked for."""
+        return self.only in ("", section)
+
     def rows(self) -> list[Row]:
         """Return the rows asked for."""
         every = [*operations(), *ROWS]
         pattern = f"*{self.only}*".lower()
         found = [row for row in every if fnmatch.fnmatch(row.key.lower(), pattern)]
-        if not found:
+        if not found and not self.wants("accuracy") and not self.wants("peaks"):
             hint = "see the names in benchmarks/pytorch.md"
             raise ArgumentError(expected("bench", "--only to fit a row", repr(self.only), hint))
         return found
@@ -63,7 +67,7 @@ def measure(plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
     """
     rows, names = plan.rows(), present()
     there = [row for row in rows if row.there]
-    wanted = [name for name in names if any(name in row.sides for row in there)]
+    wanted = [name for name in names if not there or any(name in row.sides for row in there)]
     result: dict[str, Any] = {
         "format": 1,
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
@@ -78,9 +82,10 @@ def measure(plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
             stack.callback(side.close)
         result["rows"] = [_row(row, sides, plan, say) for row in there]
         result["sides"] = {name: side.ask("facts") for name, side in sides.items()}
-        if not plan.only:
+        if plan.wants("peaks"):
             say("peaks of this machine")
             result["peaks"] = sides["numpy"].ask("peaks")
+        if plan.wants("accuracy"):
             say("accuracy")
             result["accuracy"] = _accuracy(sides)
     return result
@@ -164,25 +169,25 @@ def _accuracy(sides: dict[str, Side]) -> dict[str, Any]:
         for name in compared
     }
     network: dict[str, list[float]] = {}
-    for seed in SEEDS:
+    for seed in NETWORKS:
         exact = sides["minidl"].ask("resnet", seed, "float64", False)
         for name in compared:
             got = sides[name].ask("resnet", seed, "float32", False)
-            network.setdefault(name, []).append(accuracy.worst(got, exact))
+            network.setdefault(name, []).append(accuracy.apart(got, exact))
         if precise:
             got = sides["minidl"].ask("resnet", seed, "float32", True)
-            network.setdefault("minidl precise", []).append(accuracy.worst(got, exact))
-        if "torch" in sides and seed == SEEDS[0]:
+            network.setdefault("minidl precise", []).append(accuracy.apart(got, exact))
+        if "torch" in sides and seed == NETWORKS[0]:
             _same_network(sides["torch"].ask("resnet", seed, "float64", False), exact)
     return {"convolutions": convolutions, "resnet20": network}
 
 
 def _same_network(theirs: Any, exact: Any) -> None:
     """Raise BenchError unless both libraries compute the same in float64."""
-    apart = accuracy.worst(theirs, exact)
-    if not apart < 1e-6:
+    distance = accuracy.apart(theirs, exact)
+    if not distance < 1e-6:
         wanted = "ResNet-20 gradients in float64 that agree to 1e-6"
-        raise BenchError(expected("bench: accuracy", wanted, f"{apart:.1e} apart"))
+        raise BenchError(expected("bench: accuracy", wanted, f"{distance:.1e} apart"))
 
 
 def too_many_threads(result: dict[str, Any]) -> Iterator[str]:
@@ -203,11 +208,11 @@ def waited(result: dict[str, Any]) -> int:
     )
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, content: str | bytes) -> None:
     """Write a file beside its place, then move it there: nobody ever sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
+    beside.write_bytes(content.encode() if isinstance(content, str) else content)
     beside.replace(path)
 
 
