@@ -296,11 +296,9 @@ def notebooks(only_check: bool, to: Path) -> None:
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    default=Path("benchmarks"),
-    show_default=True,
-    help="Folder for pytorch.md, pytorch.json and roofline.png.",
+    help="Folder for pytorch.md, .json and roofline.png; benchmarks after a whole run.",
 )
-def bench(only: str, quick: bool, threads: int, against: Path | None, output: Path) -> None:
+def bench(only: str, quick: bool, threads: int, against: Path | None, output: Path | None) -> None:
     """Time every operation and whole training steps beside PyTorch, NumPy and DeZero.
 
     The libraries take turns, each in a process of its own. Exits with 1 where one of them used more

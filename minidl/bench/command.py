@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -13,34 +14,45 @@ from minidl.bench.sides import absent
 
 
 def run(
-    only: str, quick: bool, threads: int, against: Path | None, output: Path, out: Console
+    only: str, quick: bool, threads: int, against: Path | None, output: Path | None, out: Console
 ) -> list[str]:
     """Run the benchmark; return what is wrong, one line each.
 
     Parameters
     ----------
-    only : part of a row's name; then nothing but the table and the JSON are made
+    only : part of a row's name; "" for all rows, the peaks, the accuracy and the picture
     quick : fewer and shorter turns
     threads : for every library
     against : an earlier run's JSON, or None
-    output : folder
+    output : folder; None for benchmarks/ after a whole run, and for no files after another
     out : where progress is shown
     """
     before = None if against is None else read(against)
     plan = Plan(threads, rounds=3, seconds=0.02, only=only) if quick else Plan(threads, only=only)
+    plan.rows()
     for complaint in absent():
         out.print(f"Note: {complaint}", soft_wrap=True)
     result = measure(plan, lambda text: out.print(text, soft_wrap=True))
-    name = "pytorch" if threads == 1 else f"pytorch-{threads}-threads"
-    write(output / f"{name}.json", json.dumps(result, indent=1) + "\n")
-    if not only and threads == 1:
-        roofline.draw(result, output / "roofline.png")
-    write(output / f"{name}.md", report.markdown(result))
     for bar in bars.bars(result):
-        value = "-" if bar.value is None else f"{bar.value:.3f}"
-        out.print(f"{value:>8} at most {bar.target}: {bar.name}: {bar.met}", soft_wrap=True)
-    out.print(f"Written: {output / name}.md and .json", soft_wrap=True)
+        if bar.value is not None:
+            verdict = f"{bar.value:8.3f} at most {bar.target}: {bar.name}: {bar.met}"
+            out.print(verdict.replace("*", ""), soft_wrap=True)
+    if output is None and not only and not quick:
+        output = Path("benchmarks")
+    if output is not None:
+        _save(result, output, whole=not only)
+        out.print(f"Written: {output}", soft_wrap=True)
     wrong = [f"bench: {text}" for text in too_many_threads(result)]
     if before is not None:
         wrong += [f"bench: slower: {text}" for text in bars.slower(result, before)]
     return wrong
+
+
+def _save(result: dict[str, Any], folder: Path, whole: bool) -> None:
+    """Write the picture of a whole run, the JSON and the table; threads beyond one are named."""
+    threads = result["threads"]
+    name = "pytorch" if threads == 1 else f"pytorch-{threads}-threads"
+    if whole and threads == 1:
+        roofline.draw(result, folder / "roofline.png")
+    write(folder / f"{name}.json", json.dumps(result, indent=1) + "\n")
+    write(folder / f"{name}.md", report.markdown(result))

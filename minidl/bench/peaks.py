@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
 import numba
@@ -68,8 +69,12 @@ end:
 """
 
 
-def fma() -> float:
-    """Return GF/s of fused multiply-adds on registers."""
+@contextmanager
+def chains() -> Iterator[Callable[[int, float], float]]:
+    """Compile run(loops, x): every lane of every chain starts at x and repeats a <- a x + x.
+
+    It returns the sum of the chains' first lanes.
+    """
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple().create_target_machine(
@@ -79,9 +84,13 @@ def fma() -> float:
     module.verify()
     with llvm.create_mcjit_compiler(module, target) as engine:
         engine.finalize_object()
-        address = engine.get_function_address("peak")
         signature = ctypes.CFUNCTYPE(ctypes.c_float, ctypes.c_int64, ctypes.c_float)
-        run = signature(address)
+        yield signature(engine.get_function_address("peak"))
+
+
+def fma() -> float:
+    """Return GF/s of fused multiply-adds on registers."""
+    with chains() as run:
         seconds = best(lambda: run(LOOPS, 0.5))
     return 2 * lanes() * CHAINS * LOOPS / seconds / 1e9
 

@@ -16,7 +16,7 @@ from typing import Any
 import minidl
 from minidl.bench import accuracy, facts
 from minidl.bench.rows import Row, operations
-from minidl.bench.sides import BenchError, Side, present
+from minidl.bench.sides import TITLES, BenchError, Side, present
 from minidl.bench.steps import ROWS
 from minidl.errors import ArgumentError, expected
 
@@ -143,10 +143,14 @@ def _summary(
 
 def line(row: dict[str, Any]) -> str:
     """Return one row as it is shown while the benchmark runs."""
-    times = "  ".join(f"{name} {side['min']:.4g}" for name, side in row["sides"].items())
-    rival = ratio(row, "torch")
-    shown = "" if rival is None else f"  ratio {rival:.3f}"
-    return f"{row['name']}: {row['part']}  [{row['unit']}]  {times}{shown}"
+    times = ", ".join(f"{TITLES[n]} {side['min']:.4g}" for n, side in row["sides"].items())
+    ratios = [
+        f"{r:.3f} of {TITLES[name]}"
+        for name in ("torch", "torch_kept")
+        if (r := ratio(row, name)) is not None
+    ]
+    shown = f"{row['name']}, {row['part']}: {times} {row['unit']}"
+    return f"{shown}; {', '.join(ratios)}" if ratios else shown
 
 
 def ratio(row: dict[str, Any], against: str, of: str = "min") -> float | None:
