@@ -93,8 +93,9 @@ class Side:
 
     def close(self) -> None:
         """End the process."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
+        for stream in (self.process.stdin, self.process.stdout):
+            assert stream is not None
+            stream.close()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
