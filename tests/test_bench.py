@@ -137,6 +137,17 @@ def test_short_calls_are_repeated_and_samples_are_of_one_call():
     assert all(0 < cpu < 0.01 and wall > 0 for cpu, wall in samples)
 
 
+def test_fresh_pages_are_counted_for_each_call(monkeypatch):
+    handed = iter(range(0, 700, 70))
+    monkeypatch.setattr(worker, "page_faults", lambda: next(handed))
+    answers = worker.Worker.__new__(worker.Worker)
+    answers.clocked = worker.Clocked(lambda: sum(range(500_000)))
+    answers.turn(1e-4)
+    answers.turn(1e-4)
+    assert answers.drop() == 70
+    assert answers.clocked is None
+
+
 def test_a_call_longer_than_a_turn_runs_once():
     calls = []
     clocked = worker.Clocked(lambda: calls.append(sum(range(500_000))))
@@ -187,10 +198,11 @@ def test_serve_answers_each_message_and_survives_errors():
 def test_a_side_measures_complains_and_ends():
     numpy = sides.Side("numpy", 1)
     try:
-        assert numpy.ask("prepare", "linear (128, 784) -> 512: forward") >= 0
+        numpy.ask("prepare", "linear (128, 784) -> 512: forward")
         cpu, wall = numpy.ask("turn", 0.001)[0]
         assert 0 < cpu < 1
         assert wall > 0
+        assert numpy.ask("drop") >= 0
         facts = numpy.ask("facts")
         assert facts["numpy"] == np.__version__
         assert {v for k, v in facts.items() if "openblas" in k} <= {"1 thread(s)"}

@@ -67,7 +67,7 @@ def resnet_gradients(lib: Any, seed: int, dtype: str, precise: bool) -> dict[str
     loss.backward()
     if precise:
         lib.set_precise(False)
-    return {name: np.array(p.grad, np.float64) for name, p in network.named_parameters()}
+    return {name: np.asarray(p.grad).astype(np.float64) for name, p in network.named_parameters()}
 
 
 def apart(got: dict[str, np.ndarray], exact: dict[str, np.ndarray]) -> float:

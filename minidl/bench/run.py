@@ -94,13 +94,13 @@ def measure(plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
 def _row(row: Row, sides: dict[str, Side], plan: Plan, say: Callable[[str], None]) -> Any:
     """Measure one row: sides prepare one after the other, then take turns."""
     own = {name: side for name, side in sides.items() if name in row.sides}
-    faults = {name: side.ask("prepare", row.key) for name, side in own.items()}
+    for side in own.values():
+        side.ask("prepare", row.key)
     samples: dict[str, list[tuple[float, float]]] = {name: [] for name in own}
     for _ in range(plan.rounds):
         for name, side in own.items():
             samples[name] += side.ask("turn", plan.seconds)
-    for side in own.values():
-        side.ask("drop")
+    faults = {name: side.ask("drop") for name, side in own.items()}
     measured = {name: _summary(samples[name], row, plan, faults[name]) for name in own}
     found = {
         "name": row.name,
@@ -120,7 +120,7 @@ def _row(row: Row, sides: dict[str, Side], plan: Plan, say: Callable[[str], None
 
 
 def _summary(
-    samples: list[tuple[float, float]], row: Row, plan: Plan, faults: int
+    samples: list[tuple[float, float]], row: Row, plan: Plan, faults: float
 ) -> dict[str, float]:
     """Return minimum, median, spread and the ratio of processor to wall time.
 

@@ -85,10 +85,10 @@ class Clocked:
         self.call = call
         for _ in range(2):
             call()
-        started, faults = time.process_time(), page_faults()
+        started = time.process_time()
         call()
         self.once = max(time.process_time() - started, 1e-7)
-        self.faults = page_faults() - faults
+        self.calls = self.faults = 0
         self.repeat = max(1, math.ceil(SHORTEST / self.once))
 
     def turn(self, seconds: float) -> list[tuple[float, float]]:
@@ -97,6 +97,7 @@ class Clocked:
             self.call()
         samples: list[tuple[float, float]] = []
         call, loop = self.call, range(self.repeat)
+        faults = page_faults()
         end = time.perf_counter() + seconds
         while not samples or time.perf_counter() < end:
             wall, cpu = time.perf_counter(), time.process_time()
@@ -104,6 +105,8 @@ class Clocked:
                 call()
             cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
             samples.append((cpu / self.repeat, wall / self.repeat))
+        self.faults += page_faults() - faults
+        self.calls += len(samples) * self.repeat
         return samples
 
 
@@ -125,20 +128,21 @@ class Worker:
         self.rows = all_rows()
         self.clocked: Clocked | None = None
 
-    def prepare(self, key: str) -> int:
-        """Make a row's call ready, compiled and warm; return the pages it is handed each time."""
-        self.clocked = None
+    def prepare(self, key: str) -> None:
+        """Make a row's call ready, compiled and warm."""
         self.clocked = Clocked(begin(self.rows[key], self.lib))
-        return self.clocked.faults
 
     def turn(self, seconds: float) -> list[tuple[float, float]]:
         """Return samples of the prepared row."""
         assert self.clocked is not None
         return self.clocked.turn(seconds)
 
-    def drop(self) -> None:
-        """Forget the prepared row."""
+    def drop(self) -> float:
+        """Forget the prepared row; return how many fresh pages one call was handed."""
+        assert self.clocked is not None
+        faults = self.clocked.faults / max(self.clocked.calls, 1)
         self.clocked = None
+        return faults
 
     def facts(self) -> dict[str, str]:
         """Return what this side's numbers depend on."""
