@@ -91,6 +91,62 @@ def backward(dy, x_hat, inv_std, gamma):
     return dx, dgamma, dbeta
 
 
+def fused_forward(x, gamma, beta, residual, eps, relu):
+    """y = relu(gamma * x_hat + beta + residual): what follows the normalization, in the same sweep.
+
+    Parameters
+    ----------
+    x : (n, c, s) float32 or float64
+    gamma, beta : (c,), of the dtype of x
+    residual : (n, c, s), or None for nothing to add
+    eps : float, added to the variance, inside the root
+    relu : bool, whether values of at most 0 become 0; NaN passes
+
+    Returns
+    -------
+    y : (n, c, s), of the dtype of x
+    inv_std, mean, var : (c,), as in `forward`
+
+    References
+    ----------
+    He et al. 2016, figure 2: the end of a residual block.
+    """
+    y, _, inv_std, mean, var = forward(x, gamma, beta, eps)
+    if residual is not None:
+        y = y + residual
+    if relu:
+        y = np.where(y <= 0, y.dtype.type(0), y)
+    return y, inv_std, mean, var
+
+
+def fused_backward(dy, x, y, mean, inv_std, gamma, add):
+    """Gradients of a loss through `fused_forward`; x_hat is computed from x again.
+
+    Parameters
+    ----------
+    dy, x : (n, c, s) float32 or float64
+    y : (n, c, s) as returned by `fused_forward`, or None where there was no relu
+    mean, inv_std : (c,), as returned by `fused_forward`
+    gamma : (c,)
+    add : bool, whether a residual was added, whose gradient is wanted
+
+    Returns
+    -------
+    dx : (n, c, s), of the dtype of dy
+    dgamma, dbeta : (c,), of the dtype of dy
+    dresidual : (n, c, s), or without `add` an empty (0, c, s)
+
+    References
+    ----------
+    Ioffe & Szegedy 2015, section 3; He et al. 2016, figure 2.
+    """
+    # Behind the relu lies g = dy where y is not at most 0; a sum hands it to both of its terms.
+    g = dy if y is None else np.where(y <= 0, dy.dtype.type(0), dy)
+    x_hat = (x - mean[:, None]) * inv_std[:, None]
+    dx, dgamma, dbeta = backward(g, x_hat, inv_std, gamma)
+    return dx, dgamma, dbeta, g.copy() if add else np.empty((0, *x.shape[1:]), dy.dtype)
+
+
 def inference(x, gamma, beta, mean, var, eps):
     """y = gamma * (x - mean) / sqrt(var + eps) + beta, with given statistics.
 

@@ -12,13 +12,18 @@ def normal(rng, dtype, *shape):
 
 
 def batch_norm(rng, dtype):
-    for n, c, s in [(4, 3, 35), (5, 70, 1), (2, 5, 100), (3, 13, 7), (1, 2, 1), (0, 3, 4)]:
+    sizes = [(4, 3, 35), (5, 70, 1), (2, 5, 100), (3, 13, 7), (1, 2, 1), (0, 3, 4)]
+    for n, c, s in [(70, 20, 64), (5000, 2, 1), (2, 3, 4500), *sizes]:
         x, dy, x_hat = (normal(rng, dtype, n, c, s) for _ in range(3))
         gamma, beta, mean = (normal(rng, dtype, c) for _ in range(3))
         var = np.abs(normal(rng, dtype, c)) + dtype(0.1)
         yield "forward", (3 * x + 2, gamma, beta, 1e-5)
         yield "backward", (dy, x_hat, var, gamma)
         yield "inference", (x, gamma, beta, mean, var, 1e-3)
+        for residual, relu in [(None, False), (None, True), (dy, False), (dy, True)]:
+            yield "fused_forward", (3 * x + 2, gamma, beta, residual, 1e-5, relu)
+            y = x_hat if relu else None
+            yield "fused_backward", (dy, x, y, mean, var, gamma, residual is not None)
     yield "forward", (normal(rng, dtype, 6, 2, 50) + dtype(100), gamma[:2], beta[:2], 1e-5)
     yield "update_running", (mean, var, gamma, var + 1, 12, 0.3)
     yield "population", (normal(rng, dtype, 4, 3), normal(rng, dtype, 4, 3) ** 2, 12)

@@ -75,6 +75,27 @@ def batch_norm_backward(module):
     close(dgamma, dbeta)
 
 
+def batch_norm_fused(module):
+    """Forward by parts, the gradient of every argument by differences of the whole."""
+    for residual, relu in itertools.product((False, True), repeat=2):
+        x, gamma, beta, added, dy = drawn(7, (4, 2, 3), 2, 2, (4, 2, 3), (4, 2, 3))
+        arguments = x, gamma, beta, added if residual else None, 0.1, relu
+        y, inv_std, mean, var = module.fused_forward(*arguments)
+        plain, _, *statistics = module.forward(x, gamma, beta, 0.1)
+        plain = plain + added if residual else plain
+        close(y, np.maximum(plain, 0) if relu else plain)
+        for found, wanted in zip((inv_std, mean, var), statistics, strict=True):
+            close(found, wanted)
+        kept = y if relu else None
+        *gradients, dresidual = module.fused_backward(dy, x, kept, mean, inv_std, gamma, residual)
+        for which, found in enumerate([*gradients, dresidual] if residual else gradients):
+            close(found, slope(module.fused_forward, arguments, which, dy), 1e-7)
+        assert residual or dresidual.shape == (0, 2, 3)
+    x[0, 0, 0] = np.nan
+    y = module.fused_forward(x, gamma, beta, None, 0.1, True)[0]
+    np.testing.assert_array_equal(np.isnan(y), np.broadcast_to([[True], [False]], y.shape))
+
+
 def batch_norm_given_statistics(module):
     x, gamma, beta, mean, var = drawn(4, (4, 3, 2), 3, 3, 3, 3)
     var = var**2 + 0.5
@@ -334,6 +355,7 @@ ORACLES = {
     "batch_norm": [
         batch_norm_forward,
         batch_norm_backward,
+        batch_norm_fused,
         batch_norm_given_statistics,
         batch_norm_statistics_over_batches,
     ],

@@ -247,6 +247,20 @@ def batch_normed(label, shape, affine=True, **options):
     return Sample(label, arrays, call)
 
 
+def batch_normed_and_more(label, shape, relu, add=True, **options):
+    """Batch normalization with a residual, ReLU, or both in one call."""
+    arrays = (normal(*shape) * 2 + 1, normal(shape[1]), normal(shape[1]))
+    if add:
+        arrays += (normal(*shape),)
+
+    def call(x, weight, bias, residual=None):
+        mean, var = np.zeros(shape[1], x.dtype), np.ones(shape[1], x.dtype)
+        options.setdefault("training", True)
+        return F.batch_norm(x, mean, var, weight, bias, residual=residual, relu=relu, **options)
+
+    return Sample(label, arrays, call)
+
+
 def group_normed(name, label, shape, vectors, *options, **named):
     """One of the group norms; `vectors` is the shape of weight and bias, None for neither."""
     arrays = (normal(*shape) * 2 + 1,)
@@ -270,6 +284,12 @@ NORM = {
         batch_normed("inference without weight", (1, 3), affine=False),
         batch_normed("empty batch", (0, 3, 2, 2), training=True),
         Sample("no statistics", (normal(4, 2),), lambda x: F.batch_norm(x, None, None)),
+        batch_normed_and_more("images and ReLU", (3, 2, 3, 2), True, add=False),
+        batch_normed_and_more("residual", (3, 2, 3, 2), False),
+        batch_normed_and_more("residual and ReLU", (4, 2, 5, 4), True),
+        batch_normed_and_more("vectors, residual and ReLU", (5, 3), True),
+        batch_normed_and_more("inference, residual and ReLU", (3, 2, 2), True, training=False),
+        batch_normed_and_more("empty batch, residual and ReLU", (0, 2, 2), True),
     ],
     "group_norm": [
         group_normed("group_norm", "images", (2, 6, 3, 2), 6, 3),

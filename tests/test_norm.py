@@ -1,13 +1,17 @@
 """Batch and local response normalization against their formulas; running statistics; bad input."""
 
+import types
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
+from minidl.kernels import batch_norm_numpy
 
 import minidl
 from minidl.tensor import Tensor
+from minidl import backend, nn
 from minidl import functional as F
-from minidl import nn
-from minidl.errors import ArgumentError, DTypeError, ShapeError
+from minidl.errors import ArgumentError, AutogradError, DTypeError, ShapeError
 
 SHAPES = [(6, 3), (4, 3, 5), (2, 3, 4, 5)]
 
@@ -169,6 +173,84 @@ def test_repr():
         "BatchNorm1d(3, eps=1e-05, momentum=None, affine=True, track_running_stats=True)"
     )
     assert repr(nn.LocalResponseNorm(5)) == "LocalResponseNorm(5, alpha=0.0001, beta=0.75, k=1.0)"
+
+
+# -- with a residual and ReLU in the same call -----------------------------------------------------
+
+
+def by_parts(x, residual, relu, layer):
+    y = layer(x) if residual is None else layer(x) + residual
+    return F.relu(y) if relu else y
+
+
+def in_one(x, residual, relu, layer):
+    return layer(x, residual=residual, relu=relu)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("relu", [True, False])
+@pytest.mark.parametrize("add", [True, False])
+@pytest.mark.parametrize("shape", [(5, 3), (4, 3, 5, 4)])
+def test_residual_and_relu_in_one_call(rng, shape, add, relu, training):
+    x, added, upstream = rng.normal(size=(3, *shape))
+    results = []
+    for call in (by_parts, in_one):
+        layer = layer_for(shape).train(training)
+        layer.weight.data, layer.bias.data = np.linspace(-1, 1, 3), np.linspace(0.2, 0.5, 3)
+        inputs = Tensor(x, requires_grad=True), Tensor(added, requires_grad=True) if add else None
+        y = call(*inputs, relu, layer)
+        y.backward(upstream)
+        grads = [t.grad for t in (*inputs, layer.weight, layer.bias) if t is not None]
+        results.append([y.data, *grads, layer.running_mean, layer.running_var])
+    for got, want in zip(*results, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
+
+
+def test_a_module_of_ones_own_is_called_part_by_part(rng):
+    """Its forward and backward run, for plain normalization and under a residual and ReLU."""
+    own = types.SimpleNamespace(
+        forward=batch_norm_numpy.forward, backward=batch_norm_numpy.backward
+    )
+    x, added, upstream = rng.normal(size=(3, 4, 3, 2, 2))
+    for residual, relu in [(None, False), (None, True), (added, False), (added, True)]:
+        outcome = []
+        for using in (backend.use(own, "batch_norm"), nullcontext(backend.Use("", None, None, 0))):
+            with using as used:
+                inputs = Tensor(x, requires_grad=True)
+                other = None if residual is None else Tensor(residual, requires_grad=True)
+                y = F.batch_norm(inputs, None, None, residual=other, relu=relu)
+                y.backward(upstream)
+            outcome.append((y.data, inputs.grad, 0 if other is None else other.grad, used.calls))
+        (*mine, calls), (*fused, _) = outcome
+        assert calls == {("batch_norm", "forward"): 1, ("batch_norm", "backward"): 1}
+        for got, want in zip(mine, fused, strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_write_into_what_the_fused_operation_keeps_is_noticed(rng, which):
+    """The input always, the result where ReLU's mask is read from it."""
+    for relu in (False, True):
+        x = Tensor(rng.normal(size=(4, 3)), requires_grad=True) * 1.0
+        y = F.batch_norm(x, None, None, relu=relu)
+        with minidl.no_grad():
+            (x, y)[which][0] = 1.0
+        if which == 0 or relu:
+            with pytest.raises(AutogradError, match=r"FusedBatchNorm: expected .* in place"):
+                y.backward(rng.normal(size=(4, 3)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "says", "residual"),
+    [
+        (ShapeError, r"residual of shape \(4, 3\), got \(3,\)", Tensor(np.ones(3))),
+        (DTypeError, "residual of a floating type", Tensor(np.ones((4, 3), int))),
+        (DTypeError, "residual as a Tensor, got list", [1.0]),
+    ],
+)
+def test_a_residual_that_cannot_be(kind, says, residual):
+    with pytest.raises(kind, match=f"batch_norm: expected {says}"):
+        F.batch_norm(Tensor(np.ones((4, 3))), None, None, residual=residual)
 
 
 # -- local response normalization ------------------------------------------------------------------

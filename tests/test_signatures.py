@@ -47,7 +47,7 @@ FUNCTIONAL = {
     "adaptive_avg_pool2d": "x, output_size",
     "batch_norm": (
         "x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, "
-        "eps=1e-05"
+        "eps=1e-05, residual=None, relu=False"
     ),
     "group_norm": "x, num_groups, weight=None, bias=None, eps=1e-05",
     "layer_norm": "x, normalized_shape, weight=None, bias=None, eps=1e-05",

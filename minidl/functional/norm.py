@@ -19,6 +19,7 @@ from minidl.errors import (
     check_sizes,
     expected,
 )
+from minidl.functional import activation
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
 def _as_ncs(x: np.ndarray) -> np.ndarray:
     """View (n, c, *space) as (n, c, s)."""
     return x.reshape(x.shape[0], x.shape[1], int(np.prod(x.shape[2:])))
+
+
+def _follow(running: Any, mean: np.ndarray, var: np.ndarray, m: int, momentum: float) -> None:
+    """Move the running statistics (two arrays, or None) in place, m values per channel further."""
+    if running is not None and m > 0:
+        new = backend.call("batch_norm", "update_running", *running, mean, var, m, momentum)
+        for kept, value in zip(running, new, strict=True):
+            kept[...] = value
 
 
 class BatchNorm(Function):
@@ -38,11 +47,7 @@ class BatchNorm(Function):
         y, self.x_hat, self.inv_std, mean, var = backend.call(
             "batch_norm", "forward", _as_ncs(x), gamma, beta, eps
         )
-        m = x.size // max(x.shape[1], 1)
-        if running is not None and m > 0:
-            new = backend.call("batch_norm", "update_running", *running, mean, var, m, momentum)
-            for kept, value in zip(running, new, strict=True):
-                kept[...] = value
+        _follow(running, mean, var, x.size // max(x.shape[1], 1), momentum)
         return y.reshape(x.shape)
 
     def backward(self, grad):
@@ -51,6 +56,45 @@ class BatchNorm(Function):
             "batch_norm", "backward", _as_ncs(grad), self.x_hat, self.inv_std, self.gamma
         )
         return dx.reshape(grad.shape), dgamma, dbeta
+
+
+class FusedBatchNorm(Function):
+    """y = relu(BatchNorm + residual), with or without either; keeps x instead of x_hat."""
+
+    def forward(self, x, gamma, beta, residual, *, eps, running, momentum, relu):
+        """Normalize as `BatchNorm` does, then add and cut in the same sweep."""
+        self.x, self.gamma = _as_ncs(x), gamma
+        y, self.inv_std, self.mean, var = backend.call(
+            "batch_norm",
+            "fused_forward",
+            self.x,
+            gamma,
+            beta,
+            None if residual is None else _as_ncs(residual),
+            eps,
+            relu,
+        )
+        self.y = y if relu else None
+        _follow(running, self.mean, var, x.size // max(x.shape[1], 1), momentum)
+        return y.reshape(x.shape)
+
+    def backward(self, grad):
+        """Return dx, dgamma, dbeta and the residual's gradient."""
+        dy, add = _as_ncs(grad), self.needs[3]
+        dx, dgamma, dbeta, dresidual = backend.call(
+            "batch_norm",
+            "fused_backward",
+            dy,
+            self.x,
+            self.y,
+            self.mean,
+            self.inv_std,
+            self.gamma,
+            add and self.y is not None,
+        )
+        if add:
+            dresidual = grad if self.y is None else dresidual.reshape(grad.shape)
+        return dx.reshape(grad.shape), dgamma, dbeta, dresidual if add else None
 
 
 class BatchNormInference(Function):
@@ -98,8 +142,14 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    *,
+    residual: Tensor | None = None,
+    relu: bool = False,
 ) -> Tensor:
     """y = weight * (x - mean) / sqrt(var + eps) + bias, channel by channel.
+
+    `residual` and `relu` continue with relu(y + residual), as a residual block does, without
+    another walk through memory.
 
     In training (and where there are no running statistics) mean and var are those of the batch,
     over all axes but the channels', and the running statistics are moved towards them in place, by
@@ -113,6 +163,8 @@ def batch_norm(
     training : bool
     momentum : weight of the new value, in [0, 1]
     eps : added to the variance, inside the root, at least 0
+    residual : Tensor of x's shape to add to y, or None
+    relu : whether negative results become 0
 
     Returns
     -------
@@ -121,12 +173,12 @@ def batch_norm(
     Raises
     ------
     ShapeError
-        for x of rank below 2, vectors that are not (c,), or a training batch with one value per
-        channel, whose variance is zero
+        for x of rank below 2, vectors that are not (c,), a residual of another shape than x, or a
+        training batch with one value per channel, whose variance is zero
 
     References
     ----------
-    Ioffe & Szegedy 2015, algorithms 1 and 2.
+    Ioffe & Szegedy 2015, algorithms 1 and 2; He et al. 2016, figure 2.
     """
     check_floating("batch_norm", "x", x)
     if x.ndim < 2:
@@ -138,10 +190,14 @@ def batch_norm(
     if (running_mean is None) != (running_var is None):
         wanted = "both running_mean and running_var, or neither"
         raise ArgumentError(expected("batch_norm", wanted, "one of them"))
+    if residual is not None:
+        check_floating("batch_norm", "residual", residual)
+        check_size("batch_norm", "residual", residual.shape, x.shape, "as batch_norm's result is")
     gamma = np.ones(c, x.dtype) if weight is None else weight
     beta = np.zeros(c, x.dtype) if bias is None else bias
     if not training and running_mean is not None:
-        return BatchNormInference.apply(x, gamma, beta, mean=running_mean, var=running_var, eps=eps)
+        y = BatchNormInference.apply(x, gamma, beta, mean=running_mean, var=running_var, eps=eps)
+        return _finish(y, residual, relu)
     if training and x.size // max(c, 1) == 1:
         raise ShapeError(
             expected(
@@ -152,7 +208,16 @@ def batch_norm(
             )
         )
     running = None if running_mean is None else (running_mean, running_var)
-    return BatchNorm.apply(x, gamma, beta, eps=eps, running=running, momentum=momentum)
+    options = {"eps": eps, "running": running, "momentum": momentum}
+    if backend.brought("batch_norm") or (relu and backend.brought("relu")):
+        return _finish(BatchNorm.apply(x, gamma, beta, **options), residual, relu)
+    return FusedBatchNorm.apply(x, gamma, beta, residual, relu=relu, **options)
+
+
+def _finish(y: Tensor, residual: Tensor | None, relu: bool) -> Tensor:
+    """Return relu(y + residual), with or without either, one operation at a time."""
+    y = y if residual is None else y + residual
+    return activation.relu(y) if relu else y
 
 
 def check_eps(op: str, eps: float) -> None:

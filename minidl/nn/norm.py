@@ -65,8 +65,8 @@ class BatchNorm(Module):
             self.register_buffer("running_var", np.ones(num_features, np.float32))
             self.register_buffer("num_batches_tracked", np.array(0, np.int64))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return x normalized, in x's shape."""
+    def forward(self, x: Tensor, *, residual: Tensor | None = None, relu: bool = False) -> Tensor:
+        """Return x normalized, in x's shape; then relu(y + residual) where asked for."""
         check_floating(type(self).__name__, "x", x)
         if x.ndim not in self.ranks:
             wanted = " or ".join(self.ranks.values())
@@ -85,6 +85,8 @@ class BatchNorm(Module):
             self.training,
             momentum,
             self.eps,
+            residual=residual,
+            relu=relu,
         )
         if self.training and seen is not None:
             self.num_batches_tracked = np.asarray(seen)

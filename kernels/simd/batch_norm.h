@@ -1,0 +1,336 @@
+/* Batch normalization of the channels start .. stop of arrays (n, c, s), a block of channels at a time.
+
+   A block is read from memory once: it is small enough for the passes after the first to find it in
+   the cache, and wide enough for its rows to be long contiguous runs. Sums run in REAL over stretches
+   of about STRETCH values and in double beyond, so that large batches keep their accuracy. Planes
+   shorter than SHORT (a layer on vectors has s = 1) are the business of batch_norm_columns.h. */
+
+#ifndef BATCH_NORM_SIZES
+#define BATCH_NORM_SIZES
+#define STRETCH 4096
+#define SHORT 16
+#define WIDTH 1024         /* values in a row of a block, unless one plane has more */
+#define CACHED (256 << 10) /* bytes of a block, unless that leaves less than 256 bytes of a row */
+#define MOST (WIDTH / SHORT)
+
+static inline long block_channels(long n, long s, long bytes)
+{
+    long wide = WIDTH / s, cached = CACHED / (n * s * bytes), least = 256 / (s * bytes);
+    if (cached < least)
+        cached = least;
+    if (wide > cached)
+        wide = cached;
+    return wide < 1 ? 1 : wide;
+}
+#endif
+
+/* The arrays and sizes of a call. y, residual, x_hat and dz may be NULL: not wanted. */
+typedef struct {
+    const REAL *x, *residual, *dy, *gamma, *beta;
+    REAL *y, *x_hat, *mean, *var, *inv_std, *dx, *dz, *dgamma, *dbeta;
+    long n, c, s, relu;
+    double eps;
+} NAME(call);
+
+INLINE VEC NAME(rectified)(VEC v) { return SELECT(v <= 0, SPLAT(0), v); } /* NaN passes */
+
+#include "batch_norm_columns.h"
+
+/* part += the whole vectors of x, rest += the values that are left. */
+INLINE void NAME(add_plane)(const REAL *x, long s, VEC *part, double *rest)
+{
+    VEC a = SPLAT(0), b = a, c = a, d = a;
+    long j = 0;
+    for (; j + 4 * LANES <= s; j += 4 * LANES) {
+        a += LOAD(x + j);
+        b += LOAD(x + j + LANES);
+        c += LOAD(x + j + 2 * LANES);
+        d += LOAD(x + j + 3 * LANES);
+    }
+    for (; j + LANES <= s; j += LANES)
+        a += LOAD(x + j);
+    *part += (a + b) + (c + d);
+    for (; j < s; j++)
+        *rest += x[j];
+}
+
+/* The same with (x - centre)^2. */
+INLINE void NAME(add_squares)(const REAL *x, REAL centre, long s, VEC *part, double *rest)
+{
+    VEC a = SPLAT(0), b = a, c = a, d = a, u, v = SPLAT(centre);
+    long j = 0;
+    for (; j + 4 * LANES <= s; j += 4 * LANES) {
+        u = LOAD(x + j) - v;
+        a += u * u;
+        u = LOAD(x + j + LANES) - v;
+        b += u * u;
+        u = LOAD(x + j + 2 * LANES) - v;
+        c += u * u;
+        u = LOAD(x + j + 3 * LANES) - v;
+        d += u * u;
+    }
+    for (; j + LANES <= s; j += LANES) {
+        u = LOAD(x + j) - v;
+        a += u * u;
+    }
+    *part += (a + b) + (c + d);
+    for (; j < s; j++)
+        *rest += (x[j] - centre) * (x[j] - centre);
+}
+
+INLINE void NAME(flush)(VEC *part, double *total, long count)
+{
+    for (long ch = 0; ch < count; ch++) {
+        total[ch] += SUM(part[ch]);
+        part[ch] = SPLAT(0);
+    }
+}
+
+/* total[ch] = the sum over a channel of x, or of (x - centre)^2 where there is a centre. */
+INLINE void NAME(sum_planes)(
+    const REAL *x, const REAL *centre, long n, long stride, long s, long count, double *total)
+{
+    VEC part[MOST];
+    long since = 0;
+    for (long ch = 0; ch < count; ch++) {
+        total[ch] = 0;
+        part[ch] = SPLAT(0);
+    }
+    for (long i = 0; i < n; i++)
+        for (long from = 0; from < s; from += STRETCH) {
+            long length = s - from < STRETCH ? s - from : STRETCH;
+            for (long ch = 0; ch < count; ch++) {
+                const REAL *run = x + i * stride + ch * s + from;
+                if (centre)
+                    NAME(add_squares)(run, centre[ch], length, part + ch, total + ch);
+                else
+                    NAME(add_plane)(run, length, part + ch, total + ch);
+            }
+            since += length;
+            if (since >= STRETCH) {
+                NAME(flush)(part, total, count);
+                since = 0;
+            }
+        }
+    NAME(flush)(part, total, count);
+}
+
+/* y = relu((x - centre) * factor + shift + residual), and x_hat = (x - centre) * inv_std. */
+INLINE void NAME(normalize)(
+    const REAL *x, const REAL *residual, REAL centre, REAL inv_std, REAL factor, REAL shift,
+    REAL *y, REAL *x_hat, long s, int relu)
+{
+    VEC v_centre = SPLAT(centre), v_factor = SPLAT(factor), v_shift = SPLAT(shift);
+    VEC v_inv_std = SPLAT(inv_std), u, v;
+    long j = 0;
+    for (; j + LANES <= s; j += LANES) {
+        u = LOAD(x + j) - v_centre;
+        v = u * v_factor + v_shift;
+        if (residual)
+            v += LOAD(residual + j);
+        STORE(y + j, relu ? NAME(rectified)(v) : v);
+        if (x_hat)
+            STORE(x_hat + j, u * v_inv_std);
+    }
+    for (; j < s; j++) {
+        REAL value = (x[j] - centre) * factor + shift;
+        if (residual)
+            value += residual[j];
+        y[j] = relu && value <= 0 ? 0 : value;
+        if (x_hat)
+            x_hat[j] = (x[j] - centre) * inv_std;
+    }
+}
+
+INLINE void NAME(normalize_block)(
+    const NAME(call) *f, long first, long count, const REAL *residual, REAL *x_hat, int relu)
+{
+    for (long i = 0; i < f->n; i++)
+        for (long ch = first; ch < first + count; ch++) {
+            long at = (i * f->c + ch) * f->s;
+            NAME(normalize)(
+                f->x + at, residual ? residual + at : NULL, f->mean[ch], f->inv_std[ch],
+                f->inv_std[ch] * f->gamma[ch], f->beta[ch], f->y + at, x_hat ? x_hat + at : NULL,
+                f->s, relu);
+        }
+}
+
+static void NAME(normalize_planes)(const NAME(call) *f, long first, long count)
+{
+    if (f->x_hat)
+        NAME(normalize_block)(f, first, count, NULL, f->x_hat, 0);
+    else if (f->residual && f->relu)
+        NAME(normalize_block)(f, first, count, f->residual, NULL, 1);
+    else if (f->residual)
+        NAME(normalize_block)(f, first, count, f->residual, NULL, 0);
+    else if (f->relu)
+        NAME(normalize_block)(f, first, count, NULL, NULL, 1);
+    else
+        NAME(normalize_block)(f, first, count, NULL, NULL, 0);
+}
+
+static void NAME(moments_of_planes)(const NAME(call) *f, long first, long count)
+{
+    double total[MOST], m = (double)f->n * f->s;
+    const REAL *x = f->x + first * f->s;
+    REAL *mean = f->mean + first;
+    NAME(sum_planes)(x, NULL, f->n, f->c * f->s, f->s, count, total);
+    for (long ch = 0; ch < count; ch++)
+        mean[ch] = (REAL)(total[ch] / m);
+    NAME(sum_planes)(x, mean, f->n, f->c * f->s, f->s, count, total);
+    for (long ch = 0; ch < count; ch++) {
+        f->var[first + ch] = (REAL)(total[ch] / m);
+        f->inv_std[first + ch] = (REAL)(1 / __builtin_sqrt(total[ch] / m + f->eps));
+    }
+}
+
+/* Without var, mean and inv_std are given: inference. */
+static void NAME(batch_norm_forward)(
+    const REAL *x, const REAL *residual, const REAL *gamma, const REAL *beta, double eps, REAL *y,
+    REAL *x_hat, REAL *mean, REAL *var, REAL *inv_std, long n, long c, long s, long relu, long start,
+    long stop)
+{
+    NAME(call) f = {.x = x, .residual = residual, .gamma = gamma, .beta = beta, .eps = eps, .y = y,
+                    .x_hat = x_hat, .mean = mean, .var = var, .inv_std = inv_std, .n = n, .c = c,
+                    .s = s, .relu = relu};
+    long most = block_channels(n, s, sizeof(REAL));
+    for (long first = start; first < stop; first += most) {
+        long count = stop - first < most ? stop - first : most;
+        if (s < SHORT) {
+            NAME(forward_columns)(&f, first, count);
+            continue;
+        }
+        if (var)
+            NAME(moments_of_planes)(&f, first, count);
+        NAME(normalize_planes)(&f, first, count);
+    }
+}
+
+/* a = sum of dz, b = sum of dz * (x - centre), with dz = dy where not y <= 0, written where wanted. */
+INLINE void NAME(add_gradients)(
+    const REAL *dy, const REAL *x, const REAL *y, REAL *dz, REAL centre, long s, VEC *a, VEC *b,
+    double *rest_a, double *rest_b)
+{
+    VEC v_centre = SPLAT(centre), d, p = SPLAT(0), q = p, t = p, u = p;
+    long j = 0;
+    for (; j + 2 * LANES <= s; j += 2 * LANES) {
+        d = LOAD(dy + j);
+        if (y)
+            d = SELECT(LOAD(y + j) <= 0, SPLAT(0), d);
+        if (dz)
+            STORE(dz + j, d);
+        p += d;
+        q += d * (LOAD(x + j) - v_centre);
+        d = LOAD(dy + j + LANES);
+        if (y)
+            d = SELECT(LOAD(y + j + LANES) <= 0, SPLAT(0), d);
+        if (dz)
+            STORE(dz + j + LANES, d);
+        t += d;
+        u += d * (LOAD(x + j + LANES) - v_centre);
+    }
+    *a += p + t;
+    *b += q + u;
+    for (; j < s; j++) {
+        REAL value = y && y[j] <= 0 ? 0 : dy[j];
+        if (dz)
+            dz[j] = value;
+        *rest_a += value;
+        *rest_b += value * (x[j] - centre);
+    }
+}
+
+INLINE void NAME(sum_gradients)(
+    const NAME(call) *f, long first, long count, const REAL *y, REAL *dz, double *a, double *b)
+{
+    VEC p[MOST], q[MOST];
+    long since = 0;
+    for (long ch = 0; ch < count; ch++) {
+        a[ch] = b[ch] = 0;
+        p[ch] = q[ch] = SPLAT(0);
+    }
+    for (long i = 0; i < f->n; i++)
+        for (long from = 0; from < f->s; from += STRETCH) {
+            long length = f->s - from < STRETCH ? f->s - from : STRETCH;
+            for (long ch = 0; ch < count; ch++) {
+                long at = (i * f->c + first + ch) * f->s + from;
+                NAME(add_gradients)(
+                    f->dy + at, f->x + at, y ? y + at : NULL, dz ? dz + at : NULL,
+                    f->mean ? f->mean[first + ch] : 0, length, p + ch, q + ch, a + ch, b + ch);
+            }
+            since += length;
+            if (since >= STRETCH) {
+                NAME(flush)(p, a, count);
+                NAME(flush)(q, b, count);
+                since = 0;
+            }
+        }
+    NAME(flush)(p, a, count);
+    NAME(flush)(q, b, count);
+}
+
+/* dx = factor * (dz - shift - (x - centre) * slope). */
+INLINE void NAME(gradient)(
+    const REAL *dy, const REAL *x, const REAL *y, REAL centre, REAL factor, REAL shift, REAL slope,
+    REAL *dx, long s)
+{
+    VEC v_centre = SPLAT(centre), v_factor = SPLAT(factor), v_shift = SPLAT(shift), d;
+    VEC v_slope = SPLAT(slope);
+    long j = 0;
+    for (; j + LANES <= s; j += LANES) {
+        d = LOAD(dy + j);
+        if (y)
+            d = SELECT(LOAD(y + j) <= 0, SPLAT(0), d);
+        STORE(dx + j, v_factor * (d - v_shift - (LOAD(x + j) - v_centre) * v_slope));
+    }
+    for (; j < s; j++) {
+        REAL value = y && y[j] <= 0 ? 0 : dy[j];
+        dx[j] = factor * (value - shift - (x[j] - centre) * slope);
+    }
+}
+
+INLINE void NAME(backward_block)(const NAME(call) *f, long first, long count, const REAL *y, REAL *dz)
+{
+    double a[MOST], b[MOST], m = (double)f->n * f->s;
+    const REAL *dy = dz ? dz : f->dy;
+    NAME(sum_gradients)(f, first, count, y, dz, a, b);
+    if (dz)
+        y = NULL;
+    for (long ch = 0; ch < count; ch++) {
+        double scale = f->mean ? f->inv_std[first + ch] : 1;
+        f->dbeta[first + ch] = (REAL)a[ch];
+        f->dgamma[first + ch] = (REAL)(b[ch] * scale);
+        a[ch] /= m;
+        b[ch] *= scale * scale / m;
+    }
+    for (long i = 0; i < f->n; i++)
+        for (long ch = 0; ch < count; ch++) {
+            long k = first + ch, at = (i * f->c + k) * f->s;
+            NAME(gradient)(
+                dy + at, f->x + at, y ? y + at : NULL, f->mean ? f->mean[k] : 0,
+                f->gamma[k] * f->inv_std[k], (REAL)a[ch], (REAL)b[ch], f->dx + at, f->s);
+        }
+}
+
+/* Where there is no mean, x is x_hat. */
+static void NAME(batch_norm_backward)(
+    const REAL *dy, const REAL *x, const REAL *y, const REAL *mean, const REAL *inv_std,
+    const REAL *gamma, REAL *dx, REAL *dz, REAL *dgamma, REAL *dbeta, long n, long c, long s,
+    long start, long stop)
+{
+    NAME(call) f = {.dy = dy, .x = x, .y = (REAL *)y, .mean = (REAL *)mean, .gamma = gamma,
+                    .inv_std = (REAL *)inv_std, .dx = dx, .dz = dz, .dgamma = dgamma,
+                    .dbeta = dbeta, .n = n, .c = c, .s = s};
+    long most = block_channels(n, s, 2 * sizeof(REAL));
+    for (long first = start; first < stop; first += most) {
+        long count = stop - first < most ? stop - first : most;
+        if (s < SHORT)
+            NAME(backward_columns)(&f, first, count);
+        else if (y && dz)
+            NAME(backward_block)(&f, first, count, y, dz);
+        else if (y)
+            NAME(backward_block)(&f, first, count, y, NULL);
+        else
+            NAME(backward_block)(&f, first, count, NULL, NULL);
+    }
+}

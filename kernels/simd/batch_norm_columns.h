@@ -1,0 +1,160 @@
+/* Batch normalization of planes shorter than SHORT: every column of a block has its coefficients beside
+   it, and the loops over columns are long however short a plane is. */
+
+/* total[ch] = the sum of the columns of a channel. */
+INLINE void NAME(join_columns)(const double *columns, long s, long count, double *total)
+{
+    for (long ch = 0; ch < count; ch++) {
+        total[ch] = 0;
+        for (long j = ch * s; j < (ch + 1) * s; j++)
+            total[ch] += columns[j];
+    }
+}
+
+/* columns[j] = the value of the channel that column j belongs to. */
+INLINE void NAME(spread)(const REAL *values, long s, long count, REAL *columns)
+{
+    for (long ch = 0; ch < count; ch++)
+        for (long j = ch * s; j < (ch + 1) * s; j++)
+            columns[j] = values[ch];
+}
+
+/* columns[j] = the sum over the rows of x[i, j], or of (x[i, j] - centre[j])^2. */
+INLINE void NAME(sum_columns)(
+    const REAL *x, const REAL *centre, long n, long stride, long width, double *columns)
+{
+    REAL part[WIDTH];
+    for (long j = 0; j < width; j++)
+        columns[j] = 0;
+    for (long from = 0; from < n; from += STRETCH) {
+        long to = n - from < STRETCH ? n : from + STRETCH;
+        for (long j = 0; j < width; j++)
+            part[j] = 0;
+        for (long i = from; i < to; i++) {
+            const REAL *row = x + i * stride;
+            if (centre)
+                for (long j = 0; j < width; j++)
+                    part[j] += (row[j] - centre[j]) * (row[j] - centre[j]);
+            else
+                for (long j = 0; j < width; j++)
+                    part[j] += row[j];
+        }
+        for (long j = 0; j < width; j++)
+            columns[j] += part[j];
+    }
+}
+
+static void NAME(forward_columns)(const NAME(call) *f, long first, long count)
+{
+    double columns[WIDTH], total[WIDTH], m = (double)f->n * f->s;
+    REAL centre[WIDTH], factor[WIDTH], shift[WIDTH], inv_std[WIDTH];
+    long width = count * f->s, stride = f->c * f->s, start = first * f->s;
+    if (f->var) {
+        NAME(sum_columns)(f->x + start, NULL, f->n, stride, width, columns);
+        NAME(join_columns)(columns, f->s, count, total);
+        for (long ch = 0; ch < count; ch++)
+            f->mean[first + ch] = (REAL)(total[ch] / m);
+    }
+    NAME(spread)(f->mean + first, f->s, count, centre);
+    if (f->var) {
+        NAME(sum_columns)(f->x + start, centre, f->n, stride, width, columns);
+        NAME(join_columns)(columns, f->s, count, total);
+        for (long ch = 0; ch < count; ch++) {
+            f->var[first + ch] = (REAL)(total[ch] / m);
+            f->inv_std[first + ch] = (REAL)(1 / __builtin_sqrt(total[ch] / m + f->eps));
+        }
+    }
+    NAME(spread)(f->inv_std + first, f->s, count, inv_std);
+    NAME(spread)(f->gamma + first, f->s, count, factor);
+    NAME(spread)(f->beta + first, f->s, count, shift);
+    for (long j = 0; j < width; j++)
+        factor[j] *= inv_std[j];
+    for (long i = 0; i < f->n; i++) {
+        long at = i * stride + start;
+        const REAL *x = f->x + at;
+        REAL *restrict y = f->y + at;
+        for (long j = 0; j < width; j++)
+            y[j] = (x[j] - centre[j]) * factor[j] + shift[j];
+        if (f->residual)
+            for (long j = 0; j < width; j++)
+                y[j] += f->residual[at + j];
+        if (f->relu)
+            for (long j = 0; j < width; j++)
+                y[j] = y[j] <= 0 ? 0 : y[j];
+        if (f->x_hat)
+            for (long j = 0; j < width; j++)
+                f->x_hat[at + j] = (x[j] - centre[j]) * inv_std[j];
+    }
+}
+
+/* row = dy where not y <= 0. */
+INLINE void NAME(mask_row)(const REAL *dy, const REAL *y, long width, REAL *row)
+{
+    if (y)
+        for (long j = 0; j < width; j++)
+            row[j] = y[j] <= 0 ? 0 : dy[j];
+    else
+        for (long j = 0; j < width; j++)
+            row[j] = dy[j];
+}
+
+/* a = sums of dz over the rows, b = sums of dz * (x - centre). */
+INLINE void NAME(sum_gradient_columns)(
+    const NAME(call) *f, long start, long width, const REAL *centre, double *a, double *b)
+{
+    REAL row[WIDTH], p[WIDTH], q[WIDTH];
+    for (long j = 0; j < width; j++)
+        a[j] = b[j] = 0;
+    for (long from = 0; from < f->n; from += STRETCH) {
+        long to = f->n - from < STRETCH ? f->n : from + STRETCH;
+        for (long j = 0; j < width; j++)
+            p[j] = q[j] = 0;
+        for (long i = from; i < to; i++) {
+            long at = i * f->c * f->s + start;
+            const REAL *x = f->x + at;
+            NAME(mask_row)(f->dy + at, f->y ? f->y + at : NULL, width, row);
+            if (f->dz)
+                for (long j = 0; j < width; j++)
+                    f->dz[at + j] = row[j];
+            for (long j = 0; j < width; j++) {
+                p[j] += row[j];
+                q[j] += row[j] * (x[j] - centre[j]);
+            }
+        }
+        for (long j = 0; j < width; j++) {
+            a[j] += p[j];
+            b[j] += q[j];
+        }
+    }
+}
+
+static void NAME(backward_columns)(const NAME(call) *f, long first, long count)
+{
+    double a[WIDTH], b[WIDTH], sums[WIDTH], projections[WIDTH], m = (double)f->n * f->s;
+    REAL row[WIDTH], centre[WIDTH], factor[WIDTH], shift[WIDTH], slope[WIDTH];
+    long s = f->s, width = count * s, start = first * s;
+    for (long j = 0; j < width; j++)
+        centre[j] = f->mean ? f->mean[first + j / s] : 0;
+    NAME(sum_gradient_columns)(f, start, width, centre, a, b);
+    NAME(join_columns)(a, s, count, sums);
+    NAME(join_columns)(b, s, count, projections);
+    for (long ch = 0; ch < count; ch++) {
+        long k = first + ch;
+        double scale = f->mean ? f->inv_std[k] : 1;
+        f->dbeta[k] = (REAL)sums[ch];
+        f->dgamma[k] = (REAL)(projections[ch] * scale);
+        for (long j = ch * s; j < (ch + 1) * s; j++) {
+            factor[j] = f->gamma[k] * f->inv_std[k];
+            shift[j] = (REAL)(sums[ch] / m);
+            slope[j] = (REAL)(projections[ch] * scale * scale / m);
+        }
+    }
+    for (long i = 0; i < f->n; i++) {
+        long at = i * f->c * s + start;
+        const REAL *x = f->x + at;
+        REAL *restrict dx = f->dx + at;
+        NAME(mask_row)(f->dy + at, f->y ? f->y + at : NULL, width, row);
+        for (long j = 0; j < width; j++)
+            dx[j] = factor[j] * (row[j] - shift[j] - (x[j] - centre[j]) * slope[j]);
+    }
+}
