@@ -9,12 +9,13 @@ READY  := $(VENV)/.ready
 PEERS  := $(VENV)/.peers-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-peers lint format notebooks bench tellings certify clean
+.PHONY: help setup demo test test-peers fuzz lint format notebooks bench tellings certify clean
 
 help:
 	@echo "make demo        set up, then train, grade and write the report (at most three minutes)"
 	@echo "make test        set up, then run the test suite with coverage"
 	@echo "make test-peers  the same numbers as PyTorch (installs its CPU build; about 200 MB)"
+	@echo "make fuzz        random calls of the compiled kernels in a build that checks every access"
 	@echo "make lint        ruff and mypy"
 	@echo "make format      ruff, writing its changes"
 	@echo "make notebooks   rebuild and execute the lessons in notebooks/"
@@ -51,6 +52,9 @@ test: $(READY)
 
 test-peers: $(PEERS)
 	$(BIN)/python -m pytest -m peers
+
+fuzz: $(READY)
+	@$(BIN)/python tests/fuzz/run.py $(if $(SEED),--seed $(SEED))
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
