@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from minidl.bench import bars, report, roofline
 from minidl.bench.run import Plan, measure, read, too_many_threads, write
-from minidl.bench.sides import absent
+from minidl.bench.sides import TITLES, absent
 
 
 def run(
@@ -33,10 +34,8 @@ def run(
     for complaint in absent():
         out.print(f"Note: {complaint}", soft_wrap=True)
     result = measure(plan, lambda text: out.print(text, soft_wrap=True))
-    for bar in bars.bars(result):
-        if bar.value is not None:
-            verdict = f"{bar.value:8.3f} at most {bar.target}: {bar.name}: {bar.met}"
-            out.print(verdict.replace("*", ""), soft_wrap=True)
+    for text in _verdicts(result, whole=not only):
+        out.print(text, soft_wrap=True)
     if output is None and not only and not quick:
         output = Path("benchmarks")
     if output is not None:
@@ -46,6 +45,19 @@ def run(
     if before is not None:
         wrong += [f"bench: slower: {text}" for text in bars.slower(result, before)]
     return wrong
+
+
+def _verdicts(result: dict[str, Any], whole: bool) -> Iterator[str]:
+    """Yield the bars of a whole run; the mean ratios of a part."""
+    if whole:
+        for bar in bars.bars(result):
+            value = "" if bar.value is None else f"{bar.value:.3f}"
+            yield f"{value:>8} at most {bar.target}: {bar.name}: {bar.met.strip('*')}"
+        return
+    for name in ("torch", "torch_kept", "numpy"):
+        mean = bars.mean(result["rows"], name)
+        if mean is not None:
+            yield f"{mean:8.3f} of {TITLES[name]}, geometric mean of these rows"
 
 
 def _save(result: dict[str, Any], folder: Path, whole: bool) -> None:

@@ -30,7 +30,7 @@ HOW = """\
 Written by `minidl bench`. {threads} thread(s), float32, NCHW. Every library runs in a process of
 its own and they take turns, {rounds} rounds a row; a cell is the minimum (median) of {clock} of one
 call through the public interface, outputs allocated by each library itself. Ratio = minidl / other,
-of the minima: below 1 minidl is faster. "Page-keeping" is PyTorch in a process whose malloc keeps
+of the minima: below 1 minidl is faster. "Pages kept" is PyTorch in a process whose malloc keeps
 freed pages (`GLIBC_TUNABLES={keep}`). NumPy is minidl on its NumPy specification. `forward` is
 forward in training, tape included; gradients walk back over a tape that is kept. Spread is the
 distance between the quartiles of minidl's samples, over their median. GF/s counts the direct
@@ -92,7 +92,7 @@ def _bars(result: dict[str, Any]) -> Iterator[str]:
 def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
     shown = [name for name in TITLES if any(name in row["sides"] for row in rows)]
     shown = [name for name in shown if name != "torch_last"]
-    heads = ["", *(TITLES[name] for name in shown), "ratio", "page-keeping ratio", "NumPy ratio"]
+    heads = ["", *(TITLES[name] for name in shown), "ratio", "ratio, pages kept", "NumPy ratio"]
     heads += ["target (moonshot)", "spread", "GF/s", "GB/s"]
     yield "| " + " | ".join(heads) + " |"
     yield "|---|" + "---:|" * (len(heads) - 1)

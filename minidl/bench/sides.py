@@ -18,8 +18,8 @@ KEEP += ":glibc.malloc.top_pad=67108864"
 TITLES = {
     "minidl": "minidl",
     "torch": "PyTorch",
-    "torch_kept": "PyTorch, page-keeping malloc",
-    "torch_last": "PyTorch, channels-last",
+    "torch_kept": "PyTorch (pages kept)",
+    "torch_last": "PyTorch (channels-last)",
     "numpy": "NumPy",
     "dezero": "DeZero",
 }
