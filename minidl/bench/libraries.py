@@ -20,11 +20,23 @@ from minidl import backend, models, nn, optim
 Call = Callable[[], object]
 
 
+class NormReLU(nn.Module):
+    """Batch normalization, an addition if there is something to add, and ReLU, in one call."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
+        """Return relu(norm(x) + residual)."""
+        return self.norm(x, residual=residual, relu=True)
+
+
 class Minidl:
     """minidl through its public interface."""
 
     name = "minidl"
-    nn: Any = nn
+    nn: Any = SimpleNamespace(**vars(nn), NormReLU=NormReLU)
     optim: Any = optim
 
     def limit_threads(self, count: int) -> None:
@@ -92,7 +104,8 @@ class Torch:
     def __init__(self, channels_last: bool = False) -> None:
         self.torch = importlib.import_module("torch")
         self.optim = self.torch.optim
-        self.nn = SimpleNamespace(**vars(self.torch.nn), DropBlock2d=self._drop_block())
+        own = {"DropBlock2d": self._drop_block(), "NormReLU": self._norm_relu()}
+        self.nn = SimpleNamespace(**vars(self.torch.nn), **own)
         self.channels_last = channels_last
 
     def limit_threads(self, count: int) -> None:
@@ -133,6 +146,21 @@ class Torch:
         """Return images in the layout the networks of this library are fed with."""
         x = self.tensor(array)
         return x.to(memory_format=self.torch.channels_last) if self.channels_last else x
+
+    def _norm_relu(self) -> Any:
+        """Batch normalization, an addition if there is something to add, and ReLU in place."""
+        torch: Any = self.torch
+
+        class NormReLU(torch.nn.Module):
+            def __init__(self, channels: int) -> None:
+                super().__init__()
+                self.norm = torch.nn.BatchNorm2d(channels)
+
+            def forward(self, x: Any, residual: Any = None) -> Any:
+                y = self.norm(x)
+                return (y if residual is None else y + residual).relu_()
+
+        return NormReLU
 
     def _drop_block(self) -> Any:
         """DropBlock is not in PyTorch: Bernoulli seeds, grown to blocks by max pooling."""

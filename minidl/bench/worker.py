@@ -45,7 +45,7 @@ def begin(row: Row, lib: Any) -> Callable[[], object]:
     wants_input = row.part != "weight gradient"
     module.requires_grad_(row.part != "input gradient")
     x = lib.tensor(arrays[0], wants_input)
-    rest = [lib.tensor(array) for array in arrays[1:]]
+    rest = [lib.tensor(array, array.dtype.kind == "f") for array in arrays[1:]]
 
     def forward() -> Any:
         y = module(x, *rest)
@@ -55,7 +55,7 @@ def begin(row: Row, lib: Any) -> Callable[[], object]:
         return forward
     y = forward()
     dy = lib.tensor(rng.standard_normal(tuple(y.shape), dtype=np.float32))
-    wanted = [t for t in (x, *module.parameters()) if t.requires_grad]
+    wanted = [t for t in (x, *rest, *module.parameters()) if t.requires_grad]
     if row.part.startswith("forward"):
         return lambda: lib.gradients(forward(), wanted, dy)
     return lambda: lib.gradients(y, wanted, dy)
