@@ -1,257 +1,174 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Two-dimensional convolution in Cython: im2col in tiles that stay in the cache, and BLAS.
+"""Two-dimensional convolution in C; what is computed, and the shapes, stand in conv2d_numpy.
 
-A tile is a run of whole output rows ("lines"), taken over all images. The patches under it become
-the columns of a small matrix, and one matrix product serves them all. What is computed, and the
-shapes, stand in conv2d_numpy.
+Implicit GEMM serves every convolution: kernels/simd/conv2d.h. Work is cut into lines, rows of
+output positions over all images, and spread over threads.
 """
 
 import numpy as np
 
-from cython cimport floating
-from libc.string cimport memcpy, memset
+cimport numpy as cnp
+
+from minidl.kernels import parallel
+
+# True: every sum as the definition has it, no faster algorithm that rounds more.
+precise = False
+
+# Multiplications a thread should have, at least, for its start to pay.
+LEAST = 10_000_000
+
+# Extents beyond this are longer than any memory and are refused, so that products of them and of
+# a kernel's size stay numbers of the machine.
+FARTHEST = 1 << 40
+
+cdef extern nogil:
+    void conv2d_forward_f32(
+        const float*, const float*, const float*, float*, const long*, long, long, int*)
+    void conv2d_forward_f64(
+        const double*, const double*, const double*, double*, const long*, long, long, int*)
+    void conv2d_backward_input_f32(
+        const float*, const float*, float*, const long*, long, long, int*)
+    void conv2d_backward_input_f64(
+        const double*, const double*, double*, const long*, long, long, int*)
+    void conv2d_backward_weight_f32(
+        const float*, const float*, float*, const long*, long, long, int*)
+    void conv2d_backward_weight_f64(
+        const double*, const double*, double*, const long*, long, long, int*)
+    void conv2d_scatter_f32(const float*, const float*, float*, const long*, long, long)
+    void conv2d_scatter_f64(const double*, const double*, double*, const long*, long, long)
+
+cdef enum:
+    FORWARD, INPUT, WEIGHT, SCATTER
 
 
-def _tiles(y, rows):
-    """Every tile of every group: group, first line, its columns, its outputs, and whether apart.
+cdef class _Call:
+    """One convolution: its sizes, in the order of conv2d_geometry, and the arrays it works on."""
 
-    rows is (groups, outputs, depth): the weights as matrices. The columns of a tile are many
-    enough to keep BLAS busy and few enough to stay in the cache, 384 KiB in float32. The outputs
-    lie apart, in a room of their own, or are a view of y where a tile is one whole image: wanted
-    where there are more of them than columns to lay out, since it saves copying them.
-    """
-    n, _, oh, ow = y.shape
-    groups, outputs, depth = rows.shape
-    tile = max(98304 // (depth + outputs), 192) // ow
-    if tile > oh:
-        tile = oh if outputs > depth and oh * ow >= 192 else tile - tile % oh
-    tile = max(min(tile, n * oh), 1)
-    room = np.empty((depth + outputs) * tile * ow, y.dtype)
-    for group in range(groups):
-        for start in range(0, n * oh, tile):
-            width = min(tile, n * oh - start) * ow
-            cols = room[: depth * width].reshape(depth, width)
-            if tile == oh:
-                out = y[start // oh, group * outputs : (group + 1) * outputs]
+    cdef long sizes[16]
+    cdef bint double
+    cdef int function
+    cdef void* pointers[4]
+
+    def __init__(self, x_shape, weight_shape, stride, padding, dilation, groups):
+        n, c, h, w = x_shape
+        o, each, kh, kw = weight_shape
+        (sh, sw), (ph, pw), (dh, dw) = stride, padding, dilation
+        if max(sh, sw, ph, pw, dh, dw) > FARTHEST:
+            raise MemoryError("conv2d: an image with so much around it fits no memory")
+        oh = (h + 2 * ph - dh * (kh - 1) - 1) // sh + 1
+        ow = (w + 2 * pw - dw * (kw - 1) - 1) // sw + 1
+        if each * groups != c or o % groups:
+            raise ValueError(f"conv2d: channels {c} and {o} with {groups} groups of {each}")
+        cdef long* a = self.sizes
+        a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7] = n, c, h, w, o, kh, kw, sh
+        a[8], a[9], a[10], a[11], a[12], a[13], a[14], a[15] = sw, ph, pw, dh, dw, groups, oh, ow
+
+    cdef place(self, int slot, array, bint double, shape):
+        """Take an array: contiguous, of the call's type and of the shape expected."""
+        cdef cnp.ndarray a = array
+        if not cnp.PyArray_IS_C_CONTIGUOUS(a) or cnp.PyArray_TYPE(a) != (
+            cnp.NPY_DOUBLE if double else cnp.NPY_FLOAT
+        ):
+            raise ValueError("conv2d: expected C-contiguous arrays, all float32 or all float64")
+        if array.shape != shape:
+            raise ValueError(f"conv2d: expected shape {shape}, got {array.shape}")
+        self.pointers[slot] = cnp.PyArray_DATA(a)
+
+    cdef run(self, void* out, long start, long stop):
+        """Compute the part from line start to line stop."""
+        cdef int failed = 0
+        cdef void** p = self.pointers
+        cdef const long* sizes = self.sizes
+        with nogil:
+            if self.function == FORWARD and self.double:
+                conv2d_forward_f64(
+                    <double*>p[0], <double*>p[1], <double*>p[2], <double*>out, sizes, start, stop,
+                    &failed)
+            elif self.function == FORWARD:
+                conv2d_forward_f32(
+                    <float*>p[0], <float*>p[1], <float*>p[2], <float*>out, sizes, start, stop,
+                    &failed)
+            elif self.function == INPUT and self.double:
+                conv2d_backward_input_f64(
+                    <double*>p[0], <double*>p[1], <double*>out, sizes, start, stop, &failed)
+            elif self.function == INPUT:
+                conv2d_backward_input_f32(
+                    <float*>p[0], <float*>p[1], <float*>out, sizes, start, stop, &failed)
+            elif self.function == WEIGHT and self.double:
+                conv2d_backward_weight_f64(
+                    <double*>p[0], <double*>p[1], <double*>out, sizes, start, stop, &failed)
+            elif self.function == WEIGHT:
+                conv2d_backward_weight_f32(
+                    <float*>p[0], <float*>p[1], <float*>out, sizes, start, stop, &failed)
+            elif self.double:
+                conv2d_scatter_f64(<double*>p[0], <double*>p[1], <double*>out, sizes, start, stop)
             else:
-                out = room[depth * width : (depth + outputs) * width]
-            yield group, start, cols, out.reshape(outputs, width), tile != oh
-
-
-cdef Py_ssize_t _first(Py_ssize_t offset, Py_ssize_t step, Py_ssize_t ow) noexcept nogil:
-    """The first position on a line whose pixel, q * step + offset, is not before the image."""
-    return 0 if offset >= 0 else min((step - 1 - offset) // step, ow)
-
-
-cdef Py_ssize_t _last(
-    Py_ssize_t offset, Py_ssize_t step, Py_ssize_t w, Py_ssize_t ow
-) noexcept nogil:
-    """One more than the last position on a line whose pixel is not behind the image."""
-    return 0 if offset >= w else min((w - 1 - offset) // step + 1, ow)
-
-
-cdef void _fill(floating* target, Py_ssize_t count) noexcept nogil:
-    """target[q] = 0."""
-    memset(target, 0, count * sizeof(floating))
-
-
-cdef void _copy(
-    const floating* source, Py_ssize_t step, floating* target, Py_ssize_t count
-) noexcept nogil:
-    """target[q] = source[q * step]."""
-    cdef Py_ssize_t q
-    if step == 1:
-        memcpy(target, source, count * sizeof(floating))
-    elif step == 2:
-        for q in range(count):
-            target[q] = source[q + q]
-    else:
-        for q in range(count):
-            target[q] = source[q * step]
-
-
-cdef void _add(
-    const floating* source, floating* target, Py_ssize_t step, Py_ssize_t count
-) noexcept nogil:
-    """target[q * step] += source[q]."""
-    cdef Py_ssize_t q
-    if step == 1:
-        for q in range(count):
-            target[q] += source[q]
-    else:
-        for q in range(count):
-            target[q * step] += source[q]
-
-
-cdef void _edges(
-    floating* cells, Py_ssize_t lines, Py_ssize_t ow, Py_ssize_t left, Py_ssize_t right
-) noexcept nogil:
-    """Zeros at the positions 0 .. left - 1 and right .. ow - 1 of every line."""
-    cdef Py_ssize_t line
-    if left > 0:
-        for line in range(lines):
-            _fill(cells + line * ow, left)
-    if right < ow:
-        for line in range(lines):
-            _fill(cells + line * ow + right, ow - right)
-
-
-def _gather(
-    const floating[:, :, :, ::1] x, Py_ssize_t channel0, window, Py_ssize_t start,
-    floating[:, ::1] cols,
-):
-    """cols[(channel, i, j), t] = the pixel under tap (i, j) at the tile's output position t."""
-    cdef Py_ssize_t kh, kw, sh, sw, ph, pw, dh, dw, oh, ow
-    (kh, kw), (sh, sw), (ph, pw), (dh, dw), (oh, ow) = window
-    cdef Py_ssize_t h = x.shape[2], w = x.shape[3]
-    cdef Py_ssize_t depth = cols.shape[0], width = cols.shape[1]
-    cdef Py_ssize_t k, channel, above, across, top, bottom, left, right
-    cdef Py_ssize_t image, p, cell, run, begin, end, q
-    cdef const floating* there
-    cdef floating* here
-    cdef bint unbroken = sh == 1 and sw == 1 and ow == w
-    with nogil:
-        for k in range(depth):
-            channel = channel0 + k // (kh * kw)
-            above, across = k // kw % kh * dh - ph, k % kw * dw - pw
-            top, bottom = _first(above, sh, oh), _last(above, sh, h, oh)
-            left, right = _first(across, sw, ow), _last(across, sw, w, ow)
-            image, p, cell = start // oh, start % oh, 0
-            while cell < width:
-                run = min(oh - p, (width - cell) // ow)
-                begin, end = min(max(top, p), p + run), min(max(bottom, p), p + run)
-                if begin >= end or left >= right:
-                    _fill(&cols[k, cell], run * ow)
-                else:
-                    _fill(&cols[k, cell], (begin - p) * ow)
-                    _fill(&cols[k, cell] + (end - p) * ow, (p + run - end) * ow)
-                    here = &cols[k, cell + (begin - p) * ow]
-                    there = &x[image, channel, begin * sh + above, left * sw + across]
-                    if unbroken:
-                        # A line's end meets the next one's beginning in the image as in the
-                        # column, so all lines move at once; what comes from the wrong line lies
-                        # at the edges.
-                        _copy(there, 1, here + left, (end - begin) * ow - left - ow + right)
-                    else:
-                        for q in range(end - begin):
-                            _copy(there + q * sh * w, sw, here + q * ow + left, right - left)
-                    _edges(here, end - begin, ow, left, right)
-                image, p, cell = image + 1, 0, cell + run * ow
-
-
-def _scatter(
-    floating[:, ::1] cols, Py_ssize_t channel0, window, Py_ssize_t start,
-    floating[:, :, :, ::1] dx,
-):
-    """The way back from `_gather`: every cell is added to its pixel. Edges of cols are cleared."""
-    cdef Py_ssize_t kh, kw, sh, sw, ph, pw, dh, dw, oh, ow
-    (kh, kw), (sh, sw), (ph, pw), (dh, dw), (oh, ow) = window
-    cdef Py_ssize_t h = dx.shape[2], w = dx.shape[3]
-    cdef Py_ssize_t depth = cols.shape[0], width = cols.shape[1]
-    cdef Py_ssize_t k, channel, above, across, top, bottom, left, right
-    cdef Py_ssize_t image, p, cell, run, begin, end, q
-    cdef floating* there
-    cdef floating* here
-    cdef bint unbroken = sh == 1 and sw == 1 and ow == w
-    with nogil:
-        for k in range(depth):
-            channel = channel0 + k // (kh * kw)
-            above, across = k // kw % kh * dh - ph, k % kw * dw - pw
-            top, bottom = _first(above, sh, oh), _last(above, sh, h, oh)
-            left, right = _first(across, sw, ow), _last(across, sw, w, ow)
-            image, p, cell = start // oh, start % oh, 0
-            while cell < width:
-                run = min(oh - p, (width - cell) // ow)
-                begin, end = min(max(top, p), p + run), min(max(bottom, p), p + run)
-                if begin < end and left < right:
-                    here = &cols[k, cell + (begin - p) * ow]
-                    there = &dx[image, channel, begin * sh + above, left * sw + across]
-                    if unbroken:
-                        _edges(here, end - begin, ow, left, right)
-                        _add(here + left, there, 1, (end - begin) * ow - left - ow + right)
-                    else:
-                        for q in range(end - begin):
-                            _add(here + q * ow + left, there + q * sh * w, sw, right - left)
-                image, p, cell = image + 1, 0, cell + run * ow
-
-
-def _put(
-    const floating[:, ::1] out, Py_ssize_t channel0, Py_ssize_t start, floating[:, :, :, ::1] y
-):
-    """y[image, channel0 + a, p] = out[a, line], the lines of the tile beginning at start."""
-    cdef Py_ssize_t oh = y.shape[2], ow = y.shape[3]
-    cdef Py_ssize_t outputs = out.shape[0], width = out.shape[1]
-    cdef Py_ssize_t a, image, p, cell, count
-    with nogil:
-        for a in range(outputs):
-            image, p, cell = start // oh, start % oh, 0
-            while cell < width:
-                count = min((oh - p) * ow, width - cell)
-                _copy(&out[a, cell], 1, &y[image, channel0 + a, p, 0], count)
-                image, p, cell = image + 1, 0, cell + count
-
-
-def _take(
-    const floating[:, :, :, ::1] dy, Py_ssize_t channel0, Py_ssize_t start, floating[:, ::1] out
-):
-    """out[a, line] = dy[image, channel0 + a, p], the way back from `_put`."""
-    cdef Py_ssize_t oh = dy.shape[2], ow = dy.shape[3]
-    cdef Py_ssize_t outputs = out.shape[0], width = out.shape[1]
-    cdef Py_ssize_t a, image, p, cell, count
-    with nogil:
-        for a in range(outputs):
-            image, p, cell = start // oh, start % oh, 0
-            while cell < width:
-                count = min((oh - p) * ow, width - cell)
-                _copy(&dy[image, channel0 + a, p, 0], 1, &out[a, cell], count)
-                image, p, cell = image + 1, 0, cell + count
+                conv2d_scatter_f32(<float*>p[0], <float*>p[1], <float*>out, sizes, start, stop)
+        if failed == 1:
+            raise MemoryError("conv2d: no memory for the windows")
+        return failed
 
 
 def forward(x, weight, bias, stride, padding, dilation, groups):
     """y = x convolved with weight, plus bias; see conv2d_numpy.forward."""
-    n, c, h, w = x.shape
-    o, _, kh, kw = weight.shape
-    oh = (h + 2 * padding[0] - dilation[0] * (kh - 1) - 1) // stride[0] + 1
-    ow = (w + 2 * padding[1] - dilation[1] * (kw - 1) - 1) // stride[1] + 1
-    window = (kh, kw), tuple(stride), tuple(padding), tuple(dilation), (oh, ow)
-    rows = weight.reshape(groups, o // groups, c // groups * kh * kw)
-    y = np.empty((n, o, oh, ow), x.dtype)
-    for group, start, cols, out, apart in _tiles(y, rows):
-        _gather(x, group * (c // groups), window, start, cols)
-        np.matmul(rows[group], cols, out=out)
-        if bias is not None:
-            out += bias[group * len(out) : (group + 1) * len(out), None]
-        if apart:
-            _put(out, group * len(out), start, y)
+    cdef _Call call = _Call(x.shape, weight.shape, stride, padding, dilation, groups)
+    cdef long* a = call.sizes
+    y = np.empty((a[0], a[4], a[14], a[15]), x.dtype)
+    if x.size == 0 or y.size == 0:
+        y[...] = 0 if bias is None else bias[:, None, None]
+        return y
+    call.function, call.double = FORWARD, x.dtype == np.float64
+    call.place(0, x, call.double, x.shape)
+    call.place(1, weight, call.double, weight.shape)
+    if bias is not None:
+        call.place(2, bias, call.double, weight.shape[:1])
+    call.place(3, y, call.double, y.shape)
+    parallel.run(
+        lambda start, stop: call.run(call.pointers[3], start, stop),
+        a[0] * a[14], LEAST // (a[15] * weight.size) + 1)
     return y
 
 
 def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
     """dx, the gradient by x; see conv2d_numpy.backward_input."""
-    _, c, _, _ = x_shape
-    o, _, kh, kw = weight.shape
-    _, _, oh, ow = dy.shape
-    window = (kh, kw), tuple(stride), tuple(padding), tuple(dilation), (oh, ow)
-    rows = weight.reshape(groups, o // groups, c // groups * kh * kw)
-    dx = np.zeros(x_shape, dy.dtype)
-    for group, start, cols, out, apart in _tiles(dy, rows):
-        if apart:
-            _take(dy, group * len(out), start, out)
-        np.matmul(rows[group].T, out, out=cols)
-        _scatter(cols, group * (c // groups), window, start, dx)
+    x_shape = tuple(x_shape)
+    cdef _Call call = _Call(x_shape, weight.shape, stride, padding, dilation, groups)
+    cdef long* a = call.sizes
+    dx = np.empty(x_shape, dy.dtype)
+    if dx.size == 0 or dy.size == 0:
+        dx[...] = 0
+        return dx
+    call.function, call.double = INPUT, dy.dtype == np.float64
+    call.place(0, dy, call.double, (a[0], a[4], a[14], a[15]))
+    call.place(1, weight, call.double, weight.shape)
+    call.place(3, dx, call.double, x_shape)
+    lines = (a[2] - 1) // a[7] + 1
+    least = LEAST // (a[14] * a[15] * weight.size // lines + 1) + 1
+    part = lambda start, stop: call.run(call.pointers[3], start, stop)
+    if any(parallel.run(part, a[0] * lines, least)):
+        call.function = SCATTER
+        parallel.run(part, a[0])
     return dx
 
 
 def backward_weight(dy, x, weight_shape, stride, padding, dilation, groups):
     """dweight, the gradient by weight; see conv2d_numpy.backward_weight."""
-    _, c, _, _ = x.shape
-    o, _, kh, kw = weight_shape
-    _, _, oh, ow = dy.shape
-    window = (kh, kw), tuple(stride), tuple(padding), tuple(dilation), (oh, ow)
-    rows = np.zeros((groups, o // groups, c // groups * kh * kw), dy.dtype)
-    for group, start, cols, out, apart in _tiles(dy, rows):
-        if apart:
-            _take(dy, group * len(out), start, out)
-        _gather(x, group * (c // groups), window, start, cols)
-        rows[group] += out @ cols.T
-    return rows.reshape(weight_shape)
+    weight_shape = tuple(weight_shape)
+    cdef _Call call = _Call(x.shape, weight_shape, stride, padding, dilation, groups)
+    cdef long* a = call.sizes
+    if dy.size == 0 or x.size == 0:
+        return np.zeros(weight_shape, dy.dtype)
+    call.function, call.double = WEIGHT, dy.dtype == np.float64
+    call.place(0, dy, call.double, (a[0], a[4], a[14], a[15]))
+    call.place(1, x, call.double, x.shape)
+
+    def part(start, stop):
+        cdef cnp.ndarray dweight = np.empty(weight_shape, dy.dtype)
+        call.run(cnp.PyArray_DATA(dweight), start, stop)
+        return dweight
+
+    total, *others = parallel.run(
+        part, a[0] * a[14], LEAST // (a[15] * a[4] * a[1] // a[13] * a[5] * a[6] + 1) + 1)
+    for dweight in others:
+        total += dweight
+    return total

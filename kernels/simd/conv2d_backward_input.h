@@ -1,0 +1,229 @@
+/* dx = the forward convolution of dy with the weights, each pixel taking what the taps that reach it
+   bring. Pixel row u * sh + r is reached by tap i from output row u + (r + ph - i * dh) / sh, where
+   that division has no rest: so for each phase (r, s) the pixels are a convolution of stride 1. */
+
+#ifndef CONV2D_PHASES
+#define CONV2D_PHASES
+
+/* Along one axis: the phases that some tap reaches; of each, its taps and their shifts. */
+typedef struct {
+    long count, low, high;            /* phases; least and greatest shift */
+    long *phase, *taps, *tap, *shift; /* count of each; tap, shift: count x kernel */
+} conv2d_phases;
+
+/* room has place for 2 * kernel * (kernel + 1) numbers. */
+static conv2d_phases conv2d_find_phases(
+    long kernel, long stride, long padding, long dilation, long size, long *room)
+{
+    conv2d_phases p = {0, 0, 0, room, room + kernel, room + 2 * kernel,
+                       room + 2 * kernel + kernel * kernel};
+    for (long i = 0; i < kernel; i++) {
+        long reached = i * dilation - padding, shift = -conv2d_floor(reached, stride);
+        long phase = reached + shift * stride, f = 0;
+        if (phase >= size)
+            continue;
+        while (f < p.count && p.phase[f] != phase)
+            f++;
+        if (f == p.count) {
+            p.phase[p.count++] = phase;
+            p.taps[f] = 0;
+        }
+        p.tap[f * kernel + p.taps[f]] = i;
+        p.shift[f * kernel + p.taps[f]++] = shift;
+        p.low = f || p.taps[f] > 1 ? conv2d_least(p.low, shift) : shift;
+        p.high = f || p.taps[f] > 1 ? conv2d_most(p.high, shift) : shift;
+    }
+    return p;
+}
+
+/* How many u have u * stride + phase < size, for u from start to stop. */
+static long conv2d_phase_length(long start, long stop, long stride, long phase, long size)
+{
+    long end = conv2d_least(stop, size > phase ? (size - 1 - phase) / stride + 1 : 0);
+    return end > start ? end - start : 0;
+}
+#endif
+
+typedef struct {
+    conv2d_phases down, across;
+    long *off, *place, lines, length;
+    REAL *weights, *panel, *source, *apart;
+    double least, each, room;
+} NAME(input_rooms);
+
+/* The weights of every group and phase, in order. NaN if one of them is not finite. */
+static REAL NAME(pack_input_weights)(
+    const conv2d_geometry *g, const NAME(input_rooms) *r, const REAL *weight)
+{
+    long channels = g->c / g->groups, outputs = g->o / g->groups, taps = g->kh * g->kw;
+    REAL *packed = r->weights, finite = 0;
+    for (long j = 0; j < g->groups; j++)
+        for (long a = 0; a < r->down.count; a++)
+            for (long b = 0; b < r->across.count; b++) {
+                long depth = 0;
+                for (long o = 0; o < outputs; o++)
+                    for (long i = 0; i < r->down.taps[a]; i++)
+                        for (long k = 0; k < r->across.taps[b]; k++)
+                            r->place[depth++] = o * channels * taps +
+                                                r->down.tap[a * g->kh + i] * g->kw +
+                                                r->across.tap[b * g->kw + k];
+                finite += NAME(pack_weights)(weight + j * outputs * channels * taps, taps, r->place,
+                                             channels, depth, packed);
+                packed += NAME(weights_size)(channels, depth);
+            }
+    return finite;
+}
+
+/* dx[image, c, (top + u) * sh + phase, v * sw + phase'] = phase plane [image, c, u, v]. */
+static void NAME(spread)(
+    const conv2d_geometry *g, const conv2d_field *f, long channels, long top, long down, long across,
+    const REAL *planes, REAL *dx)
+{
+    for (long image = 0; image < f->images; image++)
+        for (long c = 0; c < channels; c++)
+            for (long u = 0; u < f->rows; u++) {
+                REAL *line = dx + ((image * g->c + c) * g->h + (top + u) * g->sh + down) * g->w + across;
+                if (g->sw == 2)
+                    for (long v = 0; v < f->columns; v++)
+                        line[2 * v] = planes[v];
+                else
+                    for (long v = 0; v < f->columns; v++)
+                        line[v * g->sw] = planes[v];
+                planes += f->columns;
+            }
+}
+
+/* One block of one group, phase by phase. */
+static void NAME(input_block)(
+    const conv2d_geometry *g, const NAME(input_rooms) *r, const REAL *weights, long images, long top,
+    long rows, long plane, REAL *dx)
+{
+    long channels = g->c / g->groups, outputs = g->o / g->groups;
+    int whole = g->sh == 1 && g->sw == 1;
+    for (long a = 0; a < r->down.count; a++)
+        for (long b = 0; b < r->across.count; b++) {
+            long depth = 0;
+            for (long o = 0; o < outputs; o++)
+                for (long i = 0; i < r->down.taps[a]; i++)
+                    for (long k = 0; k < r->across.taps[b]; k++)
+                        r->off[depth++] = o * plane +
+                                          (r->down.shift[a * g->kh + i] - r->down.low) * r->length +
+                                          r->across.shift[b * g->kw + k] - r->across.low;
+            long tall = conv2d_phase_length(top, top + rows, g->sh, r->down.phase[a], g->h);
+            long wide = conv2d_phase_length(0, g->w, g->sw, r->across.phase[b], g->w);
+            conv2d_field f = {images, tall, wide, outputs * plane, r->length,
+                              whole ? g->c * g->h * g->w : channels * tall * wide,
+                              whole ? g->h * g->w : tall * wide};
+            if (tall && wide)
+                NAME(correlate)(r->source, r->off, weights, NULL, depth, channels, &f, r->panel,
+                                whole ? dx + top * g->w : r->apart);
+            if (tall && wide && !whole)
+                NAME(spread)(g, &f, channels, top, r->down.phase[a], r->across.phase[b], r->apart, dx);
+            weights += NAME(weights_size)(channels, depth);
+        }
+}
+
+static void NAME(input_lines)(
+    const conv2d_geometry *g, const NAME(input_rooms) *r, const REAL *dy, REAL *dx, long start,
+    long stop)
+{
+    long channels = g->c / g->groups, outputs = g->o / g->groups, pixels = g->h * g->w;
+    long zero = 0, positions = g->oh * g->ow, size = 0;
+    int all = r->down.count == conv2d_least(g->sh, g->h) && r->across.count == conv2d_least(g->sw, g->w);
+    for (long a = 0; a < r->down.count; a++)
+        for (long b = 0; b < r->across.count; b++)
+            size += NAME(weights_size)(channels, outputs * r->down.taps[a] * r->across.taps[b]);
+    for (long at = start, images, rows; at < stop; at += images * rows) {
+        long first = at / r->lines, top = at % r->lines;
+        conv2d_next_block(at, stop, r->lines, r->least, r->each, r->room, &images, &rows);
+        long deep = rows + r->down.high - r->down.low, plane = deep * r->length;
+        long height = conv2d_least(rows * g->sh, g->h - top * g->sh);
+        conv2d_window window = {top + r->down.low, r->across.low, deep, 1, 1, 1, r->length, &zero};
+        for (long p = 0; p < images * g->c && !all; p++)
+            memset(dx + (first * g->c + p) * pixels + top * g->sh * g->w, 0,
+                   height * g->w * sizeof(REAL));
+        for (long j = 0; j < g->groups; j++) {
+            for (long i = 0; i < images; i++)
+                NAME(copy_windows)(dy + ((first + i) * g->o + j * outputs) * positions, outputs, g->oh,
+                                   g->ow, &window, r->source + i * outputs * plane);
+            NAME(input_block)(g, r, r->weights + j * size, images, top, rows, plane,
+                              dx + (first * g->c + j * channels) * pixels);
+        }
+    }
+}
+
+/* dx in the words of the definition, for weights that are not finite: none of their products may
+   reach a pixel that no tap reaches, zeros around dy included. */
+static void NAME(input_by_definition)(
+    const conv2d_geometry *g, const REAL *dy, const REAL *weight, REAL *dx, long image)
+{
+    long channels = g->c / g->groups, outputs = g->o / g->groups;
+    memset(dx + image * g->c * g->h * g->w, 0, g->c * g->h * g->w * sizeof(REAL));
+    for (long o = 0; o < g->o; o++)
+        for (long k = 0; k < channels * g->kh * g->kw; k++) {
+            long c = o / outputs * channels + k / (g->kh * g->kw);
+            REAL number = weight[o * channels * g->kh * g->kw + k];
+            for (long p = 0; p < g->oh; p++) {
+                long row = p * g->sh - g->ph + k / g->kw % g->kh * g->dh;
+                const REAL *from = dy + ((image * g->o + o) * g->oh + p) * g->ow;
+                if (row < 0 || row >= g->h)
+                    continue;
+                REAL *to = dx + ((image * g->c + c) * g->h + row) * g->w;
+                for (long q = 0; q < g->ow; q++) {
+                    long column = q * g->sw - g->pw + k % g->kw * g->dw;
+                    if (column >= 0 && column < g->w)
+                        to[column] += number * from[q];
+                }
+            }
+        }
+}
+
+static void NAME(conv2d_backward_input)(
+    const REAL *dy, const REAL *weight, REAL *dx, const long *sizes, long start, long stop,
+    int *failed)
+{
+    conv2d_geometry g;
+    memcpy(&g, sizes, sizeof g);
+    NAME(input_rooms) r;
+    void *whole[5] = {0};
+    double outputs = g.o / g.groups, taps = (double)g.kh * g.kw, channels = g.c / g.groups;
+    long *table = conv2d_room(2.0 * g.kh * (g.kh + 1) + 2.0 * g.kw * (g.kw + 1) + 2 * outputs * taps,
+                              sizeof(long), whole);
+    r.weights = conv2d_room((channels + CONV_ROWS) * outputs * taps * g.groups, sizeof(REAL), whole + 1);
+    r.panel = conv2d_room(CONV_DEPTH * CONV_COLUMNS, sizeof(REAL), whole + 2);
+    *failed = !(table && r.weights && r.panel);
+    if (!*failed) {
+        r.down = conv2d_find_phases(g.kh, g.sh, g.ph, g.dh, g.h, table);
+        r.across = conv2d_find_phases(g.kw, g.sw, g.pw, g.dw, g.w, table + 2 * g.kh * (g.kh + 1));
+        r.off = table + 2 * g.kh * (g.kh + 1) + 2 * g.kw * (g.kw + 1);
+        r.place = r.off + (long)(outputs * taps);
+        r.lines = (g.h - 1) / g.sh + 1;
+        r.length = (g.w - 1) / g.sw + 1 + r.across.high - r.across.low;
+        r.each = outputs * r.length;
+        r.least = r.each * (r.down.high - r.down.low + 1);
+        r.room = conv2d_block(r.least, r.each, r.lines, g.n, CONV2D_BLOCK / sizeof(REAL));
+        r.source = conv2d_room(r.room + 2 * LANES, sizeof(REAL), whole + 3);
+        /* A phase plane has at most as many lines as the windows. */
+        double most = r.room / r.each * channels * ((g.w - 1) / g.sw + 1);
+        r.apart = conv2d_room(most, sizeof(REAL), whole + 4);
+        *failed = !(r.source && r.apart);
+    }
+    if (!*failed) {
+        REAL finite = NAME(pack_input_weights)(&g, &r, weight);
+        if (finite == 0)
+            NAME(input_lines)(&g, &r, dy, dx, start, stop);
+        else
+            *failed = 2;
+    }
+    for (int i = 0; i < 5; i++)
+        free(whole[i]);
+}
+
+static void NAME(conv2d_scatter)(
+    const REAL *dy, const REAL *weight, REAL *dx, const long *sizes, long start, long stop)
+{
+    conv2d_geometry g;
+    memcpy(&g, sizes, sizeof g);
+    for (long image = start; image < stop; image++)
+        NAME(input_by_definition)(&g, dy, weight, dx, image);
+}

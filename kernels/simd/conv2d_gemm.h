@@ -1,0 +1,220 @@
+/* The product at the heart of convolution: out[m, t] = bias[m] + sum over k of a[m, k] * patch[k, t],
+   where patch[k, t] = s[at(t) + off[k]] is read where it lies: implicit GEMM.
+
+   Three vectors of positions stay in registers for ROWS outputs while k runs. Where a vector of
+   positions lies in one row of the image, it is loaded from there, otherwise the patches of the tile
+   are first laid side by side in a panel. */
+
+#undef CONV_ROWS
+#if defined(HAVE_AVX512)
+#define CONV_ROWS 8
+#else
+#define CONV_ROWS 4
+#endif
+#define CONV_COLUMNS (3 * LANES)
+#define CONV_DEPTH 256   /* most k at once: a panel of float fits half of the first-level cache */
+#define CONV_OUTPUTS 128 /* most outputs at once: their weights fit the second-level cache */
+
+/* Numbers that `pack_weights` writes. */
+INLINE long NAME(weights_size)(long outputs, long depth)
+{
+    return (outputs + CONV_ROWS - 1) / CONV_ROWS * CONV_ROWS * depth;
+}
+
+/* packed[part of depth][panel of CONV_ROWS outputs][k][row] = w[m * step + at[k]], zeros behind the
+   last output. Returns a number that is 0 if all weights are finite and NaN otherwise. */
+static REAL NAME(pack_weights)(
+    const REAL *w, long step, const long *at, long outputs, long depth, REAL *packed)
+{
+    REAL finite = 0;
+    for (long from = 0; from < depth; from += CONV_DEPTH) {
+        long deep = conv2d_least(CONV_DEPTH, depth - from);
+        for (long m = 0; m < outputs; m += CONV_ROWS, packed += deep * CONV_ROWS) {
+            long rows = conv2d_least(CONV_ROWS, outputs - m);
+            for (long i = 0; i < CONV_ROWS; i++) {
+                const REAL *row = w + (m + i) * step;
+                for (long k = 0; k < deep; k++) {
+                    REAL number = i < rows ? row[at[from + k]] : 0;
+                    packed[k * CONV_ROWS + i] = number;
+                    finite += number * 0;
+                }
+            }
+        }
+    }
+    return finite;
+}
+
+/* One tile: `rows` outputs, a constant where this is inlined, by three vectors of positions. */
+INLINE void NAME(tile)(
+    const REAL *a, const REAL *const *s, const long *off, long depth, const int packed,
+    const REAL *bias, const int first, REAL *const *out, long out_plane, const int rows)
+{
+    VEC c[CONV_ROWS][3];
+    const REAL *s0 = s[0], *s1 = s[1], *s2 = s[2];
+    for (int i = 0; i < rows; i++)
+        c[i][0] = c[i][1] = c[i][2] = SPLAT(0);
+    for (long k = 0; k < depth; k++) {
+        VEC p, q, r;
+        if (packed) {
+            p = LOAD(s0 + k * CONV_COLUMNS);
+            q = LOAD(s0 + k * CONV_COLUMNS + LANES);
+            r = LOAD(s0 + k * CONV_COLUMNS + 2 * LANES);
+        } else {
+            long there = off[k];
+            p = LOAD(s0 + there);
+            q = LOAD(s1 + there);
+            r = LOAD(s2 + there);
+        }
+#pragma GCC unroll 8
+        for (int i = 0; i < rows; i++) {
+            VEC number = SPLAT(a[k * CONV_ROWS + i]);
+            c[i][0] += number * p;
+            c[i][1] += number * q;
+            c[i][2] += number * r;
+        }
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < rows; i++) {
+        VEC start = SPLAT(first && bias ? bias[i] : 0);
+#pragma GCC unroll 3
+        for (int v = 0; v < 3; v++) {
+            REAL *y = out[v] + i * out_plane;
+            STORE(y, c[i][v] + (first ? start : LOAD(y)));
+        }
+    }
+}
+
+static void NAME(tiles)(
+    const REAL *a, const REAL *const *s, const long *off, long depth, int packed,
+    const REAL *bias, int first, REAL *const *out, long out_plane, long rows)
+{
+#define CONV_TILE(R)                                                                    \
+    case R:                                                                             \
+        if (packed)                                                                     \
+            NAME(tile)(a, s, off, depth, 1, bias, first, out, out_plane, R);            \
+        else                                                                            \
+            NAME(tile)(a, s, off, depth, 0, bias, first, out, out_plane, R);            \
+        break;
+    switch (rows) {
+        CONV_TILE(1)
+        CONV_TILE(2)
+        CONV_TILE(3)
+        CONV_TILE(4)
+#if CONV_ROWS > 4
+        CONV_TILE(5)
+        CONV_TILE(6)
+        CONV_TILE(7)
+        CONV_TILE(8)
+#endif
+    }
+#undef CONV_TILE
+}
+
+/* panel[k][j] = s[at[j] + off[k]] for the first `count` columns, 0 behind them. runs tells for each
+   vector whether its positions lie side by side. */
+static void NAME(pack_patches)(
+    const REAL *s, const long *at, const int *runs, const long *off, long depth, long count,
+    REAL *panel)
+{
+    for (int v = 0; v < 3; v++) {
+        const long *here = at + v * LANES;
+        REAL *cells = panel + v * LANES;
+        long filled = conv2d_most(0, conv2d_least(LANES, count - v * LANES));
+        if (runs[v])
+            for (long k = 0; k < depth; k++)
+                STORE(cells + k * CONV_COLUMNS, LOAD(s + here[0] + off[k]));
+        else
+            for (long k = 0; k < depth; k++) {
+                for (long j = 0; j < filled; j++)
+                    cells[k * CONV_COLUMNS + j] = s[here[j] + off[k]];
+                for (long j = filled; j < LANES; j++)
+                    cells[k * CONV_COLUMNS + j] = 0;
+            }
+    }
+}
+
+/* Where the columns of a tile lie in s and in out, and which vectors are whole runs in each. */
+typedef struct {
+    long at[CONV_COLUMNS], out[CONV_COLUMNS];
+    int run[3], out_run[3];
+} NAME(places);
+
+static void NAME(place)(NAME(places) *p, conv2d_cursor *cursor, const conv2d_field *f, long count)
+{
+    for (int v = 0; v < 3; v++) {
+        conv2d_cursor here = *cursor;
+        long filled = conv2d_most(0, conv2d_least(LANES, count - v * LANES));
+        int whole = filled == LANES, run = whole && here.column + LANES <= f->columns;
+        p->at[v * LANES] = here.image * f->image_step + here.row * f->row_step + here.column;
+        p->out[v * LANES] = here.image * f->out_image + here.row * f->columns + here.column;
+        p->run[v] = run;
+        p->out_run[v] =
+            whole && here.row * f->columns + here.column + LANES <= f->rows * f->columns;
+        for (long j = 1; j < filled && !run; j++) {
+            conv2d_advance(&here, f, 1);
+            p->at[v * LANES + j] =
+                here.image * f->image_step + here.row * f->row_step + here.column;
+            p->out[v * LANES + j] =
+                here.image * f->out_image + here.row * f->columns + here.column;
+        }
+        conv2d_advance(cursor, f, filled);
+    }
+}
+
+/* All positions of a field, for one part of the outputs and of the depth. */
+static void NAME(correlate_part)(
+    const REAL *s, const long *off, const REAL *a, const REAL *bias, long depth, long outputs,
+    int first, const conv2d_field *f, REAL *panel, REAL *out)
+{
+    REAL apart[CONV_ROWS * CONV_COLUMNS];
+    NAME(places) p;
+    conv2d_cursor cursor = {0, 0, 0};
+    long total = f->images * f->rows * f->columns;
+    for (long t = 0; t < total; t += CONV_COLUMNS) {
+        long count = conv2d_least(CONV_COLUMNS, total - t);
+        NAME(place)(&p, &cursor, f, count);
+        int packed = !(p.run[0] && p.run[1] && p.run[2]);
+        int side_by_side = p.out_run[0] && p.out_run[1] && p.out_run[2];
+        const REAL *from[3] = {s + p.at[0], s + p.at[LANES], s + p.at[2 * LANES]};
+        if (packed) {
+            NAME(pack_patches)(s, p.at, p.run, off, depth, count, panel);
+            from[0] = panel;
+        }
+        for (long m = 0; m < outputs; m += CONV_ROWS) {
+            long rows = conv2d_least(CONV_ROWS, outputs - m);
+            REAL *plane = out + m * f->out_plane;
+            const REAL *offset = bias ? bias + m : NULL;
+            if (side_by_side) {
+                REAL *to[3] = {plane + p.out[0], plane + p.out[LANES], plane + p.out[2 * LANES]};
+                NAME(tiles)(a + m * depth, from, off, depth, packed, offset, first, to,
+                            f->out_plane, rows);
+                continue;
+            }
+            REAL *to[3] = {apart, apart + LANES, apart + 2 * LANES};
+            NAME(tiles)(a + m * depth, from, off, depth, packed, offset, 1, to, CONV_COLUMNS, rows);
+            for (long i = 0; i < rows; i++)
+                for (long j = 0; j < count; j++) {
+                    long v = j / LANES;
+                    REAL *y = plane + i * f->out_plane +
+                              (p.run[v] ? p.out[v * LANES] + j % LANES : p.out[j]);
+                    REAL number = apart[i * CONV_COLUMNS + j];
+                    *y = first ? number : *y + number;
+                }
+        }
+    }
+}
+
+/* out = bias + weights times patches, for weights from `pack_weights`. */
+static void NAME(correlate)(
+    const REAL *s, const long *off, const REAL *weights, const REAL *bias, long depth, long outputs,
+    const conv2d_field *f, REAL *panel, REAL *out)
+{
+    for (long from = 0; from == 0 || from < depth; from += CONV_DEPTH) {
+        long deep = conv2d_least(CONV_DEPTH, depth - from);
+        for (long m = 0; m < outputs; m += CONV_OUTPUTS)
+            NAME(correlate_part)(
+                s, off + from, weights + NAME(weights_size)(outputs, from) + m * deep,
+                from || !bias ? NULL : bias + m, deep, conv2d_least(CONV_OUTPUTS, outputs - m),
+                from == 0, f, panel, out + m * f->out_plane);
+    }
+}

@@ -1,0 +1,62 @@
+/* The sizes of a convolution, and how positions and patches lie in memory. Free of number types. */
+
+#ifndef CONV2D_GEOMETRY
+#define CONV2D_GEOMETRY
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+/* x (n, c, h, w), weight (o, c / groups, kh, kw), y (n, o, oh, ow); as 16 numbers from Cython. */
+typedef struct {
+    long n, c, h, w, o, kh, kw, sh, sw, ph, pw, dh, dw, groups, oh, ow;
+} conv2d_geometry;
+
+/* Windows of images, copied with their zeros around: cell (row, slot, q) of a plane is the pixel of
+   row top + row * row_stride and column left + phases[slot] + q * column_stride. Columns that a
+   window with a stride meets together lie side by side in one slot, so vectors can load them. */
+typedef struct {
+    long top, left, rows, row_stride, column_stride, slots, length; /* length of a slot */
+    const long *phases;
+} conv2d_window;
+
+/* Output positions (image, row, column) of a block. The first number under one is at
+   image * image_step + row * row_step + column in the windows; results lie side by side, at
+   image * out_image + row * columns + column, and out_plane further for the next channel. */
+typedef struct {
+    long images, rows, columns, image_step, row_step, out_image, out_plane;
+} conv2d_field;
+
+typedef struct {
+    long image, row, column;
+} conv2d_cursor;
+
+static inline void conv2d_advance(conv2d_cursor *at, const conv2d_field *f, long count)
+{
+    at->column += count;
+    while (at->column >= f->columns) {
+        at->column -= f->columns;
+        if (++at->row == f->rows) {
+            at->row = 0;
+            at->image++;
+        }
+    }
+}
+
+static inline long conv2d_least(long a, long b) { return a < b ? a : b; }
+static inline long conv2d_most(long a, long b) { return a > b ? a : b; }
+
+/* Division that rounds down, for b > 0. */
+static inline long conv2d_floor(long a, long b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
+
+/* Room for the product of the counts times `size` bytes, aligned to 64, or NULL; give what is in
+   *whole to free. Nothing is asked for that exceeds any address space. */
+static inline void *conv2d_room(double count, size_t size, void **whole)
+{
+    if (count * (double)size > 1e15)
+        return *whole = NULL;
+    *whole = malloc((size_t)count * size + 64);
+    return *whole ? (void *)(((uintptr_t)*whole + 63) & ~(uintptr_t)63) : NULL;
+}
+
+#endif
