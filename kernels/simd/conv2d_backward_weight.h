@@ -37,7 +37,7 @@ INLINE void NAME(weight_tile)(
             STORE(sum + i * sum_step + v * LANES, LOAD(sum + i * sum_step + v * LANES) + c[i][v]);
 }
 
-static void NAME(weight_tiles)(
+INLINE void NAME(weight_tiles)(
     const REAL *s, const long *at, const long *off, const REAL *panel, long count, REAL *sum,
     long sum_step, long depth, const int vectors)
 {
