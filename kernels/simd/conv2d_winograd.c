@@ -1,0 +1,60 @@
+/* 3x3 convolution by Winograd's algorithm; see conv2d_winograd.h for what is computed. */
+
+#include "conv2d_winograd_api.h"
+#include "conv2d_winograd_tiles.h"
+
+#define FLOAT_ONLY
+#define BODY "conv2d_winograd.h"
+#include "multiversion.h"
+
+DISPATCH_F32(winograd_prepare,
+             (const float *weight, long o, long c, int backward, float *u),
+             (weight, o, c, backward, u))
+
+#define RANGE long n, long c, long h, long w, long o, long ph, long pw, long start, long stop
+#define RANGE_ARGUMENTS n, c, h, w, o, ph, pw, start, stop
+DISPATCH_F32(winograd_forward,
+             (const float *x, const float *u, const float *bias, float *y, RANGE, float *room),
+             (x, u, bias, y, RANGE_ARGUMENTS, room))
+DISPATCH_F32(winograd_weight_gradient,
+             (const float *x, const float *dy, float *part, RANGE, float *room),
+             (x, dy, part, RANGE_ARGUMENTS, room))
+
+static DISPATCH_F32(winograd_finish,
+                    (const float *parts, long count, long o, long c, float *dweight, int *finite),
+                    (parts, count, o, c, dweight, finite))
+static DISPATCH_F32(winograd_sizes, (long o, long c, long *weights, long *room, long *gradient),
+                    (o, c, weights, room, gradient))
+
+int winograd_finish_gradient_f32(const float *parts, long count, long o, long c, float *dweight)
+{
+    int finite;
+    winograd_finish_f32(parts, count, o, c, dweight, &finite);
+    return finite;
+}
+
+long winograd_items(long n, long h, long w, long ph, long pw)
+{
+    return n * ((h + 2 * ph + 1) / 4) * ((w + 2 * pw + 1) / 4);
+}
+
+long winograd_weights_size(long o, long c)
+{
+    long weights, room, gradient;
+    winograd_sizes_f32(o, c, &weights, &room, &gradient);
+    return weights;
+}
+
+long winograd_room_size(long c, long o)
+{
+    long weights, room, gradient;
+    winograd_sizes_f32(o, c, &weights, &room, &gradient);
+    return room;
+}
+
+long winograd_gradient_size(long o, long c)
+{
+    long weights, room, gradient;
+    winograd_sizes_f32(o, c, &weights, &room, &gradient);
+    return gradient;
+}

@@ -1,0 +1,419 @@
+/* 3x3 convolution by Winograd's F(4x4, 3x3): 36 products for 16 outputs, instead of 144.
+
+   An output tile of 4 x 4 is y = A' [(G g G') * (B' d B)] A, where g are the 3 x 3 weights, d
+   the 6 x 6 pixels under the tile and * multiplies element by element. Summed over channels,
+   each of the 36 elements is a matrix product (outputs, channels) by (channels, tiles). A, B and
+   G interpolate polynomials at 0, +-5/8, +-3/2 and infinity. Compared with the usual 0, +-1, +-2
+   these points divide the largest error by five: what is multiplied stays of one size, and
+   rounding is nearly as in a direct convolution. Their products are binary fractions of few
+   digits, so A and B are exact.
+
+   A NaN or infinity under a tile, or an overflow in between, leaves no output it should reach
+   finite, but may reach others of its tile: tiles with such outputs are computed anew, directly.
+
+   Lavin & Gray 2016, "Fast algorithms for convolutional neural networks"; Barabasz et al. 2020,
+   "Error analysis and improving the accuracy of Winograd convolution for deep neural networks". */
+
+#include "conv2d_winograd_transforms.h"
+
+#undef ROWS
+#undef WIDTH
+#undef GROUP
+#define ROWS (LANES == 16 ? 8 : 4)   /* outputs that one product holds in registers */
+#define WIDTH (3 * LANES)            /* tiles or channels that it holds */
+#define GROUP (LANES < 4 ? 4 : LANES) /* outputs that lie together in the gradient by the weights */
+
+enum { NAME(BLOCK) = 32, NAME(DEPTH) = 96, NAME(SHEET) = 16 };
+
+INLINE long NAME(up)(long a, long to) { return (a + to - 1) / to * to; }
+INLINE REAL *NAME(aligned)(REAL *p) { return (REAL *)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
+
+/* out[i][j] = sum over k of a[k * ka + i] * b[k * WIDTH + j], or what is added to it, for ROWS
+   rows and `vectors` vectors of j. */
+INLINE void NAME(product_of)(const REAL *a, long ka, const REAL *b, REAL *out, long step,
+                             long depth, const int vectors, const int add)
+{
+    VEC sum[ROWS][3];
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < vectors; j++)
+            sum[i][j] = add ? LOAD(out + i * step + j * LANES) : SPLAT(0);
+    for (long k = 0; k < depth; k++, a += ka, b += WIDTH) {
+        VEC right[3];
+        for (int j = 0; j < vectors; j++)
+            right[j] = LOAD(b + j * LANES);
+#pragma GCC unroll 8
+        for (int i = 0; i < ROWS; i++) {
+            const VEC left = SPLAT(a[i]);
+            for (int j = 0; j < vectors; j++)
+                sum[i][j] += left * right[j];
+        }
+    }
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < vectors; j++)
+            STORE(out + i * step + j * LANES, sum[i][j]);
+}
+
+static void NAME(product)(const REAL *a, long ka, const REAL *b, REAL *out, long step, long depth,
+                          long vectors, int add)
+{
+    switch (2 * vectors + add) {
+    case 2: NAME(product_of)(a, ka, b, out, step, depth, 1, 0); break;
+    case 3: NAME(product_of)(a, ka, b, out, step, depth, 1, 1); break;
+    case 4: NAME(product_of)(a, ka, b, out, step, depth, 2, 0); break;
+    case 5: NAME(product_of)(a, ka, b, out, step, depth, 2, 1); break;
+    case 6: NAME(product_of)(a, ka, b, out, step, depth, 3, 0); break;
+    default: NAME(product_of)(a, ka, b, out, step, depth, 3, 1);
+    }
+}
+
+/* --- weights: u[element][panel of ROWS outputs][channel][output of the panel] --- */
+
+typedef struct {
+    const REAL *weight;
+    long backward;
+} NAME(origin);
+
+#define ORIGIN 16 /* floats before u, that say where the weights came from */
+
+INLINE long NAME(depth_of)(long c) { return NAME(up)(c, LANES > ROWS ? LANES / ROWS : 1); }
+INLINE long NAME(element)(long o, long c) { return NAME(up)(o, ROWS) * NAME(depth_of)(c) + 16; }
+
+static void NAME(winograd_prepare)(const REAL *weight, long o, long c, int backward, REAL *u)
+{
+    enum { SOME = 32 };
+    const NAME(origin) origin = {weight, backward};
+    memcpy(u, &origin, sizeof origin);
+    const long outputs = backward ? c : o, inputs = backward ? o : c;
+    const long to_output = backward ? 9 : 9 * c, to_input = backward ? 9 * c : 9;
+    const long element = NAME(element)(outputs, inputs), depth = NAME(depth_of)(inputs);
+    REAL taps[9][SOME * ROWS];
+    for (long a = 0; a < outputs; a += ROWS)
+        for (long k = 0; k < depth; k += SOME) {
+            const long count = least(SOME, depth - k), rows = least(ROWS, outputs - a);
+            if (rows < ROWS || k + count > inputs)
+                memset(taps, 0, sizeof taps);
+            for (long j = 0; j < least(count, inputs - k); j++)
+                for (long i = 0; i < rows; i++) {
+                    const REAL *from = weight + (a + i) * to_output + (k + j) * to_input;
+                    for (int tap = 0; tap < 9; tap++)
+                        taps[backward ? 8 - tap : tap][j * ROWS + i] = from[tap];
+                }
+            REAL *to = u + ORIGIN + (a * depth + k * ROWS);
+            for (long s = 0; s < count * ROWS; s += LANES) {
+                VEC half[3][6];
+                for (int j = 0; j < 3; j++) {
+                    const VEC g[3] = {LOAD(taps[j] + s), LOAD(taps[3 + j] + s),
+                                      LOAD(taps[6 + j] + s)};
+                    NAME(weights)(g, half[j]);
+                }
+                for (int i = 0; i < 6; i++) {
+                    const VEC g[3] = {half[0][i], half[1][i], half[2][i]};
+                    VEC t[6];
+                    NAME(weights)(g, t);
+                    for (int j = 0; j < 6; j++)
+                        STORE(to + (6 * i + j) * element + s, t[j]);
+                }
+            }
+        }
+}
+
+/* --- pixels --- */
+
+/* The pieces of one channel, copied to the sheet. */
+INLINE void NAME(copy_pieces)(const layout *l, const REAL *x, long w, REAL *sheet)
+{
+    for (long i = 0; i < l->pieces; i++) {
+        const piece *p = &l->piece[i];
+        const REAL *from = x + p->source;
+        REAL *to = sheet + p->target;
+        for (long r = 0; r < p->rows; r++, from += w, to += l->stride) {
+            long j = 0;
+#ifdef MINIDL_VECTORS
+            for (; j + 4 <= p->columns; j += 4)
+                *(QUAD *)(to + j) = *(const QUAD *)(from + j);
+#endif
+            for (; j < p->columns; j++)
+                to[j] = from[j];
+        }
+    }
+}
+
+/* v[element * step] = B' d B, each lane from the 6 x 6 pixels at its own pointer. */
+INLINE void NAME(input_tiles)(const REAL *const *pixels, long stride, REAL *v, long step)
+{
+    VEC half[6][6];
+    for (int i = 0; i < 6; i++) {
+        VEC d[6];
+        NAME(columns)(pixels, i * stride, d);
+        NAME(two_columns)(pixels, i * stride + 4, d + 4);
+        NAME(input)(d, half[i]);
+    }
+    for (int j = 0; j < 6; j++) {
+        const VEC d[6] = {half[0][j], half[1][j], half[2][j], half[3][j], half[4][j], half[5][j]};
+        VEC t[6];
+        NAME(input)(d, t);
+        for (int i = 0; i < 6; i++)
+            STORE(v + (6 * i + j) * step, t[i]);
+    }
+}
+
+/* v[element * step] = A y A', each lane from the 4 x 4 output gradients at its own pointer. */
+INLINE void NAME(output_gradient_tiles)(const REAL *const *dy, long stride, REAL *v, long step)
+{
+    VEC half[4][6];
+    for (int i = 0; i < 4; i++) {
+        VEC d[4];
+        NAME(columns)(dy, i * stride, d);
+        NAME(output_gradient)(d, half[i]);
+    }
+    for (int j = 0; j < 6; j++) {
+        const VEC d[4] = {half[0][j], half[1][j], half[2][j], half[3][j]};
+        VEC t[6];
+        NAME(output_gradient)(d, t);
+        for (int i = 0; i < 6; i++)
+            STORE(v + (6 * i + j) * step, t[i]);
+    }
+}
+
+/* --- forward --- */
+
+typedef struct {
+    const REAL *x, *bias;
+    REAL *y;
+    long c, h, w, o, ph, pw, oh, ow;
+    NAME(origin) origin;
+} NAME(problem);
+
+/* One tile of output a, by the definition. */
+static void NAME(directly)(const NAME(problem) *p, long a, long image, long top, long side)
+{
+    const int backward = p->origin.backward != 0;
+    const long to_input = backward ? 9 * p->o : 9;
+    const REAL *weight = p->origin.weight + a * (backward ? 9 : 9 * p->c);
+    for (long r = top; r < least(top + 4, p->oh); r++)
+        for (long s = side; s < least(side + 4, p->ow); s++) {
+            REAL sum = 0;
+            for (long k = 0; k < p->c; k++) {
+                const REAL *plane = p->x + (image * p->c + k) * p->h * p->w;
+                for (int i = 0; i < 3; i++)
+                    for (int j = 0; j < 3; j++) {
+                        const long u = r + i - p->ph, v = s + j - p->pw;
+                        const int inside = u >= 0 && u < p->h && v >= 0 && v < p->w;
+                        const long tap = backward ? 8 - 3 * i - j : 3 * i + j;
+                        if (inside || !backward) /* padding is multiplied too; a crop is not */
+                            sum += weight[k * to_input + tap] * (inside ? plane[u * p->w + v] : 0);
+                    }
+            }
+            p->y[((image * p->o + a) * p->oh + r) * p->ow + s] = sum + (p->bias ? p->bias[a] : 0);
+        }
+}
+
+/* The outputs a of the tiles first .. first + LANES of the layout; returns 0 where all are
+   finite. */
+INLINE VEC NAME(output_tiles)(const NAME(problem) *p, const layout *l, long first, int whole,
+                               const REAL *m, long a)
+{
+    const VEC shift = SPLAT(p->bias ? p->bias[a] : 0);
+    VEC half[6][4], total = SPLAT(0);
+    REAL rows[4][4 * LANES];
+    for (int j = 0; j < 6; j++) {
+        VEC t[6];
+        for (int i = 0; i < 6; i++)
+            t[i] = LOAD(m + (6 * i + j) * WIDTH);
+        NAME(output)(t, half[j]);
+    }
+    for (int i = 0; i < 4; i++) {
+        const VEC t[6] = {half[0][i], half[1][i], half[2][i], half[3][i], half[4][i], half[5][i]};
+        VEC y[4];
+        NAME(output)(t, y);
+        for (int j = 0; j < 4; j++) {
+            y[j] += shift;
+            total += y[j];
+        }
+        NAME(rows)(y, rows[i]);
+    }
+    const long count = least(LANES, l->count - first);
+    for (long k = 0; k < count; k++) {
+        const long t = first + k;
+        REAL *y = p->y + ((l->image[t] * p->o + a) * p->oh + l->y[t]) * p->ow + l->x[t];
+        if (whole)
+            for (int i = 0; i < 4; i++)
+                memcpy(y + i * p->ow, rows[i] + 4 * k, 4 * sizeof(REAL));
+        else
+            for (long i = 0; i < least(4, p->oh - l->y[t]); i++)
+                for (long j = 0; j < least(4, p->ow - l->x[t]); j++)
+                    y[i * p->ow + j] = rows[i][4 * k + j];
+    }
+    return total - total;
+}
+
+/* What is not finite among the outputs start .. stop, computed anew. */
+static void NAME(repair)(const NAME(problem) *p, const layout *l, long start, long stop)
+{
+    for (long a = start; a < stop; a++)
+        for (long t = 0; t < l->count; t++) {
+            const long bottom = least(l->y[t] + 4, p->oh), right = least(l->x[t] + 4, p->ow);
+            REAL total = 0;
+            for (long r = l->y[t]; r < bottom; r++)
+                for (long s = l->x[t]; s < right; s++)
+                    total += p->y[((l->image[t] * p->o + a) * p->oh + r) * p->ow + s];
+            if (total - total != 0)
+                NAME(directly)(p, a, l->image[t], l->y[t], l->x[t]);
+        }
+}
+
+static void NAME(winograd_forward)(const REAL *x, const REAL *u, const REAL *bias, REAL *y, long n,
+                                   long c, long h, long w, long o, long ph, long pw, long start,
+                                   long stop, REAL *room)
+{
+    NAME(problem) p = {x, bias, y, c, h, w, o, ph, pw, h + 2 * ph - 2, w + 2 * pw - 2, {0, 0}};
+    memcpy(&p.origin, u, sizeof p.origin);
+    const tiling tiles = {c, h, w, ph, pw, (p.oh + 3) / 4, (p.ow + 3) / 4, 2};
+    const long element = NAME(element)(o, c), depth = NAME(depth_of)(c), step = c * WIDTH + 16;
+    REAL *v = NAME(aligned)(room), *m = v + 36 * step, *sheet = m + NAME(BLOCK) * 36 * WIDTH;
+    layout l;
+    (void)n;
+    for (long t = start; t < stop; t += WIDTH) {
+        const REAL *pixels[WIDTH];
+        lay_out(&l, &tiles, t, least(WIDTH, stop - t));
+        const long vectors = (l.count + LANES - 1) / LANES;
+        int whole[3] = {1, 1, 1};
+        for (long k = 0; k < vectors * LANES; k++) {
+            const long tile = least(k, l.count - 1);
+            pixels[k] = sheet + l.patch[tile];
+            if (l.y[tile] + 4 > p.oh || l.x[tile] + 4 > p.ow)
+                whole[k / LANES] = 0;
+        }
+        memset(sheet, 0, l.size * sizeof(REAL));
+        for (long k = 0; k < c; k++) {
+            NAME(copy_pieces)(&l, x + k * h * w, w, sheet);
+            for (long j = 0; j < vectors; j++)
+                NAME(input_tiles)(pixels + j * LANES, l.stride, v + k * WIDTH + j * LANES, step);
+        }
+        for (long block = 0; block < o; block += NAME(BLOCK)) {
+            const long end = least(block + NAME(BLOCK), o);
+            for (int e = 0; e < 36; e++)
+                for (long a = block; a < end; a += ROWS)
+                    NAME(product)(u + ORIGIN + e * element + a * depth, ROWS, v + e * step,
+                                  m + ((a - block) * 36 + e) * WIDTH, 36 * WIDTH, c, vectors, 0);
+            VEC finite = SPLAT(0);
+            for (long a = block; a < end; a++)
+                for (long j = 0; j < vectors; j++)
+                    finite += NAME(output_tiles)(&p, &l, j * LANES, whole[j],
+                                                 m + (a - block) * 36 * WIDTH + j * LANES, a);
+            if (SUM(finite) != 0)
+                NAME(repair)(&p, &l, block, end);
+        }
+    }
+}
+
+/* --- the gradient by the weights: its 36 elements are products (outputs, tiles) by (tiles,
+   channels), dweight = G' [sum over tiles of (A y A') * (B' d B)] G --- */
+
+INLINE long NAME(span)(long c) { return NAME(up)(c, LANES); }
+INLINE long NAME(part_size)(long o, long c) { return 36 * NAME(up)(o, GROUP) * NAME(span)(c); }
+
+/* Tiles of all channels, transformed: v[element][panel of `width` channels][tile][channel in
+   it]. */
+static void NAME(many_tiles)(const REAL *x, const tiling *tiles, long t, long count, int pixels,
+                             long width, REAL *v, long step, REAL *sheet)
+{
+    const long c = tiles->channels, lanes = NAME(up)(c, pixels ? LANES : GROUP);
+    layout l;
+    for (long begin = 0; begin < count; begin += NAME(SHEET)) {
+        lay_out(&l, tiles, t + begin, least(NAME(SHEET), count - begin));
+        memset(sheet, 0, LANES * l.size * sizeof(REAL));
+        for (long k = 0; k < lanes; k += LANES) {
+            const REAL *at[LANES];
+            REAL *to = v + k / width * width * NAME(DEPTH) + begin * width + k % width;
+            for (long lane = 0; lane < LANES; lane++) {
+                const long channel = least(k + lane, c - 1);
+                NAME(copy_pieces)(&l, x + channel * tiles->h * tiles->w, tiles->w,
+                                  sheet + lane * l.size);
+            }
+            for (long tile = 0; tile < l.count; tile++, to += width) {
+                for (long lane = 0; lane < LANES; lane++)
+                    at[lane] = sheet + lane * l.size + l.patch[tile];
+                if (pixels)
+                    NAME(input_tiles)(at, l.stride, to, step);
+                else
+                    NAME(output_gradient_tiles)(at, l.stride, to, step);
+            }
+        }
+    }
+}
+
+static void NAME(winograd_weight_gradient)(const REAL *x, const REAL *dy, REAL *part, long n,
+                                           long c, long h, long w, long o, long ph, long pw,
+                                           long start, long stop, REAL *room)
+{
+    const long oh = h + 2 * ph - 2, ow = w + 2 * pw - 2, th = (oh + 3) / 4, tw = (ow + 3) / 4;
+    const tiling inputs = {c, h, w, ph, pw, th, tw, 2}, outputs = {o, oh, ow, 0, 0, th, tw, 0};
+    const long span = NAME(span)(c), rows = NAME(up)(o, GROUP);
+    const long step = NAME(up)(c, WIDTH) * NAME(DEPTH) + 16, other = rows * NAME(DEPTH) + 16;
+    REAL *v = NAME(aligned)(room), *z = v + 36 * step, *sheet = z + 36 * other;
+    (void)n;
+    if (start >= stop)
+        memset(part, 0, NAME(part_size)(o, c) * sizeof(REAL));
+    for (long t = start; t < stop; t += NAME(DEPTH)) {
+        const long count = least(NAME(DEPTH), stop - t);
+        NAME(many_tiles)(x, &inputs, t, count, 1, WIDTH, v, step, sheet);
+        NAME(many_tiles)(dy, &outputs, t, count, 0, GROUP, z, other, sheet);
+        for (int e = 0; e < 36; e++)
+            for (long k = 0; k < c; k += WIDTH)
+                for (long a = 0; a < rows; a += ROWS) {
+                    const REAL *left = z + e * other + a / GROUP * GROUP * NAME(DEPTH) + a % GROUP;
+                    NAME(product)(left, GROUP, v + e * step + k * NAME(DEPTH),
+                                  part + (e * rows + a) * span + k, span, count,
+                                  least(3, (span - k) / LANES), t > start);
+                }
+    }
+}
+
+static void NAME(winograd_finish)(const REAL *parts, long count, long o, long c,
+                                           REAL *dweight, int *finite)
+{
+    const long span = NAME(span)(c), element = NAME(up)(o, GROUP) * span;
+    const long size = NAME(part_size)(o, c);
+    VEC total = SPLAT(0);
+    for (long a = 0; a < o; a++)
+        for (long k = 0; k < c; k += LANES) {
+            VEC half[6][3];
+            REAL taps[9][LANES];
+            for (int j = 0; j < 6; j++) {
+                VEC t[6];
+                for (int i = 0; i < 6; i++) {
+                    const REAL *from = parts + (6 * i + j) * element + a * span + k;
+                    t[i] = LOAD(from);
+                    for (long q = 1; q < count; q++)
+                        t[i] += LOAD(from + q * size);
+                }
+                NAME(weights_gradient)(t, half[j]);
+            }
+            for (int i = 0; i < 3; i++) {
+                const VEC t[6] = {half[0][i], half[1][i], half[2][i],
+                                  half[3][i], half[4][i], half[5][i]};
+                VEC g[3];
+                NAME(weights_gradient)(t, g);
+                for (int j = 0; j < 3; j++) {
+                    STORE(taps[3 * i + j], g[j]);
+                    total += g[j] - g[j];
+                }
+            }
+            for (long lane = 0; lane < least(LANES, c - k); lane++)
+                for (int tap = 0; tap < 9; tap++)
+                    dweight[(a * c + k + lane) * 9 + tap] = taps[tap][lane];
+        }
+    *finite = SUM(total) == 0;
+}
+
+/* Floats of transformed weights, of a thread's room, of a partial gradient. */
+static void NAME(winograd_sizes)(long o, long c, long *weights, long *room, long *gradient)
+{
+    const long forward = 36 * (c * WIDTH + 16) + NAME(BLOCK) * 36 * WIDTH + sheet_size(WIDTH);
+    const long products = NAME(up)(c, WIDTH) * NAME(DEPTH) + NAME(up)(o, GROUP) * NAME(DEPTH) + 32;
+    const long backward = 36 * products + LANES * sheet_size(NAME(SHEET));
+    *weights = ORIGIN + 36 * most(NAME(element)(o, c), NAME(element)(c, o));
+    *room = most(forward, backward) + 32;
+    *gradient = NAME(part_size)(o, c);
+}

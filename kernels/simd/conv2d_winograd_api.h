@@ -1,0 +1,41 @@
+/* 3x3 convolution of stride 1, dilation 1, one group, in float, by Winograd's F(4x4, 3x3).
+
+   x is (n, c, h, w), weight (o, c, 3, 3), y (n, o, h + 2 ph - 2, w + 2 pw - 2), paddings at most
+   2; all contiguous. The gradient by the input is winograd_forward_f32 with dy as x, o and c
+   exchanged, paddings 2 - ph and 2 - pw, and weights prepared with backward = 1. What is
+   computed, and how accurately, stands in conv2d_winograd.h. */
+
+#ifndef CONV2D_WINOGRAD_API_H
+#define CONV2D_WINOGRAD_API_H
+
+/* Floats that the transformed weights (o, c, 3, 3) take, whichever the direction. */
+long winograd_weights_size(long o, long c);
+
+/* Transformed weights: weight is (o, c, 3, 3); it must live as long as u is used. */
+void winograd_prepare_f32(const float *weight, long o, long c, int backward, float *u);
+
+/* Tiles of the output, the items that are split over threads. */
+long winograd_items(long n, long h, long w, long ph, long pw);
+
+/* Floats of scratch that one thread needs, for winograd_forward_f32 or the gradient by the
+   weights. */
+long winograd_room_size(long c, long o);
+
+/* Tiles start .. stop of y; what is not finite is computed anew, directly. bias may be NULL. */
+void winograd_forward_f32(const float *x, const float *u, const float *bias, float *y, long n,
+                          long c, long h, long w, long o, long ph, long pw, long start, long stop,
+                          float *room);
+
+/* Floats of one partial gradient by the weights. */
+long winograd_gradient_size(long o, long c);
+
+/* What tiles start .. stop contribute to the gradient by the weights, still transformed. */
+void winograd_weight_gradient_f32(const float *x, const float *dy, float *part, long n, long c,
+                                  long h, long w, long o, long ph, long pw, long start, long stop,
+                                  float *room);
+
+/* dweight from `count` parts lying one behind the other, added in order; returns 0 where some value
+   is not finite: then the direct way must be taken, to have NaN and infinity where they belong. */
+int winograd_finish_gradient_f32(const float *parts, long count, long o, long c, float *dweight);
+
+#endif
