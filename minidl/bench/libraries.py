@@ -138,7 +138,7 @@ class Torch:
 
     def resnet20(self) -> Any:
         """Return the CIFAR ResNet of 20 layers, under minidl's names."""
-        network = _torch_resnet(self.torch, (3, 3, 3), (16, 32, 64))
+        network = torch_resnet(self.torch, 3, (3, 3, 3), (16, 32, 64))
         last = self.torch.channels_last
         return network.to(memory_format=last) if self.channels_last else network
 
@@ -185,7 +185,7 @@ class Torch:
         return DropBlock2d
 
 
-def _torch_resnet(torch: Any, depths: Sequence[int], widths: Sequence[int]) -> Any:
+def torch_resnet(torch: Any, in_channels: int, depths: Sequence[int], widths: Sequence[int]) -> Any:
     """PyTorch's layers in the arrangement, and under the names, of minidl.models.ResNet."""
     tnn: Any = torch.nn
 
@@ -208,7 +208,7 @@ def _torch_resnet(torch: Any, depths: Sequence[int], widths: Sequence[int]) -> A
     class Network(tnn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.conv1 = tnn.Conv2d(3, widths[0], 3, padding=1, bias=False)
+            self.conv1 = tnn.Conv2d(in_channels, widths[0], 3, padding=1, bias=False)
             self.bn1 = tnn.BatchNorm2d(widths[0])
             inputs, groups = widths[0], []
             for g, (depth, width) in enumerate(zip(depths, widths, strict=True)):

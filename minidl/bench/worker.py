@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 import pickle
+import signal
 import sys
 import time
 import traceback
@@ -177,7 +178,8 @@ def serve(source: BinaryIO, sink: BinaryIO, worker: Worker) -> None:
 
 
 def main() -> None:
-    """Keep standard output for answers, and serve."""
+    """Keep standard output for answers, leave Ctrl-C to who runs the benchmark, and serve."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     private = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     serve(sys.stdin.buffer, private, Worker(sys.argv[1], int(sys.argv[2])))

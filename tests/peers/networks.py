@@ -4,6 +4,7 @@ import numpy as np
 from peers.agreement import assert_agree
 
 from minidl.tensor import Tensor
+from minidl.bench.libraries import torch_resnet
 from minidl.models import ResNet
 
 
@@ -68,54 +69,4 @@ def run_both(torch, module, peer, x, dtype, seed=0, rtol=1e-10):
 def resnets(torch, depths=(2, 1, 2), widths=(4, 6, 8)):
     """minidl's ResNet and its peer, each with initial weights of its own."""
     mine = ResNet(1, 10, depths, widths, rng=np.random.default_rng(0))
-    return mine, _peer_resnet(torch, depths, widths)
-
-
-def _peer_block(torch, inputs, outputs, stride):
-    nn = torch.nn
-
-    class Block(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-            self.bn1 = nn.BatchNorm2d(outputs)
-            self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-            self.bn2 = nn.BatchNorm2d(outputs)
-            self.downsample = None
-            if stride != 1 or inputs != outputs:
-                conv = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
-                self.downsample = nn.Sequential(conv, nn.BatchNorm2d(outputs))
-
-        def forward(self, x):
-            y = self.bn2(self.conv2(self.bn1(self.conv1(x)).relu()))
-            return (y + (x if self.downsample is None else self.downsample(x))).relu()
-
-    return Block()
-
-
-def _peer_resnet(torch, depths, widths):
-    """PyTorch's modules in the arrangement, and under the names, of minidl.models.ResNet."""
-    nn = torch.nn
-
-    class Network(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv1 = nn.Conv2d(1, widths[0], 3, padding=1, bias=False)
-            self.bn1 = nn.BatchNorm2d(widths[0])
-            inputs, groups = widths[0], []
-            for g, (depth, width) in enumerate(zip(depths, widths, strict=True)):
-                blocks = []
-                for b in range(depth):
-                    blocks.append(_peer_block(torch, inputs, width, 2 if g > 0 and b == 0 else 1))
-                    inputs = width
-                groups.append(nn.Sequential(*blocks))
-            self.groups = nn.ModuleList(groups)
-            self.fc = nn.Linear(inputs, 10)
-
-        def forward(self, x):
-            x = self.bn1(self.conv1(x)).relu()
-            for group in self.groups:
-                x = group(x)
-            return self.fc(x.mean((2, 3)))
-
-    return Network()
+    return mine, torch_resnet(torch, 1, depths, widths)
