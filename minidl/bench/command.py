@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,9 @@ def _verdicts(result: dict[str, Any], whole: bool) -> Iterator[str]:
         mean = bars.mean(result["rows"], name)
         if mean is not None:
             yield f"{mean:8.3f} of {TITLES[name]}, geometric mean of these rows"
+    for name, errors in result.get("accuracy", {}).get("resnet20", {}).items():
+        median, mean = statistics.median(errors), statistics.fmean(errors)
+        yield f"{TITLES.get(name, name)}: error of ResNet-20's gradient {median:.1e}, mean {mean:.1e}"
 
 
 def _save(result: dict[str, Any], folder: Path, whole: bool) -> None:
