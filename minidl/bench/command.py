@@ -61,7 +61,8 @@ def _verdicts(result: dict[str, Any], whole: bool) -> Iterator[str]:
             yield f"{mean:8.3f} of {TITLES[name]}, geometric mean of these rows"
     for name, errors in result.get("accuracy", {}).get("resnet20", {}).items():
         median, mean = statistics.median(errors), statistics.fmean(errors)
-        yield f"{TITLES.get(name, name)}: error of ResNet-20's gradient {median:.1e}, mean {mean:.1e}"
+        numbers = f"median {median:.1e}, mean {mean:.1e}"
+        yield f"{TITLES.get(name, name)}: error of ResNet-20's gradient, {numbers}"
 
 
 def _save(result: dict[str, Any], folder: Path, whole: bool) -> None:
