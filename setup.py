@@ -49,6 +49,7 @@ macros = [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")]
 if checked:
     link_args = ["-fsanitize=address,undefined"]
     compile_args = [*link_args, "-fno-sanitize-recover=all", "-fno-wrapv", "-O1", "-g"]
+    compile_args.append("-Wno-psabi")
     macros += [("MINIDL_CHECKED", "1")]
 
 extensions = [
