@@ -1,68 +1,108 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Softmax and cross-entropy in Cython: row by row.
+"""Softmax and cross-entropy in C: row by row, with an exponential of vectors.
 
-What is computed, and the shapes, stand in softmax_cross_entropy_numpy.
+What is computed, and the shapes, stand in softmax_cross_entropy_numpy; how, in simd/softmax.h.
 """
 
 import numpy as np
 
 from cython cimport floating
-from libc.math cimport exp, expf, log
 from libc.stdint cimport int64_t
+
+from minidl.kernels import parallel
+
+# Values a thread should have, at least, for its start to pay.
+LEAST = 65536
+
+cdef extern nogil:
+    void softmax_cross_entropy_forward_f32(
+        const float*, const int64_t*, double, float*, float*, long, long, long)
+    void softmax_cross_entropy_forward_f64(
+        const double*, const int64_t*, double, double*, double*, long, long, long)
+    void softmax_cross_entropy_backward_f32(
+        const float*, const float*, const int64_t*, double, float*, long, long, long)
+    void softmax_cross_entropy_backward_f64(
+        const double*, const double*, const int64_t*, double, double*, long, long, long)
+
+
+cdef void _check(const int64_t[::1] targets, long k) except *:
+    cdef Py_ssize_t i
+    for i in range(targets.shape[0]):
+        if targets[i] < 0 or targets[i] >= k:
+            raise IndexError("softmax_cross_entropy: expected targets in 0 .. k - 1")
 
 
 def _forward(
-    const floating[:, ::1] logits, const int64_t[::1] targets,
-    floating[::1] losses, floating[:, ::1] probabilities,
+    const floating[:, ::1] logits, const int64_t[::1] targets, double eps,
+    floating[::1] losses, floating[:, ::1] probabilities, long start, long stop,
 ):
-    cdef Py_ssize_t n = logits.shape[0], k = logits.shape[1], i, j
-    cdef int64_t target
-    cdef floating largest, inverse
-    cdef double total
-    for i in range(n):
-        target = targets[i]
-        if target < 0 or target >= k:
-            raise IndexError("softmax_cross_entropy: expected targets in 0 .. k - 1")
-        largest = logits[i, 0]
-        for j in range(1, k):
-            largest = max(largest, logits[i, j])
-        total = 0
-        for j in range(k):
-            if floating is float:
-                probabilities[i, j] = expf(logits[i, j] - largest)
-            else:
-                probabilities[i, j] = exp(logits[i, j] - largest)
-            total += probabilities[i, j]
-        losses[i] = <floating>(log(total) - (logits[i, target] - largest))
-        inverse = <floating>(1 / total)
-        for j in range(k):
-            probabilities[i, j] *= inverse
+    cdef long k = logits.shape[1]
+    with nogil:
+        if floating is float:
+            softmax_cross_entropy_forward_f32(
+                &logits[0, 0], &targets[0], eps, &losses[0], &probabilities[0, 0], k, start, stop)
+        else:
+            softmax_cross_entropy_forward_f64(
+                &logits[0, 0], &targets[0], eps, &losses[0], &probabilities[0, 0], k, start, stop)
 
 
 def _backward(
     const floating[::1] dlosses, const floating[:, ::1] probabilities,
-    const int64_t[::1] targets, floating[:, ::1] dlogits,
+    const int64_t[::1] targets, double eps, floating[:, ::1] dlogits, long start, long stop,
 ):
-    cdef Py_ssize_t n = probabilities.shape[0], k = probabilities.shape[1], i, j
-    cdef int64_t target
-    for i in range(n):
-        target = targets[i]
-        if target < 0 or target >= k:
-            raise IndexError("softmax_cross_entropy: expected targets in 0 .. k - 1")
-        for j in range(k):
-            dlogits[i, j] = dlosses[i] * probabilities[i, j]
-        dlogits[i, target] = dlosses[i] * (probabilities[i, target] - 1)
+    cdef long k = probabilities.shape[1]
+    with nogil:
+        if floating is float:
+            softmax_cross_entropy_backward_f32(
+                &dlosses[0], &probabilities[0, 0], &targets[0], eps, &dlogits[0, 0],
+                k, start, stop)
+        else:
+            softmax_cross_entropy_backward_f64(
+                &dlosses[0], &probabilities[0, 0], &targets[0], eps, &dlogits[0, 0],
+                k, start, stop)
+
+
+def smoothed_forward(logits, targets, eps):
+    """losses, probabilities; see softmax_cross_entropy_numpy.smoothed_forward."""
+    n, k = logits.shape
+    losses, probabilities = np.empty(n, logits.dtype), np.empty_like(logits)
+    _check(targets, k)
+    if n * k > LEAST:
+        parallel.run(
+            lambda start, stop: _forward(
+                logits, targets, eps, losses, probabilities, start, stop
+            ),
+            n,
+            LEAST // k + 1,
+        )
+    elif n:
+        _forward(logits, targets, eps, losses, probabilities, 0, n)
+    return losses, probabilities
+
+
+def smoothed_backward(dlosses, probabilities, targets, eps):
+    """dlogits; see softmax_cross_entropy_numpy.smoothed_backward."""
+    n, k = probabilities.shape
+    dlogits = np.empty_like(probabilities)
+    _check(targets, k)
+    if n * k > LEAST:
+        parallel.run(
+            lambda start, stop: _backward(
+                dlosses, probabilities, targets, eps, dlogits, start, stop
+            ),
+            n,
+            LEAST // k + 1,
+        )
+    elif n:
+        _backward(dlosses, probabilities, targets, eps, dlogits, 0, n)
+    return dlogits
 
 
 def forward(logits, targets):
     """losses, probabilities; see softmax_cross_entropy_numpy.forward."""
-    losses, probabilities = np.empty(len(logits), logits.dtype), np.empty_like(logits)
-    _forward(logits, targets, losses, probabilities)
-    return losses, probabilities
+    return smoothed_forward(logits, targets, 0.0)
 
 
 def backward(dlosses, probabilities, targets):
     """dlogits; see softmax_cross_entropy_numpy.backward."""
-    dlogits = np.empty_like(probabilities)
-    _backward(dlosses, probabilities, targets, dlogits)
-    return dlogits
+    return smoothed_backward(dlosses, probabilities, targets, 0.0)

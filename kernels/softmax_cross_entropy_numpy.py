@@ -60,3 +60,59 @@ def backward(dlosses, probabilities, targets):
     error = probabilities.copy()
     error[np.arange(n), targets] -= 1
     return dlosses[:, None] * error
+
+
+def smoothed_forward(logits, targets, eps):
+    """loss_i = -sum_j q_ij log probability_ij,  q = (1 - eps) onehot(target) + eps / k.
+
+    Parameters
+    ----------
+    logits : (n, k) float32 or float64
+    targets : (n,) int64
+    eps : float in [0, 1], the share of the weight that all classes have in common
+
+    Returns
+    -------
+    losses, probabilities : as in `forward`
+
+    Raises
+    ------
+    IndexError : a target is not a class.
+
+    References
+    ----------
+    Szegedy et al. 2016, section 7.
+    """
+    # sum_j q_j = 1, so that loss = log(sum exp) - sum_j q_j z_j: only the second term changes.
+    losses, probabilities = forward(logits, targets)
+    if eps > 0:
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        right = (1 - eps) * shifted[np.arange(len(logits)), targets]
+        losses = np.log(np.exp(shifted).sum(axis=1)) - right - eps * shifted.mean(axis=1)
+    return losses, probabilities
+
+
+def smoothed_backward(dlosses, probabilities, targets, eps):
+    """dlogits_ij = dloss_i * (probability_ij - q_ij),  q = (1 - eps) onehot(target) + eps / k.
+
+    Parameters
+    ----------
+    dlosses : (n,) float32 or float64
+    probabilities : (n, k), as returned by `smoothed_forward`
+    targets : (n,) int64
+    eps : float in [0, 1]
+
+    Returns
+    -------
+    dlogits : (n, k), of the dtype of dlosses
+
+    Raises
+    ------
+    IndexError : a target is not a class.
+    """
+    n, k = probabilities.shape
+    if n and (targets.min() < 0 or targets.max() >= k):
+        raise IndexError(f"softmax_cross_entropy: expected targets in 0 .. {k - 1}")
+    error = probabilities - eps / k
+    error[np.arange(n), targets] -= 1 - eps
+    return dlosses[:, None] * error

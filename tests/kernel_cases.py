@@ -194,13 +194,17 @@ def dropout(rng, dtype):
 
 
 def softmax_cross_entropy(rng, dtype):
-    for n, k in [(5, 7), (3, 1), (1, 33), (0, 4)]:
+    for n, k in [(5, 7), (3, 1), (1, 33), (0, 4), (70, 1000), (2, 9001)]:
         targets = rng.integers(0, k, n)
         logits = 5 * normal(rng, dtype, n, k)
         yield "forward", (logits, targets)
         yield "forward", (100 * logits, targets)
         probabilities = rng.dirichlet(np.ones(k), n).reshape(n, k).astype(dtype)
-        yield "backward", (normal(rng, dtype, n), probabilities, targets)
+        dlosses = normal(rng, dtype, n)
+        yield "backward", (dlosses, probabilities, targets)
+        for eps in (0.0, 0.1, 1.0):
+            yield "smoothed_forward", (logits, targets, eps)
+            yield "smoothed_backward", (dlosses, probabilities, targets, eps)
 
 
 CASES = {

@@ -329,6 +329,27 @@ def softmax_cross_entropy(module):
             module.backward(np.ones(2), np.ones((2, 3)), targets)
 
 
+def softmax_cross_entropy_smoothed(module):
+    rng = np.random.default_rng(21)
+    for n, k, eps in [(5, 4, 0.1), (3, 1, 0.3), (4, 3, 1.0), (2, 6, 0.0), (0, 3, 0.2)]:
+        logits, dlosses = drawn(22, (n, k), n)
+        targets = rng.integers(0, k, n)
+        losses, probabilities = module.smoothed_forward(logits, targets, eps)
+        logs = scipy.special.log_softmax(logits, axis=1)
+        weights = np.full((n, k), eps / k) + (1 - eps) * np.eye(k)[targets]
+        close(losses, -(weights * logs).sum(axis=1))
+        close(probabilities, np.exp(logs))
+        dlogits = module.smoothed_backward(dlosses, probabilities, targets, eps)
+        arguments = logits, targets, eps
+        close(dlogits, slope(module.smoothed_forward, arguments, 0, dlosses), 1e-7)
+    for target in (-1, 3):
+        targets = np.array([0, target])
+        with pytest.raises(IndexError, match="targets"):
+            module.smoothed_forward(np.ones((2, 3)), targets, 0.1)
+        with pytest.raises(IndexError, match="targets"):
+            module.smoothed_backward(np.ones(2), np.ones((2, 3)), targets, 0.1)
+
+
 def group_norm(module):
     for n, c, s, groups in [(3, 6, 4, 2), (2, 3, 5, 1), (2, 4, 3, 4), (4, 5, 1, 1)]:
         x, gamma, beta, dy = drawn(8, (n, c, s), c, c, (n, c, s))
@@ -365,5 +386,5 @@ ORACLES = {
     "group_norm": [group_norm],
     "lrn": [lrn],
     "pool": [pool_max, pool_average, pool_average_beyond_the_image, pool_adaptive],
-    "softmax_cross_entropy": [softmax_cross_entropy],
+    "softmax_cross_entropy": [softmax_cross_entropy, softmax_cross_entropy_smoothed],
 }

@@ -1,11 +1,14 @@
 """Cross-entropy against its formula in longer floats, reductions, smoothing, and bad input."""
 
+import types
+
 import numpy as np
 import pytest
+from minidl.kernels import softmax_cross_entropy_numpy
 
 from minidl.tensor import Tensor
+from minidl import backend, nn
 from minidl import functional as F
-from minidl import nn
 from minidl.errors import ArgumentError, DTypeError, ShapeError
 
 
@@ -75,6 +78,28 @@ def test_the_layer(rng):
     assert layer(x, targets).item() == F.cross_entropy(x, targets, "sum", 0.2).item()
     assert nn.CrossEntropyLoss()(x, targets).item() == F.cross_entropy(x, targets).item()
     assert repr(layer) == "CrossEntropyLoss(reduction='sum', label_smoothing=0.2)"
+
+
+@pytest.mark.parametrize("eps", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_a_module_of_ones_own_gives_the_same_and_runs(rng, reduction, eps):
+    """It knows nothing of smoothing, which is put around it."""
+    logits, targets = rng.normal(size=(5, 3)), np.array([0, 2, 1, 1, 0])
+    upstream = rng.normal(size=5 if reduction == "none" else ())
+    own = types.SimpleNamespace(
+        forward=softmax_cross_entropy_numpy.forward, backward=softmax_cross_entropy_numpy.backward
+    )
+    outcome = []
+    for using in (backend.use(own, "softmax_cross_entropy"), backend.use("numpy")):
+        x = Tensor(logits, requires_grad=True)
+        with using as used:
+            loss = F.cross_entropy(x, targets, reduction, eps)
+            loss.backward(upstream)
+        outcome.append((loss.data, x.grad, used.calls))
+    (loss, grad, calls), (wanted, wanted_grad, _) = outcome
+    assert set(calls) == {("softmax_cross_entropy", f) for f in ("forward", "backward")}
+    np.testing.assert_allclose(loss, wanted, rtol=1e-12)
+    np.testing.assert_allclose(grad, wanted_grad, rtol=1e-10, atol=1e-12)
 
 
 LOGITS = np.zeros((2, 3), np.float32)

@@ -26,21 +26,38 @@ if TYPE_CHECKING:
 
 
 class SoftmaxCrossEntropy(Function):
-    """loss_i = -log softmax(x_i)[target_i], one loss for each row."""
+    """loss_i = -log softmax(x_i)[target_i] for each row, and their mean or sum where asked for.
 
-    def forward(self, logits, *, targets):
-        """Return the losses."""
-        self.targets = targets
-        losses, self.probabilities = backend.call(
-            "softmax_cross_entropy", "forward", logits, targets
-        )
-        return losses
+    With smoothing eps the target's weight 1 is shared: 1 - eps for it, and eps / k for every class.
+    """
+
+    def forward(self, logits, *, targets, reduction, smoothing):
+        """Return the losses, or one number."""
+        self.targets, self.reduction, self.smoothing = targets, reduction, smoothing
+        if smoothing:
+            losses, self.probabilities = backend.call(
+                "softmax_cross_entropy", "smoothed_forward", logits, targets, smoothing
+            )
+        else:
+            losses, self.probabilities = backend.call(
+                "softmax_cross_entropy", "forward", logits, targets
+            )
+        if reduction == "none":
+            return losses
+        total = losses.sum()
+        return np.asarray(total / len(losses) if reduction == "mean" else total)
 
     def backward(self, grad):
-        """Return grad_i (softmax(x_i) - onehot(target_i))."""
-        return backend.call(
-            "softmax_cross_entropy", "backward", grad, self.probabilities, self.targets
-        )
+        """Return grad_i (softmax(x_i) - onehot(target_i)), or with the shares of smoothing."""
+        n = len(self.targets)
+        if self.reduction != "none":
+            grad = np.full(n, grad / n if self.reduction == "mean" else grad)
+        arguments = grad, self.probabilities, self.targets
+        if self.smoothing:
+            return backend.call(
+                "softmax_cross_entropy", "smoothed_backward", *arguments, self.smoothing
+            )
+        return backend.call("softmax_cross_entropy", "backward", *arguments)
 
 
 def _class_indices(op: str, targets: Any, n: int, k: int) -> np.ndarray:
@@ -55,10 +72,12 @@ def _class_indices(op: str, targets: Any, n: int, k: int) -> np.ndarray:
             )
         )
     check_size(op, "targets", targets.shape, (n,), "one class index for each row of the logits")
-    if n and (targets.min() < 0 or targets.max() >= k):
+    targets = targets.astype(np.int64)
+    # Read as an unsigned number, a negative one is large.
+    if n and targets.view(np.uint64).max() >= k:
         wrong = targets[(targets < 0) | (targets >= k)][0]
         raise ArgumentError(expected(op, f"targets between 0 and {k - 1}", wrong))
-    return targets.astype(np.int64)
+    return targets
 
 
 def check_options(op: str, reduction: str, label_smoothing: float) -> None:
@@ -98,10 +117,18 @@ def cross_entropy(
         raise ShapeError(
             expected(op, 'at least one row for reduction "mean"', logits.shape, 'use "sum"')
         )
-    losses = SoftmaxCrossEntropy.apply(logits, targets=_class_indices(op, targets, n, k))
-    if label_smoothing:
-        uniform = log_softmax(logits).mean(axis=1)
-        losses = losses * (1 - label_smoothing) - uniform * label_smoothing
+    indices = _class_indices(op, targets, n, k)
+    if label_smoothing and backend.brought("softmax_cross_entropy"):
+        return _smoothed(logits, indices, reduction, label_smoothing)
+    return SoftmaxCrossEntropy.apply(
+        logits, targets=indices, reduction=reduction, smoothing=label_smoothing
+    )
+
+
+def _smoothed(logits: Tensor, targets: np.ndarray, reduction: str, eps: float) -> Tensor:
+    """Label smoothing around a cross-entropy that knows nothing of it."""
+    losses = SoftmaxCrossEntropy.apply(logits, targets=targets, reduction="none", smoothing=0.0)
+    losses = losses * (1 - eps) - log_softmax(logits).mean(axis=1) * eps
     if reduction == "none":
         return losses
     return losses.mean() if reduction == "mean" else losses.sum()
