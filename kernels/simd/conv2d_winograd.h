@@ -23,7 +23,9 @@
 #define WIDTH (3 * LANES)            /* tiles or channels that it holds */
 #define GROUP (LANES < 4 ? 4 : LANES) /* outputs that lie together in the gradient by the weights */
 
-enum { NAME(BLOCK) = 32, NAME(DEPTH) = 96, NAME(SHEET) = 16 };
+/* Outputs of a block; tiles of a block, in the gradient by the weights; tiles on a sheet; channels
+   that are summed at once (sums of sums round less than one long sum). */
+enum { NAME(BLOCK) = 32, NAME(DEPTH) = 96, NAME(SHEET) = 16, NAME(SUMMANDS) = 64 };
 
 INLINE long NAME(up)(long a, long to) { return (a + to - 1) / to * to; }
 INLINE REAL *NAME(aligned)(REAL *p) { return (REAL *)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
@@ -36,7 +38,7 @@ INLINE void NAME(product_of)(const REAL *a, long ka, const REAL *b, REAL *out, l
     VEC sum[ROWS][3];
     for (int i = 0; i < ROWS; i++)
         for (int j = 0; j < vectors; j++)
-            sum[i][j] = add ? LOAD(out + i * step + j * LANES) : SPLAT(0);
+            sum[i][j] = SPLAT(0);
     for (long k = 0; k < depth; k++, a += ka, b += WIDTH) {
         VEC right[3];
         for (int j = 0; j < vectors; j++)
@@ -50,7 +52,8 @@ INLINE void NAME(product_of)(const REAL *a, long ka, const REAL *b, REAL *out, l
     }
     for (int i = 0; i < ROWS; i++)
         for (int j = 0; j < vectors; j++)
-            STORE(out + i * step + j * LANES, sum[i][j]);
+            STORE(out + i * step + j * LANES,
+                  add ? LOAD(out + i * step + j * LANES) + sum[i][j] : sum[i][j]);
 }
 
 static void NAME(product)(const REAL *a, long ka, const REAL *b, REAL *out, long step, long depth,
@@ -293,9 +296,12 @@ static void NAME(winograd_forward)(const REAL *x, const REAL *u, const REAL *bia
         for (long block = 0; block < o; block += NAME(BLOCK)) {
             const long end = least(block + NAME(BLOCK), o);
             for (int e = 0; e < 36; e++)
-                for (long a = block; a < end; a += ROWS)
-                    NAME(product)(u + ORIGIN + e * element + a * depth, ROWS, v + e * step,
-                                  m + ((a - block) * 36 + e) * WIDTH, 36 * WIDTH, c, vectors, 0);
+                for (long k = 0; k < c; k += NAME(SUMMANDS))
+                    for (long a = block; a < end; a += ROWS)
+                        NAME(product)(u + ORIGIN + e * element + a * depth + k * ROWS, ROWS,
+                                      v + e * step + k * WIDTH,
+                                      m + ((a - block) * 36 + e) * WIDTH, 36 * WIDTH,
+                                      least(NAME(SUMMANDS), c - k), vectors, k > 0);
             VEC finite = SPLAT(0);
             for (long a = block; a < end; a++)
                 for (long j = 0; j < vectors; j++)
