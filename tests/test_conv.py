@@ -109,6 +109,8 @@ X, W = np.zeros((2, 3, 5, 5), np.float32), np.zeros((4, 3, 3, 3), np.float32)
         (ArgumentError, "stride as an integer of at least 1", X, W, {"stride": (1, 1, 1)}),
         (ArgumentError, "stride as an integer of at least 1", X, W, {"stride": 1.5}),
         (ArgumentError, "padding as an integer of at least 0", X, W, {"padding": (1, -1)}),
+        (ArgumentError, "padding of at most 1099511627776", X, W, {"padding": 2**40 + 1}),
+        (ShapeError, "an output that fits in memory", X, W, {"padding": 2**40}),
         (ArgumentError, "dilation as an integer of at least 1", X, W, {"dilation": 0}),
         (ArgumentError, "groups as an integer of at least 1, got 0", X, W, {"groups": 0}),
         (ArgumentError, "groups that divide the 4 outputs, got 3", X, W[:, :1], {"groups": 3}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 Pair = int | tuple[int, int]
 
+# Strides, paddings and extents beyond this lead out of any memory.
+FARTHEST = 2**40
+
 
 def pair(op: str, name: str, value: Pair, least: int) -> tuple[int, int]:
     """Return a number, or two of them (vertical, horizontal), as a pair of integers >= `least`."""
@@ -33,6 +37,8 @@ def pair(op: str, name: str, value: Pair, least: int) -> tuple[int, int]:
         raise ArgumentError(
             expected(op, f"{name} as an integer of at least {least}, or two of them", repr(value))
         )
+    if max(values) > FARTHEST:
+        raise ArgumentError(expected(op, f"{name} of at most {FARTHEST}", repr(value)))
     return int(values[0]), int(values[1])
 
 
@@ -124,6 +130,9 @@ def conv2d(
     kernel = weight.shape[2:]
     pad = resolve_padding("conv2d", padding, kernel, stride, dilation)
     check_fits("conv2d", x.shape, kernel, pad, dilation)
+    sizes = zip(x.shape[2:], kernel, stride, pad, dilation, strict=True)
+    out_size = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes)
+    check_room("conv2d", (x.shape[0], weight.shape[0], *out_size))
     return Conv2d.apply(x, weight, bias, geometry=(stride, pad, dilation, groups))
 
 
@@ -161,5 +170,15 @@ def check_fits(op: str, shape, kernel, padding, dilation=(1, 1)) -> None:
                 f"an image at least as large as the kernel's {extent[0]} x {extent[1]}",
                 f"{padded[0]} x {padded[1]} with padding",
                 "use a smaller kernel or more padding",
+            )
+        )
+
+
+def check_room(op: str, shape: tuple[int, ...]) -> None:
+    """Raise ShapeError when an output has more values than any memory can be asked for."""
+    if math.prod(shape) >= 2**60:
+        raise ShapeError(
+            expected(
+                op, "an output that fits in memory", shape, "use less padding or larger strides"
             )
         )

@@ -267,4 +267,6 @@ def local_response_norm(
             expected("local_response_norm", "x of shape (n, c, ...) with space", x.shape)
         )
     check_sizes("local_response_norm", size=size)
-    return LocalResponseNorm.apply(x, size=size, alpha=alpha / size, beta=beta, k=k)
+    # A window of twice the channels holds all of them from wherever it is looked.
+    window = min(size, 2 * max(x.shape[1], 1))
+    return LocalResponseNorm.apply(x, size=window, alpha=alpha / size, beta=beta, k=k)

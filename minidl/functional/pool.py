@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from minidl import backend
 from minidl.autograd import Function
 from minidl.errors import ArgumentError, expected
-from minidl.functional.conv import Pair, check_fits, check_images, pair
+from minidl.functional.conv import Pair, check_fits, check_images, check_room, pair
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
@@ -68,6 +68,7 @@ def _geometry(op, x, kernel_size, stride, padding, dilation, ceil_mode):
     check_fits(op, x.shape, kernel, padding, dilation)
     sizes = zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)
     out_size = tuple(_out(*size, ceil_mode) for size in sizes)
+    check_room(op, (*x.shape[:2], *out_size))
     return kernel, stride, padding, dilation, out_size
 
 
@@ -176,4 +177,5 @@ def adaptive_avg_pool2d(x: Tensor, output_size: Pair) -> Tensor:
     check_images(op, x)
     out_size = pair(op, "output_size", output_size, 1)
     check_fits(op, x.shape, (1, 1), (0, 0))
+    check_room(op, (*x.shape[:2], *out_size))
     return AdaptiveAvgPool2d.apply(x, out_size=out_size)
