@@ -84,11 +84,10 @@ def smoothed_forward(logits, targets, eps):
     Szegedy et al. 2016, section 7.
     """
     # sum_j q_j = 1, so that loss = log(sum exp) - sum_j q_j z_j: only the second term changes.
-    losses, probabilities = forward(logits, targets)
-    if eps > 0:
-        shifted = logits - logits.max(axis=1, keepdims=True)
-        right = (1 - eps) * shifted[np.arange(len(logits)), targets]
-        losses = np.log(np.exp(shifted).sum(axis=1)) - right - eps * shifted.mean(axis=1)
+    _, probabilities = forward(logits, targets)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    right = (1 - eps) * shifted[np.arange(len(logits)), targets]
+    losses = np.log(np.exp(shifted).sum(axis=1)) - right - eps * shifted.mean(axis=1)
     return losses, probabilities
 
 

@@ -34,6 +34,7 @@ DEFAULTS = {
     "group_norm": "cython",
     "lrn": "cython",
     "pool": "cython",
+    "relu": "cython",
     "softmax_cross_entropy": "cython",
 }
 

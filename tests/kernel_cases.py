@@ -193,6 +193,13 @@ def dropout(rng, dtype):
     yield "backward", (normal(rng, dtype, 4, 3), np.ones((4, 3), bool), 1.0)
 
 
+def relu(rng, dtype):
+    for shape in [(7, 5), (), (2, 3, 4, 5), (0, 3), (1001,)]:
+        x, dy = np.asarray(normal(rng, dtype, *shape)), np.asarray(normal(rng, dtype, *shape))
+        yield "forward", (x,)
+        yield "backward", (dy, np.where(x > 0, x, dtype(0)))
+
+
 def softmax_cross_entropy(rng, dtype):
     for n, k in [(5, 7), (3, 1), (1, 33), (0, 4), (70, 1000), (2, 9001)]:
         targets = rng.integers(0, k, n)
@@ -215,6 +222,7 @@ CASES = {
     "group_norm": group_norm,
     "lrn": lrn,
     "pool": pool,
+    "relu": relu,
     "softmax_cross_entropy": softmax_cross_entropy,
 }
 

@@ -334,7 +334,7 @@ def softmax_cross_entropy_smoothed(module):
     for n, k, eps in [(5, 4, 0.1), (3, 1, 0.3), (4, 3, 1.0), (2, 6, 0.0), (0, 3, 0.2)]:
         logits, dlosses = drawn(22, (n, k), n)
         targets = rng.integers(0, k, n)
-        losses, probabilities = module.smoothed_forward(logits, targets, eps)
+        losses, probabilities = module.smoothed_forward(logits + 1000, targets, eps)
         logs = scipy.special.log_softmax(logits, axis=1)
         weights = np.full((n, k), eps / k) + (1 - eps) * np.eye(k)[targets]
         close(losses, -(weights * logs).sum(axis=1))
@@ -342,12 +342,22 @@ def softmax_cross_entropy_smoothed(module):
         dlogits = module.smoothed_backward(dlosses, probabilities, targets, eps)
         arguments = logits, targets, eps
         close(dlogits, slope(module.smoothed_forward, arguments, 0, dlosses), 1e-7)
+    losses, _ = module.smoothed_forward(np.array([[-1000.0, 1000.0]]), np.array([0]), 0.5)
+    close(losses, [1500])
     for target in (-1, 3):
         targets = np.array([0, target])
         with pytest.raises(IndexError, match="targets"):
             module.smoothed_forward(np.ones((2, 3)), targets, 0.1)
         with pytest.raises(IndexError, match="targets"):
             module.smoothed_backward(np.ones(2), np.ones((2, 3)), targets, 0.1)
+
+
+def relu(module):
+    x = np.array([[-1.5, 0.0, -0.0], [2.5, np.nan, 1e-300], [np.inf, -np.inf, -1e-300]])
+    y = module.forward(x)
+    np.testing.assert_array_equal(y, [[0, 0, 0], [2.5, np.nan, 1e-300], [np.inf, 0, 0]])
+    (dy,) = drawn(23, (3, 3))
+    np.testing.assert_array_equal(module.backward(dy, y), dy * [[0, 0, 0], [1, 1, 1], [1, 0, 0]])
 
 
 def group_norm(module):
@@ -386,5 +396,6 @@ ORACLES = {
     "group_norm": [group_norm],
     "lrn": [lrn],
     "pool": [pool_max, pool_average, pool_average_beyond_the_image, pool_adaptive],
+    "relu": [relu],
     "softmax_cross_entropy": [softmax_cross_entropy, softmax_cross_entropy_smoothed],
 }

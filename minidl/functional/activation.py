@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from minidl import backend
 from minidl.autograd import Function
 from minidl.errors import ShapeError, check_floating, expected
 from minidl.functional.reduction import normalize_axes
@@ -19,12 +20,12 @@ class ReLU(Function):
 
     def forward(self, x):
         """Return 0 where x <= 0, else x."""
-        self.positive = ~(x <= 0)
-        return np.where(self.positive, x, x.dtype.type(0))
+        self.y = backend.call("relu", "forward", x)
+        return self.y
 
     def backward(self, grad):
         """Return the gradient where x was positive."""
-        return grad * self.positive
+        return backend.call("relu", "backward", grad, self.y)
 
 
 class Sigmoid(Function):
