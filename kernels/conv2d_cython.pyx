@@ -2,7 +2,8 @@
 """Two-dimensional convolution in C; what is computed, and the shapes, stand in conv2d_numpy.
 
 Implicit GEMM serves every convolution: kernels/simd/conv2d.h. Work is cut into lines, rows of
-output positions over all images, and spread over threads.
+output positions over all images, and spread over threads. Winograd's algorithm serves where
+`_winograd` says so: kernels/simd/conv2d_winograd.h; its work is cut into tiles of 4 x 4 outputs.
 """
 
 import numpy as np
@@ -21,7 +22,24 @@ LEAST = 10_000_000
 # a kernel's size stay numbers of the machine.
 FARTHEST = 1 << 40
 
+# Channels from which on Winograd's algorithm is used.
+WINOGRAD = 16
+
 cdef extern nogil:
+    long winograd_weights_size(long o, long c)
+    void winograd_prepare_f32(const float* weight, long o, long c, int backward, float* u)
+    long winograd_items(long n, long h, long w, long ph, long pw)
+    long winograd_room_size(long c, long o)
+    void winograd_forward_f32(
+        const float* x, const float* u, const float* bias, float* y, long n, long c, long h, long w,
+        long o, long ph, long pw, long start, long stop, float* room)
+    long winograd_gradient_size(long o, long c)
+    void winograd_weight_gradient_f32(
+        const float* x, const float* dy, float* part, long n, long c, long h, long w, long o,
+        long ph, long pw, long start, long stop, float* room)
+    int winograd_finish_gradient_f32(
+        const float* parts, long count, long o, long c, float* dweight)
+    void conv2d_finite_f32(const float* numbers, long count, int* finite)
     void conv2d_forward_f32(
         const float*, const float*, const float*, float*, const long*, long, long, int*)
     void conv2d_forward_f64(
@@ -109,6 +127,63 @@ cdef class _Call:
         return failed
 
 
+cdef bint _winograd(_Call call):
+    """Whether Winograd's algorithm serves a convolution: the one rule.
+
+    It takes 3x3 windows of stride 1 in float32. Below so many channels its transforms cost what it
+    saves, and images smaller than a tile waste most of one.
+    """
+    cdef long* a = call.sizes
+    return (
+        not precise and not call.double and a[5] == 3 and a[6] == 3 and a[7] == 1 and a[8] == 1
+        and a[9] <= 2 and a[10] <= 2 and a[11] == 1 and a[12] == 1 and a[13] == 1
+        and min(a[1], a[4]) >= WINOGRAD and min(a[14], a[15]) >= 3 and min(a[2], a[3]) >= 3)
+
+
+cdef _correlate(
+    cnp.ndarray source, cnp.ndarray weight, bias, cnp.ndarray out, long ph, long pw, bint backward
+):
+    """out = source convolved with weight by Winograd's algorithm, or with it turned around."""
+    cdef long n = source.shape[0], c = source.shape[1], h = source.shape[2], w = source.shape[3]
+    cdef long o = out.shape[1], items = winograd_items(n, h, w, ph, pw)
+    cdef cnp.ndarray u = np.empty(winograd_weights_size(o, c), np.float32)
+    cdef float* offset = NULL if bias is None else <float*>cnp.PyArray_DATA(<cnp.ndarray>bias)
+    winograd_prepare_f32(
+        <float*>cnp.PyArray_DATA(weight), weight.shape[0], weight.shape[1], backward,
+        <float*>cnp.PyArray_DATA(u))
+
+    def part(long start, long stop):
+        cdef cnp.ndarray room = np.empty(winograd_room_size(c, o), np.float32)
+        with nogil:
+            winograd_forward_f32(
+                <float*>cnp.PyArray_DATA(source), <float*>cnp.PyArray_DATA(u), offset,
+                <float*>cnp.PyArray_DATA(out), n, c, h, w, o, ph, pw, start, stop,
+                <float*>cnp.PyArray_DATA(room))
+
+    parallel.run(part, items, LEAST // (144 * c * o) + 24)
+    return out
+
+
+cdef _winograd_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dweight, long ph, long pw):
+    """Fill dweight by Winograd's algorithm; false if a value is not finite and may be misplaced."""
+    cdef long n = x.shape[0], c = x.shape[1], h = x.shape[2], w = x.shape[3], o = dy.shape[1]
+
+    def part(long start, long stop):
+        cdef cnp.ndarray room = np.empty(winograd_room_size(c, o), np.float32)
+        cdef cnp.ndarray sums = np.empty(winograd_gradient_size(o, c), np.float32)
+        with nogil:
+            winograd_weight_gradient_f32(
+                <float*>cnp.PyArray_DATA(x), <float*>cnp.PyArray_DATA(dy),
+                <float*>cnp.PyArray_DATA(sums), n, c, h, w, o, ph, pw, start, stop,
+                <float*>cnp.PyArray_DATA(room))
+        return sums
+
+    parts = parallel.run(part, winograd_items(n, h, w, ph, pw), LEAST // (144 * c * o) + 24)
+    cdef cnp.ndarray sums = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return winograd_finish_gradient_f32(
+        <float*>cnp.PyArray_DATA(sums), len(parts), o, c, <float*>cnp.PyArray_DATA(dweight))
+
+
 def forward(x, weight, bias, stride, padding, dilation, groups):
     """y = x convolved with weight, plus bias; see conv2d_numpy.forward."""
     cdef _Call call = _Call(x.shape, weight.shape, stride, padding, dilation, groups)
@@ -123,6 +198,8 @@ def forward(x, weight, bias, stride, padding, dilation, groups):
     if bias is not None:
         call.place(2, bias, call.double, weight.shape[:1])
     call.place(3, y, call.double, y.shape)
+    if _winograd(call):
+        return _correlate(x, weight, bias, y, a[9], a[10], False)
     parallel.run(
         lambda start, stop: call.run(call.pointers[3], start, stop),
         a[0] * a[14], LEAST // (a[15] * weight.size) + 1)
@@ -142,6 +219,12 @@ def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
     call.place(0, dy, call.double, (a[0], a[4], a[14], a[15]))
     call.place(1, weight, call.double, weight.shape)
     call.place(3, dx, call.double, x_shape)
+    cdef int finite = False
+    if _winograd(call):
+        # A weight that is not finite may only reach the pixels that its tap reaches.
+        conv2d_finite_f32(<float*>call.pointers[1], weight.size, &finite)
+    if finite:
+        return _correlate(dy, weight, None, dx, 2 - a[9], 2 - a[10], True)
     lines = (a[2] - 1) // a[7] + 1
     least = LEAST // (a[14] * a[15] * weight.size // lines + 1) + 1
     part = lambda start, stop: call.run(call.pointers[3], start, stop)
@@ -161,6 +244,10 @@ def backward_weight(dy, x, weight_shape, stride, padding, dilation, groups):
     call.function, call.double = WEIGHT, dy.dtype == np.float64
     call.place(0, dy, call.double, (a[0], a[4], a[14], a[15]))
     call.place(1, x, call.double, x.shape)
+    if _winograd(call):
+        dweight = np.empty(weight_shape, dy.dtype)
+        if _winograd_weight(dy, x, dweight, a[9], a[10]):
+            return dweight
 
     def part(start, stop):
         cdef cnp.ndarray dweight = np.empty(weight_shape, dy.dtype)

@@ -25,3 +25,7 @@ DISPATCH_F64(conv2d_backward_weight, BACKWARD(double), BACKWARD_ARGUMENTS)
 #define SCATTER_ARGUMENTS (dy, weight, dx, sizes, start, stop)
 DISPATCH_F32(conv2d_scatter, SCATTER(float), SCATTER_ARGUMENTS)
 DISPATCH_F64(conv2d_scatter, SCATTER(double), SCATTER_ARGUMENTS)
+
+#define FINITE(R) (const R *numbers, long count, int *finite)
+DISPATCH_F32(conv2d_finite, FINITE(float), (numbers, count, finite))
+DISPATCH_F64(conv2d_finite, FINITE(double), (numbers, count, finite))

@@ -81,6 +81,19 @@ static double conv2d_block(double least, double each, double lines, double image
 }
 #endif
 
+/* Whether all numbers are finite. */
+static void NAME(conv2d_finite)(const REAL *numbers, long count, int *finite)
+{
+    VEC total = SPLAT(0);
+    REAL rest = 0;
+    long k = 0;
+    for (; k + LANES <= count; k += LANES)
+        total += LOAD(numbers + k) * 0;
+    for (; k < count; k++)
+        rest += numbers[k] * 0;
+    *finite = SUM(total) + rest == 0;
+}
+
 #include "conv2d_forward.h"
 #include "conv2d_backward_input.h"
 #include "conv2d_backward_weight.h"
