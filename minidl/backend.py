@@ -204,7 +204,7 @@ def _settled(op: str, array: np.ndarray, wanted: np.dtype) -> np.ndarray:
             expected(op, "arrays of numbers", f"{array.dtype}", "use .astype(np.float32)")
         )
     dtype = wanted if kind == "f" else array.dtype
-    if array.dtype == dtype and array.flags.c_contiguous:
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
         return array
     return np.array(array, dtype=dtype, order="C")
 
