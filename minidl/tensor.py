@@ -21,9 +21,9 @@ Axes = int | tuple[int, ...] | None
 def as_array(data: Any) -> np.ndarray:
     """Return `data` as a bool, integer, float32 or float64 array.
 
-    Arrays (other libraries' too) and NumPy scalars keep their type (float16 becomes float32), in the
-    order of bytes of this machine; Python floats and nested lists of them become float32, Python
-    integers int64.
+    Arrays (other libraries' too) and NumPy scalars keep their type (float16 becomes float32), but
+    take this machine's order of bytes; Python floats and nested lists of them become float32,
+    Python integers int64.
     """
     if isinstance(data, Tensor):
         return data.data

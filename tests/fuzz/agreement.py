@@ -10,13 +10,19 @@ import numpy as np
 from minidl.kernels import parallel
 
 FOLDER = Path(minidl.kernels.__path__[0])
-TWINS = sorted(path.stem for path in [*FOLDER.glob("*_numba.py"), *FOLDER.glob("*_cython.pyx")])
+SPECIFIED = {path.stem.removesuffix("_numpy") for path in FOLDER.glob("*_numpy.py")}
+COMPILED = [*FOLDER.glob("*_numba.py"), *FOLDER.glob("*_cython.pyx")]
+TWINS = sorted(path.stem for path in COMPILED if path.stem.rpartition("_")[0] in SPECIFIED)
 TOLERANCE = {"float32": 2e-5, "float64": 1e-10}
 WINOGRAD = 1e-4
 # Their first result is what remains of terms as large as the product of these arguments. Whether a
 # difference of infinities is NaN or infinite depends on what is factored out, as PyTorch does too.
-CANCELLING = {"batch_norm_numpy.backward": (0, 2, 3), "group_norm_numpy.backward": (0, 3, 4)}
-LINEAR = ("conv2d", "drop_block", "dropout", "pool")
+CANCELLING = {
+    "batch_norm_numpy.backward": (0, 2, 3),
+    "batch_norm_numpy.fused_backward": (0, 4, 5),
+    "group_norm_numpy.backward": (0, 3, 4),
+}
+LINEAR = ("conv2d", "drop_block", "dropout", "pool", "relu")
 
 # How long to look: "short" within the test suite, "long" in `make fuzz`, both always the same
 # examples; "free" draws new ones (pytest's --hypothesis-seed repeats them).

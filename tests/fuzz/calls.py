@@ -4,6 +4,7 @@ Each draws a function of (rng, dtype) that yields (function, arguments), as test
 and is sent the arguments as they were spoiled and what the specification gave for them.
 """
 
+import kernel_cases
 from fuzz.drawing import EDGES, Given, near, normal, shapes
 from hypothesis import strategies as st
 from kernel_cases import convolution, pooling
@@ -119,6 +120,7 @@ POOLINGS = {
 def batch_norms(draw):
     n, c, s = draw(shapes(near(16), near(16, 64), near(16, 64, 256, 4096), most=MOST))
     n, eps = draw(st.sampled_from([n, n, n, 0])), draw(st.sampled_from([1e-5, 0.1]))
+    add = draw(st.booleans())
 
     def calls(rng, dtype):
         x, dy = normal(rng, dtype, n, c, s), normal(rng, dtype, n, c, s)
@@ -126,6 +128,11 @@ def batch_norms(draw):
         var = Given(normal(rng, dtype, c) ** 2)
         _, (_, x_hat, inv_std, *_) = yield "forward", (3 * x + 2, gamma, beta, eps)
         yield "backward", (dy, Given(x_hat), Given(inv_std), gamma)
+        residual, relu = normal(rng, dtype, n, c, s) if add else None, eps == 0.1
+        (x, *_), (y, *moments) = yield "fused_forward", (x + 1, gamma, beta, residual, eps, relu)
+        inv_std, batch_mean, _ = map(Given, moments)
+        y = Given(y) if relu else None
+        yield "fused_backward", (dy, Given(x), y, batch_mean, inv_std, gamma, add)
         yield "inference", (x, gamma, beta, mean, var, eps)
         yield "update_running", (mean, var, gamma, var, max(n * s, 2), 0.3)
         yield "population", (normal(rng, dtype, 3, c), normal(rng, dtype, 3, c) ** 2, 12)
@@ -200,12 +207,26 @@ def dropouts(draw):
 def losses(draw):
     n, k = draw(shapes(near(16), near(*EDGES, 256, 1000), most=MOST))
     n, spread = draw(st.sampled_from([n, n, n, 0])), draw(st.sampled_from([0, 1, 10, 100, 1000]))
+    eps = draw(st.sampled_from([0.0, 0.1, 1.0]))
 
     def calls(rng, dtype):
         targets = rng.integers(0, k, n)
         logits = dtype(spread) * normal(rng, dtype, n, k)
         _, (_, probabilities) = yield "forward", (logits, targets)
         yield "backward", (normal(rng, dtype, n), Given(probabilities), targets)
+        _, (_, probabilities) = yield "smoothed_forward", (logits, targets, eps)
+        yield "smoothed_backward", (normal(rng, dtype, n), Given(probabilities), targets, eps)
+
+    return calls
+
+
+@st.composite
+def relus(draw):
+    shape = draw(shapes(st.integers(0, 3), near(16, 64), near(64, 256, 1024), most=MOST))
+
+    def calls(rng, dtype):
+        _, y = yield "forward", (normal(rng, dtype, *shape),)
+        yield "backward", (normal(rng, dtype, *shape), Given(y))
 
     return calls
 
@@ -218,5 +239,12 @@ CALLS = {
     "group_norm": {"any": group_norms()},
     "lrn": {"any": lrns()},
     "pool": POOLINGS,
+    "relu": {"any": relus()},
     "softmax_cross_entropy": {"any": losses()},
 }
+
+
+def calls_of(family):
+    """Strategies for a family; one that has none here has its cases for the usual tests spoiled."""
+    usual = {"usual": st.just(kernel_cases.CASES[family])}
+    return CALLS.get(family, usual)

@@ -10,7 +10,7 @@ import hypothesis
 import numpy as np
 import pytest
 from fuzz.agreement import TWINS, assert_agrees, fuzz
-from fuzz.calls import CALLS
+from fuzz.calls import calls_of
 from fuzz.drawing import KINDS, spoiled
 from hypothesis import strategies as st
 
@@ -18,7 +18,7 @@ DTYPES = (np.float32, np.float64)
 DRAWN = [
     pytest.param(twin, calls, id=f"{twin}, {name}")
     for twin in TWINS
-    for name, calls in CALLS.get(twin.rpartition("_")[0], {}).items()
+    for name, calls in calls_of(twin.rpartition("_")[0]).items()
 ]
 
 
