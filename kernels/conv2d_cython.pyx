@@ -41,22 +41,32 @@ cdef extern nogil:
         const float* parts, long count, long o, long c, float* dweight)
     void conv2d_finite_f32(const float* numbers, long count, int* finite)
     void conv2d_forward_f32(
-        const float*, const float*, const float*, float*, const long*, long, long, int*)
+        const void*, const void*, const void*, void*, const long*, long, long, int*)
     void conv2d_forward_f64(
-        const double*, const double*, const double*, double*, const long*, long, long, int*)
+        const void*, const void*, const void*, void*, const long*, long, long, int*)
     void conv2d_backward_input_f32(
-        const float*, const float*, float*, const long*, long, long, int*)
+        const void*, const void*, const void*, void*, const long*, long, long, int*)
     void conv2d_backward_input_f64(
-        const double*, const double*, double*, const long*, long, long, int*)
+        const void*, const void*, const void*, void*, const long*, long, long, int*)
     void conv2d_backward_weight_f32(
-        const float*, const float*, float*, const long*, long, long, int*)
+        const void*, const void*, const void*, void*, const long*, long, long, int*)
     void conv2d_backward_weight_f64(
-        const double*, const double*, double*, const long*, long, long, int*)
-    void conv2d_scatter_f32(const float*, const float*, float*, const long*, long, long)
-    void conv2d_scatter_f64(const double*, const double*, double*, const long*, long, long)
+        const void*, const void*, const void*, void*, const long*, long, long, int*)
+    void conv2d_scatter_f32(
+        const void*, const void*, const void*, void*, const long*, long, long, int*)
+    void conv2d_scatter_f64(
+        const void*, const void*, const void*, void*, const long*, long, long, int*)
+    void depthwise_forward_f32(
+        const void*, const void*, const void*, void*, const long*, long, long, int*)
+    void depthwise_forward_f64(
+        const void*, const void*, const void*, void*, const long*, long, long, int*)
+    void depthwise_backward_weight_f32(
+        const void*, const void*, const void*, void*, const long*, long, long, int*)
+    void depthwise_backward_weight_f64(
+        const void*, const void*, const void*, void*, const long*, long, long, int*)
 
-cdef enum:
-    FORWARD, INPUT, WEIGHT, SCATTER
+ctypedef void (*_Function)(
+    const void*, const void*, const void*, void*, const long*, long, long, int*) noexcept nogil
 
 
 cdef class _Call:
@@ -64,8 +74,8 @@ cdef class _Call:
 
     cdef long sizes[16]
     cdef bint double
-    cdef int function
-    cdef void* pointers[4]
+    cdef _Function function
+    cdef void* pointers[4]  # two arrays, the bias or NULL, the result
 
     def __init__(self, x_shape, weight_shape, stride, padding, dilation, groups):
         n, c, h, w = x_shape
@@ -93,35 +103,12 @@ cdef class _Call:
         self.pointers[slot] = cnp.PyArray_DATA(a)
 
     cdef run(self, void* out, long start, long stop):
-        """Compute the part from line start to line stop."""
+        """Compute the part from start to stop; whether weights that are not finite prevent it."""
         cdef int failed = 0
-        cdef void** p = self.pointers
-        cdef const long* sizes = self.sizes
         with nogil:
-            if self.function == FORWARD and self.double:
-                conv2d_forward_f64(
-                    <double*>p[0], <double*>p[1], <double*>p[2], <double*>out, sizes, start, stop,
-                    &failed)
-            elif self.function == FORWARD:
-                conv2d_forward_f32(
-                    <float*>p[0], <float*>p[1], <float*>p[2], <float*>out, sizes, start, stop,
-                    &failed)
-            elif self.function == INPUT and self.double:
-                conv2d_backward_input_f64(
-                    <double*>p[0], <double*>p[1], <double*>out, sizes, start, stop, &failed)
-            elif self.function == INPUT:
-                conv2d_backward_input_f32(
-                    <float*>p[0], <float*>p[1], <float*>out, sizes, start, stop, &failed)
-            elif self.function == WEIGHT and self.double:
-                conv2d_backward_weight_f64(
-                    <double*>p[0], <double*>p[1], <double*>out, sizes, start, stop, &failed)
-            elif self.function == WEIGHT:
-                conv2d_backward_weight_f32(
-                    <float*>p[0], <float*>p[1], <float*>out, sizes, start, stop, &failed)
-            elif self.double:
-                conv2d_scatter_f64(<double*>p[0], <double*>p[1], <double*>out, sizes, start, stop)
-            else:
-                conv2d_scatter_f32(<float*>p[0], <float*>p[1], <float*>out, sizes, start, stop)
+            self.function(
+                self.pointers[0], self.pointers[1], self.pointers[2], out, self.sizes, start, stop,
+                &failed)
         if failed == 1:
             raise MemoryError("conv2d: no memory for the windows")
         return failed
@@ -138,6 +125,11 @@ cdef bint _winograd(_Call call):
         not precise and not call.double and a[5] == 3 and a[6] == 3 and a[7] == 1 and a[8] == 1
         and a[9] <= 2 and a[10] <= 2 and a[11] == 1 and a[12] == 1 and a[13] == 1
         and min(a[1], a[4]) >= WINOGRAD and min(a[14], a[15]) >= 3 and min(a[2], a[3]) >= 3)
+
+
+cdef bint _depthwise(_Call call):
+    """Whether every output channel sees one input channel of its own."""
+    return call.sizes[13] == call.sizes[1] == call.sizes[4]
 
 
 cdef _correlate(
@@ -192,7 +184,7 @@ def forward(x, weight, bias, stride, padding, dilation, groups):
     if x.size == 0 or y.size == 0:
         y[...] = 0 if bias is None else bias[:, None, None]
         return y
-    call.function, call.double = FORWARD, x.dtype == np.float64
+    call.double = x.dtype == np.float64
     call.place(0, x, call.double, x.shape)
     call.place(1, weight, call.double, weight.shape)
     if bias is not None:
@@ -200,9 +192,13 @@ def forward(x, weight, bias, stride, padding, dilation, groups):
     call.place(3, y, call.double, y.shape)
     if _winograd(call):
         return _correlate(x, weight, bias, y, a[9], a[10], False)
-    parallel.run(
-        lambda start, stop: call.run(call.pointers[3], start, stop),
-        a[0] * a[14], LEAST // (a[15] * weight.size) + 1)
+    part = lambda start, stop: call.run(call.pointers[3], start, stop)
+    if _depthwise(call):
+        call.function = depthwise_forward_f64 if call.double else depthwise_forward_f32
+        parallel.run(part, a[0] * a[1], LEAST // (10 * a[14] * a[15] * a[5] * a[6]) + 1)
+    else:
+        call.function = conv2d_forward_f64 if call.double else conv2d_forward_f32
+        parallel.run(part, a[0] * a[14], LEAST // (a[15] * weight.size) + 1)
     return y
 
 
@@ -215,7 +211,8 @@ def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
     if dx.size == 0 or dy.size == 0:
         dx[...] = 0
         return dx
-    call.function, call.double = INPUT, dy.dtype == np.float64
+    call.double = dy.dtype == np.float64
+    call.function = conv2d_backward_input_f64 if call.double else conv2d_backward_input_f32
     call.place(0, dy, call.double, (a[0], a[4], a[14], a[15]))
     call.place(1, weight, call.double, weight.shape)
     call.place(3, dx, call.double, x_shape)
@@ -229,7 +226,7 @@ def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
     least = LEAST // (a[14] * a[15] * weight.size // lines + 1) + 1
     part = lambda start, stop: call.run(call.pointers[3], start, stop)
     if any(parallel.run(part, a[0] * lines, least)):
-        call.function = SCATTER
+        call.function = conv2d_scatter_f64 if call.double else conv2d_scatter_f32
         parallel.run(part, a[0])
     return dx
 
@@ -241,13 +238,24 @@ def backward_weight(dy, x, weight_shape, stride, padding, dilation, groups):
     cdef long* a = call.sizes
     if dy.size == 0 or x.size == 0:
         return np.zeros(weight_shape, dy.dtype)
-    call.function, call.double = WEIGHT, dy.dtype == np.float64
+    call.double = dy.dtype == np.float64
     call.place(0, dy, call.double, (a[0], a[4], a[14], a[15]))
     call.place(1, x, call.double, x.shape)
     if _winograd(call):
         dweight = np.empty(weight_shape, dy.dtype)
         if _winograd_weight(dy, x, dweight, a[9], a[10]):
             return dweight
+
+    dweight = np.empty(weight_shape, dy.dtype)
+    if _depthwise(call):
+        call.function = (
+            depthwise_backward_weight_f64 if call.double else depthwise_backward_weight_f32)
+        call.place(3, dweight, call.double, weight_shape)
+        parallel.run(
+            lambda start, stop: call.run(call.pointers[3], start, stop),
+            a[1], LEAST // (10 * dy.size // a[1] * a[5] * a[6]) + 1)
+        return dweight
+    call.function = conv2d_backward_weight_f64 if call.double else conv2d_backward_weight_f32
 
     def part(start, stop):
         cdef cnp.ndarray dweight = np.empty(weight_shape, dy.dtype)

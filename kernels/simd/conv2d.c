@@ -1,30 +1,32 @@
-/* Convolution but for Winograd's; see conv2d.h, and conv2d_numpy for what is computed. */
+/* Convolution but for Winograd's; see conv2d.h, and conv2d_numpy for what is computed.
+
+   All functions for Cython look alike: two arrays and perhaps a bias come in, one goes out, the sizes
+   of conv2d_geometry, the part to compute, and what failed: 1 for a lack of memory, 2 for weights
+   that are not finite, 0 for nothing. */
 
 #include "conv2d_geometry.h"
 
 #define BODY "conv2d.h"
 #include "multiversion.h"
 
-#define FORWARD(R)                                                                          \
-    (const R *x, const R *weight, const R *bias, R *y, const long *sizes, long start,       \
-     long stop, int *failed)
-#define FORWARD_ARGUMENTS (x, weight, bias, y, sizes, start, stop, failed)
-DISPATCH_F32(conv2d_forward, FORWARD(float), FORWARD_ARGUMENTS)
-DISPATCH_F64(conv2d_forward, FORWARD(double), FORWARD_ARGUMENTS)
+#define PARAMETERS                                                                          \
+    (const void *first, const void *second, const void *bias, void *out, const long *sizes, \
+     long start, long stop, int *failed)
+#define FORWARD (first, second, bias, out, sizes, start, stop, failed)
+#define BACKWARD (first, second, out, sizes, start, stop, failed)
 
-#define BACKWARD(R) \
-    (const R *dy, const R *other, R *out, const long *sizes, long start, long stop, int *failed)
-#define BACKWARD_ARGUMENTS (dy, other, out, sizes, start, stop, failed)
-DISPATCH_F32(conv2d_backward_input, BACKWARD(float), BACKWARD_ARGUMENTS)
-DISPATCH_F64(conv2d_backward_input, BACKWARD(double), BACKWARD_ARGUMENTS)
-DISPATCH_F32(conv2d_backward_weight, BACKWARD(float), BACKWARD_ARGUMENTS)
-DISPATCH_F64(conv2d_backward_weight, BACKWARD(double), BACKWARD_ARGUMENTS)
+DISPATCH_F32(conv2d_forward, PARAMETERS, FORWARD)
+DISPATCH_F64(conv2d_forward, PARAMETERS, FORWARD)
+DISPATCH_F32(depthwise_forward, PARAMETERS, FORWARD)
+DISPATCH_F64(depthwise_forward, PARAMETERS, FORWARD)
 
-#define SCATTER(R) \
-    (const R *dy, const R *weight, R *dx, const long *sizes, long start, long stop)
-#define SCATTER_ARGUMENTS (dy, weight, dx, sizes, start, stop)
-DISPATCH_F32(conv2d_scatter, SCATTER(float), SCATTER_ARGUMENTS)
-DISPATCH_F64(conv2d_scatter, SCATTER(double), SCATTER_ARGUMENTS)
+#define DISPATCH_BACKWARD(name)                                     \
+    DISPATCH_F32(name, PARAMETERS, BACKWARD)                        \
+    DISPATCH_F64(name, PARAMETERS, BACKWARD)
+DISPATCH_BACKWARD(conv2d_backward_input)
+DISPATCH_BACKWARD(conv2d_backward_weight)
+DISPATCH_BACKWARD(depthwise_backward_weight)
+DISPATCH_BACKWARD(conv2d_scatter)
 
 #define FINITE(R) (const R *numbers, long count, int *finite)
 DISPATCH_F32(conv2d_finite, FINITE(float), (numbers, count, finite))

@@ -97,3 +97,4 @@ static void NAME(conv2d_finite)(const REAL *numbers, long count, int *finite)
 #include "conv2d_forward.h"
 #include "conv2d_backward_input.h"
 #include "conv2d_backward_weight.h"
+#include "conv2d_depthwise.h"

@@ -220,10 +220,12 @@ static void NAME(conv2d_backward_input)(
 }
 
 static void NAME(conv2d_scatter)(
-    const REAL *dy, const REAL *weight, REAL *dx, const long *sizes, long start, long stop)
+    const REAL *dy, const REAL *weight, REAL *dx, const long *sizes, long start, long stop,
+    int *failed)
 {
     conv2d_geometry g;
     memcpy(&g, sizes, sizeof g);
+    *failed = 0;
     for (long image = start; image < stop; image++)
         NAME(input_by_definition)(&g, dy, weight, dx, image);
 }
