@@ -18,7 +18,7 @@ from setuptools import Extension, find_packages, setup
 required = os.environ.get("MINIDL_REQUIRE_CYTHON", "") not in ("", "0")
 checked = os.environ.get("MINIDL_BOUNDS_CHECK", "") not in ("", "0")
 
-headers = sorted(path.as_posix() for path in Path("kernels/simd").glob("*.h"))
+headers = sorted(path.as_posix() for path in Path("kernels").rglob("*.h"))
 
 
 def sources(family: str) -> list[str]:
@@ -57,7 +57,7 @@ extensions = [
         f"minidl.kernels.{path.stem}",
         [cython_source(path), *sources(path.stem.removesuffix("_cython"))],
         depends=headers,
-        include_dirs=[numpy.get_include()],
+        include_dirs=[numpy.get_include(), "kernels"],
         define_macros=macros,
         extra_compile_args=compile_args,
         extra_link_args=link_args,
@@ -83,7 +83,7 @@ setup(
         "minidl.demo": ["templates/*"],
         "minidl.grading": ["templates/*"],
         "minidl.course": ["templates/*"],
-        "minidl.kernels": ["*.pyx", "simd/*"],
+        "minidl.kernels": ["*.pyx", "*.h", "simd/*"],
         "minidl.assignments": ["*.toml", "*/*.toml", "*/*.md", "*/*.py"],
     },
     ext_modules=extensions,
