@@ -12,7 +12,7 @@ import numpy as np
 from minidl import models
 from minidl.bench.rows import CONVOLUTIONS, Convolution
 
-BATCH = 8
+BATCH = 64
 
 
 def convolution(lib: Any, which: Convolution, dtype: str) -> list[np.ndarray]:

@@ -22,7 +22,7 @@ from minidl.errors import ArgumentError, expected
 
 # A process that used more than its threads shows processor time beyond wall time.
 TOO_MANY, BUSY = 1.1, 0.85
-NETWORKS = range(24)
+NETWORKS = range(16)
 
 
 @dataclass(frozen=True)
