@@ -7,7 +7,7 @@
 
 #ifndef BATCH_NORM_SIZES
 #define BATCH_NORM_SIZES
-#define STRETCH 4096
+#define STRETCH 1024
 #define SHORT 16
 #define WIDTH 1024         /* values in a row of a block, unless one plane has more */
 #define CACHED (256 << 10) /* bytes of a block, unless that leaves less than 256 bytes of a row */
