@@ -54,8 +54,28 @@ INLINE void NAME(weight_tiles)(
 static void NAME(turn)(
     const REAL *dy, long plane, const long *out, long count, long width, long padded, REAL *panel)
 {
-    for (long j = 0; j < padded; j++)
-        for (long t = 0; t < count; t++)
+    long t = 0;
+#ifdef CONV_SHUFFLE
+    while (t + LANES <= count && out[t + LANES - 1] - out[t] == LANES - 1) {
+        for (long j = 0; j < padded; j += LANES) {
+            VEC square[LANES];
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++)
+                square[i] = j + i < width ? LOAD(dy + (j + i) * plane + out[t]) : SPLAT(0);
+            NAME(turn_square)(square);
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++)
+                STORE(panel + (t + i) * padded + j, square[i]);
+        }
+        t += LANES;
+        /* Where positions of two images meet, one by one. */
+        for (; t < count && t + LANES <= count && out[t + LANES - 1] - out[t] != LANES - 1; t++)
+            for (long j = 0; j < padded; j++)
+                panel[t * padded + j] = j < width ? dy[j * plane + out[t]] : 0;
+    }
+#endif
+    for (; t < count; t++)
+        for (long j = 0; j < padded; j++)
             panel[t * padded + j] = j < width ? dy[j * plane + out[t]] : 0;
 }
 

@@ -110,6 +110,33 @@ static void NAME(tiles)(
 #undef CONV_TILE
 }
 
+/* cells[k] = the vector s[at[j] + off[k]] where the positions j lie in up to four rows: each row
+   gives its lanes. A row's vector begins before the row, at the place its first lane asks for, and that
+   is behind the beginning of the row before. False if there are more rows. */
+static int NAME(pack_pieces)(const REAL *s, const long *at, const long *off, long depth, REAL *cells)
+{
+    const REAL *from[4] = {s + at[0]};
+    INTEGER lanes[4][LANES] = {{0}};
+    MASK mask[4];
+    int pieces = 1;
+    for (long j = 1; j < LANES; j++) {
+        if (at[j] != at[j - 1] + 1) {
+            if (pieces == 4)
+                return 0;
+            from[pieces++] = s + at[j] - j;
+        }
+        lanes[pieces - 1][j] = -1;
+    }
+    memcpy(mask, lanes, sizeof mask);
+    for (long k = 0; k < depth; k++) {
+        VEC v = LOAD(from[0] + off[k]);
+        for (int i = 1; i < pieces; i++)
+            v = SELECT(mask[i], LOAD(from[i] + off[k]), v);
+        STORE(cells + k * CONV_COLUMNS, v);
+    }
+    return 1;
+}
+
 /* panel[k][j] = s[at[j] + off[k]] for the first `count` columns, 0 behind them. runs tells for each
    vector whether its positions lie side by side. */
 static void NAME(pack_patches)(
@@ -123,7 +150,7 @@ static void NAME(pack_patches)(
         if (runs[v])
             for (long k = 0; k < depth; k++)
                 STORE(cells + k * CONV_COLUMNS, LOAD(s + here[0] + off[k]));
-        else
+        else if (filled < LANES || !NAME(pack_pieces)(s, here, off, depth, cells))
             for (long k = 0; k < depth; k++) {
                 for (long j = 0; j < filled; j++)
                     cells[k * CONV_COLUMNS + j] = s[here[j] + off[k]];

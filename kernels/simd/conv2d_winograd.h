@@ -25,7 +25,7 @@
 
 /* Outputs of a block; tiles of a block, in the gradient by the weights; tiles on a sheet; channels
    that are summed at once (sums of sums round less than one long sum). */
-enum { NAME(BLOCK) = 32, NAME(DEPTH) = 96, NAME(SHEET) = 16, NAME(SUMMANDS) = 64 };
+enum { NAME(BLOCK) = 64, NAME(DEPTH) = 96, NAME(SHEET) = 16, NAME(SUMMANDS) = 64 };
 
 INLINE long NAME(up)(long a, long to) { return (a + to - 1) / to * to; }
 INLINE REAL *NAME(aligned)(REAL *p) { return (REAL *)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
@@ -122,8 +122,8 @@ static void NAME(winograd_prepare)(const REAL *weight, long o, long c, int backw
 
 /* --- pixels --- */
 
-/* The pieces of one channel, copied to the sheet. */
-INLINE void NAME(copy_pieces)(const layout *l, const REAL *x, long w, REAL *sheet)
+/* The pieces of one channel, copied to the sheet; those `ahead` behind them are asked for. */
+INLINE void NAME(copy_pieces)(const layout *l, const REAL *x, long w, long ahead, REAL *sheet)
 {
     for (long i = 0; i < l->pieces; i++) {
         const piece *p = &l->piece[i];
@@ -134,6 +134,8 @@ INLINE void NAME(copy_pieces)(const layout *l, const REAL *x, long w, REAL *shee
 #ifdef MINIDL_VECTORS
             for (; j + 4 <= p->columns; j += 4)
                 *(QUAD *)(to + j) = *(const QUAD *)(from + j);
+            for (long k = 0; k < p->columns; k += 16)
+                __builtin_prefetch(from + ahead + k);
 #endif
             for (; j < p->columns; j++)
                 to[j] = from[j];
@@ -211,14 +213,17 @@ static void NAME(directly)(const NAME(problem) *p, long a, long image, long top,
         }
 }
 
-/* The outputs a of the tiles first .. first + LANES of the layout; returns 0 where all are
-   finite. */
+/* The outputs a of the tiles first .. first + LANES of the layout, or of those there are; returns 0
+   where all are finite. */
 INLINE VEC NAME(output_tiles)(const NAME(problem) *p, const layout *l, long first, int whole,
-                               const REAL *m, long a)
+                              const REAL *m, long a)
 {
     const VEC shift = SPLAT(p->bias ? p->bias[a] : 0);
+    const long step = whole ? p->ow : 4;
     VEC half[6][4], total = SPLAT(0);
-    REAL rows[4][4 * LANES];
+    REAL apart[16 * LANES], *to[LANES], *plane = p->y + a * p->oh * p->ow;
+    for (int k = 0; k < LANES; k++)
+        to[k] = whole ? plane + l->output[first + k] : apart + 16 * k;
     for (int j = 0; j < 6; j++) {
         VEC t[6];
         for (int i = 0; i < 6; i++)
@@ -233,19 +238,13 @@ INLINE VEC NAME(output_tiles)(const NAME(problem) *p, const layout *l, long firs
             y[j] += shift;
             total += y[j];
         }
-        NAME(rows)(y, rows[i]);
+        NAME(rows)(y, to, i * step);
     }
-    const long count = least(LANES, l->count - first);
-    for (long k = 0; k < count; k++) {
+    for (long k = 0; !whole && k < least(LANES, l->count - first); k++) {
         const long t = first + k;
-        REAL *y = p->y + ((l->image[t] * p->o + a) * p->oh + l->y[t]) * p->ow + l->x[t];
-        if (whole)
-            for (int i = 0; i < 4; i++)
-                memcpy(y + i * p->ow, rows[i] + 4 * k, 4 * sizeof(REAL));
-        else
-            for (long i = 0; i < least(4, p->oh - l->y[t]); i++)
-                for (long j = 0; j < least(4, p->ow - l->x[t]); j++)
-                    y[i * p->ow + j] = rows[i][4 * k + j];
+        for (long i = 0; i < least(4, p->oh - l->y[t]); i++)
+            for (long j = 0; j < least(4, p->ow - l->x[t]); j++)
+                plane[l->output[t] + i * p->ow + j] = apart[16 * k + 4 * i + j];
     }
     return total - total;
 }
@@ -276,28 +275,31 @@ static void NAME(winograd_forward)(const REAL *x, const REAL *u, const REAL *bia
     REAL *v = NAME(aligned)(room), *m = v + 36 * step, *sheet = m + NAME(BLOCK) * 36 * WIDTH;
     layout l;
     (void)n;
-    for (long t = start; t < stop; t += WIDTH) {
+    for (long t = start, count; t < stop; t += count) {
         const REAL *pixels[WIDTH];
-        lay_out(&l, &tiles, t, least(WIDTH, stop - t));
+        /* one vector alone would leave the processor waiting for its sums: better two and two */
+        count = stop - t > WIDTH && stop - t <= WIDTH + LANES ? 2 * LANES : least(WIDTH, stop - t);
+        lay_out(&l, &tiles, t, count);
         const long vectors = (l.count + LANES - 1) / LANES;
         int whole[3] = {1, 1, 1};
         for (long k = 0; k < vectors * LANES; k++) {
             const long tile = least(k, l.count - 1);
             pixels[k] = sheet + l.patch[tile];
-            if (l.y[tile] + 4 > p.oh || l.x[tile] + 4 > p.ow)
+            l.output[tile] = (l.image[tile] * o * p.oh + l.y[tile]) * p.ow + l.x[tile];
+            if (k >= l.count || l.y[tile] + 4 > p.oh || l.x[tile] + 4 > p.ow)
                 whole[k / LANES] = 0;
         }
         memset(sheet, 0, l.size * sizeof(REAL));
         for (long k = 0; k < c; k++) {
-            NAME(copy_pieces)(&l, x + k * h * w, w, sheet);
+            NAME(copy_pieces)(&l, x + k * h * w, w, h * w, sheet);
             for (long j = 0; j < vectors; j++)
                 NAME(input_tiles)(pixels + j * LANES, l.stride, v + k * WIDTH + j * LANES, step);
         }
         for (long block = 0; block < o; block += NAME(BLOCK)) {
             const long end = least(block + NAME(BLOCK), o);
             for (int e = 0; e < 36; e++)
-                for (long k = 0; k < c; k += NAME(SUMMANDS))
-                    for (long a = block; a < end; a += ROWS)
+                for (long a = block; a < end; a += ROWS)
+                    for (long k = 0; k < c; k += NAME(SUMMANDS))
                         NAME(product)(u + ORIGIN + e * element + a * depth + k * ROWS, ROWS,
                                       v + e * step + k * WIDTH,
                                       m + ((a - block) * 36 + e) * WIDTH, 36 * WIDTH,
@@ -335,7 +337,7 @@ static void NAME(many_tiles)(const REAL *x, const tiling *tiles, long t, long co
             for (long lane = 0; lane < LANES; lane++) {
                 const long channel = least(k + lane, c - 1);
                 NAME(copy_pieces)(&l, x + channel * tiles->h * tiles->w, tiles->w,
-                                  sheet + lane * l.size);
+                                  tiles->h * tiles->w, sheet + lane * l.size);
             }
             for (long tile = 0; tile < l.count; tile++, to += width) {
                 for (long lane = 0; lane < LANES; lane++)

@@ -19,8 +19,9 @@ typedef struct {
 typedef struct {
     long count, pieces, stride, size;
     piece piece[MOST_TILES];
-    long patch[MOST_TILES];                         /* the tile's first pixel, on the sheet */
+    long patch[MOST_TILES];                               /* the tile's first pixel, on the sheet */
     long image[MOST_TILES], y[MOST_TILES], x[MOST_TILES]; /* the tile's first output */
+    long output[MOST_TILES];                              /* the same, among all outputs */
 } layout;
 
 static inline long least(long a, long b) { return a < b ? a : b; }

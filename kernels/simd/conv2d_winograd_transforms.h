@@ -77,20 +77,20 @@ INLINE void NAME(two_columns)(const REAL *const *p, long at, VEC *d)
     d[1] = HIGH_PAIRS(l, m);
 }
 
-/* The way back from `columns`: rows[4 * lane + j] = d[j][lane]. */
-INLINE void NAME(rows)(const VEC *d, REAL *rows)
+/* The way back from `columns`: p[lane][at + j] = d[j]. */
+INLINE void NAME(rows)(const VEC *d, REAL *const *p, long at)
 {
     const VEC l = LOWS(d[0], d[1]), m = LOWS(d[2], d[3]);
     const VEC h = HIGHS(d[0], d[1]), i = HIGHS(d[2], d[3]);
     const VEC quads[4] = {LOW_PAIRS(l, m), HIGH_PAIRS(l, m), LOW_PAIRS(h, i), HIGH_PAIRS(h, i)};
     for (int k = 0; k < 4; k++) {
 #if LANES == 8 && (defined(__clang__) || __GNUC__ >= 12)
-        *(QUAD *)(rows + 4 * k) = __builtin_shufflevector(quads[k], quads[k], 0, 1, 2, 3);
-        *(QUAD *)(rows + 4 * k + 16) = __builtin_shufflevector(quads[k], quads[k], 4, 5, 6, 7);
+        *(QUAD *)(p[k] + at) = __builtin_shufflevector(quads[k], quads[k], 0, 1, 2, 3);
+        *(QUAD *)(p[k + 4] + at) = __builtin_shufflevector(quads[k], quads[k], 4, 5, 6, 7);
 #else
         const QUAD *part = (const QUAD *)&quads[k];
-        for (int half = 0; half < LANES / 4; half++)
-            *(QUAD *)(rows + 4 * (4 * half + k)) = part[half];
+        for (int q = 0; q < LANES / 4; q++)
+            *(QUAD *)(p[4 * q + k] + at) = part[q];
 #endif
     }
 }
@@ -105,10 +105,10 @@ INLINE void NAME(two_columns)(const REAL *const *p, long at, VEC *d)
     d[0] = p[0][at];
     d[1] = p[0][at + 1];
 }
-INLINE void NAME(rows)(const VEC *d, REAL *rows)
+INLINE void NAME(rows)(const VEC *d, REAL *const *p, long at)
 {
     for (int j = 0; j < 4; j++)
-        rows[j] = d[j];
+        p[0][at + j] = d[j];
 }
 #endif
 
