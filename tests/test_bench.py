@@ -217,13 +217,15 @@ def test_a_side_measures_complains_and_ends():
     assert numpy.process.poll() is not None
 
 
-def test_only_the_page_keeping_side_has_its_malloc_told(monkeypatch):
+def test_each_side_allocates_as_it_should(monkeypatch):
+    monkeypatch.setenv("MINIDL_ALLOCATOR", "off")
     monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.check=3")
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     assert sides.environment("torch_kept", 2)["GLIBC_TUNABLES"] == sides.KEEP
     for name in ("minidl", "torch", "numpy"):
         env = sides.environment(name, 2)
         assert "GLIBC_TUNABLES" not in env
+        assert env.get("MINIDL_ALLOCATOR") == (None if name == "minidl" else "off")
         assert env["OMP_NUM_THREADS"] == env["OPENBLAS_NUM_THREADS"] == "2"
 
 

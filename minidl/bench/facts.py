@@ -9,7 +9,7 @@ from typing import Any
 
 import threadpoolctl
 
-from minidl import doctor
+from minidl import doctor, memory
 
 
 def machine() -> dict[str, str]:
@@ -28,6 +28,8 @@ def versions(lib: Any) -> dict[str, str]:
     packages = {"minidl": ("minidl", "numpy", "numba"), "numpy": ("numpy",)}
     found = {name: metadata.version(name) for name in packages.get(lib.name, (lib.name,))}
     found.update(pools())
+    if lib.name in packages:
+        found["minidl's allocator"] = memory.state()
     if lib.name == "torch":
         found["torch threads"] = str(lib.torch.get_num_threads())
         found["instructions"] = lib.torch.backends.cpu.get_cpu_capability()

@@ -26,6 +26,8 @@ TITLES = {
 NEEDS = {"torch": "torch", "torch_kept": "torch", "torch_last": "torch", "dezero": "dezero"}
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
+ALLOCATORS = ("GLIBC_TUNABLES", "LD_PRELOAD", "MINIDL_ALLOCATOR")
+
 
 class BenchError(MinidlError, RuntimeError):
     """A side that could not do its part."""
@@ -55,9 +57,11 @@ def present() -> list[str]:
 
 
 def environment(side: str, threads: int) -> dict[str, str]:
-    """Return the environment of a side's process: thread counts, and malloc's settings."""
-    env = {k: v for k, v in os.environ.items() if k not in ("GLIBC_TUNABLES", "LD_PRELOAD")}
+    """Return the environment of a side's process: thread counts, and who allocates."""
+    env = {k: v for k, v in os.environ.items() if k not in ALLOCATORS}
     env.update(dict.fromkeys(THREADS, str(threads)))
+    if side != "minidl":
+        env["MINIDL_ALLOCATOR"] = "off"
     if side == "torch_kept":
         env["GLIBC_TUNABLES"] = KEEP
     return env
