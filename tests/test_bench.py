@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from minidl import cli
+from minidl import cli, manual_seed
 from minidl.bench import accuracy, bars, peaks, report, roofline, run, sides, steps, worker
 from minidl.bench.libraries import Minidl
 from minidl.bench.rows import CONVOLUTIONS, Convolution, Layer, Part, Row, normal, operations
@@ -113,6 +113,7 @@ def test_the_tape_on_plain_numpy_is_the_same_product():
 
 
 def test_a_training_step_trains():
+    manual_seed(0)
     call = steps.training(
         lambda lib: steps.mlp(8, lib),
         steps.default_adam,
