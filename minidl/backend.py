@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import minidl.kernels
+from minidl import threads
 from minidl.errors import ArgumentError, DTypeError, MinidlError, expected
 
 TELLINGS = ("numpy", "numba", "cython")
@@ -27,6 +28,7 @@ TELLINGS = ("numpy", "numba", "cython")
 # Measured by benchmarks/kernels.py, results in benchmarks/kernels.md: the fastest accurate telling.
 # In softmax_cross_entropy Numba is a little faster, but its first call waits for a compilation.
 DEFAULTS = {
+    "activation": "cython",
     "batch_norm": "cython",
     "conv2d": "cython",
     "drop_block": "cython",
@@ -104,7 +106,10 @@ def load(family: str, telling: str) -> ModuleType | str:
     if importlib.util.find_spec(name) is None:
         return "not built" if telling == "cython" else "not written"
     try:
-        return importlib.import_module(name)
+        module = importlib.import_module(name)
+        if telling == "numba":
+            threads.apply_to_numba()
+        return module
     except ImportError as error:
         warnings.warn(f"backend: {name} is there but broken: {error}", RuntimeWarning, stacklevel=2)
         return f"broken: {error}"

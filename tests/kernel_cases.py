@@ -193,6 +193,21 @@ def dropout(rng, dtype):
     yield "backward", (normal(rng, dtype, 4, 3), np.ones((4, 3), bool), 1.0)
 
 
+def activation(rng, dtype):
+    for shape in [(7, 5), (), (2, 3, 4, 5), (0, 3), (1001,)]:
+        x, dy = np.asarray(3 * normal(rng, dtype, *shape)), np.asarray(normal(rng, dtype, *shape))
+        for name in ("sigmoid", "tanh"):
+            yield f"{name}_forward", (x,)
+            yield f"{name}_backward", (dy, np.asarray(np.tanh(x)))
+    for n, k in [(5, 7), (3, 1), (1, 33), (0, 4), (70, 1000), (2, 9001)]:
+        x, dy = 5 * normal(rng, dtype, n, k), normal(rng, dtype, n, k)
+        y = rng.dirichlet(np.ones(k), n).reshape(n, k).astype(dtype)
+        yield "softmax_forward", (x,)
+        yield "softmax_backward", (dy, y)
+        yield "log_softmax_forward", (100 * x,)
+        yield "log_softmax_backward", (dy, -np.abs(x))
+
+
 def relu(rng, dtype):
     for shape in [(7, 5), (), (2, 3, 4, 5), (0, 3), (1001,)]:
         x, dy = np.asarray(normal(rng, dtype, *shape)), np.asarray(normal(rng, dtype, *shape))
@@ -215,6 +230,7 @@ def softmax_cross_entropy(rng, dtype):
 
 
 CASES = {
+    "activation": activation,
     "batch_norm": batch_norm,
     "conv2d": conv2d,
     "drop_block": drop_block,

@@ -352,6 +352,34 @@ def softmax_cross_entropy_smoothed(module):
             module.smoothed_backward(np.ones(2), np.ones((2, 3)), targets, 0.1)
 
 
+def activation_by_value(module):
+    x = np.array([[-800.0, -30.0, -1.5], [-1e-3, 0.0, 1e-3], [2.0, 40.0, 900.0]])
+    for forward, backward, wanted in [
+        (module.sigmoid_forward, module.sigmoid_backward, scipy.special.expit(x)),
+        (module.tanh_forward, module.tanh_backward, np.tanh(x)),
+    ]:
+        np.testing.assert_allclose(forward(x), wanted, rtol=1e-14, atol=1e-300)
+        assert np.isnan(forward(np.array(np.nan)))
+        small, dy = drawn(24, (3, 4), (3, 4))
+        close(backward(dy, forward(small)), slope(forward, (small,), 0, dy), 1e-7)
+
+
+def activation_by_row(module):
+    for n, k in [(5, 4), (3, 1), (0, 3)]:
+        x, dy = drawn(25, (n, k), (n, k))
+        logs = scipy.special.log_softmax(x, axis=1)
+        for forward, backward, wanted in [
+            (module.softmax_forward, module.softmax_backward, np.exp(logs)),
+            (module.log_softmax_forward, module.log_softmax_backward, logs),
+        ]:
+            close(forward(x), wanted)
+            close(forward(x + 1000), wanted)
+            close(backward(dy, forward(x)), slope(forward, (x,), 0, dy), 1e-7)
+    extreme = np.array([[-1000.0, 1000.0]])
+    close(module.softmax_forward(extreme), [[0, 1]])
+    close(module.log_softmax_forward(extreme), [[-2000, 0]])
+
+
 def relu(module):
     x = np.array([[-1.5, 0.0, -0.0], [2.5, np.nan, 1e-300], [np.inf, -np.inf, -1e-300]])
     y = module.forward(x)
@@ -383,6 +411,7 @@ def group_norm(module):
 
 
 ORACLES = {
+    "activation": [activation_by_value, activation_by_row],
     "batch_norm": [
         batch_norm_forward,
         batch_norm_backward,

@@ -34,6 +34,7 @@ ROOM = "more padding than any window reaches is cut off again, or never read"
 SHAPE = "NumPy takes any negative number for the length it is to find out"
 FIRST = "the first tap of a window overwrites what y and argmax begin with"
 EQUIVALENT = {
+    "activation": {"sigmoid_forward: *np.where(x <= 0, e, 1)*": "at 0 both are 1"},
     "conv2d": {
         "forward: rows = weight.reshape(groups, o // groups, -2)": SHAPE,
         "backward_input: rows = weight.reshape(groups, o // groups, -2)": SHAPE,

@@ -33,13 +33,12 @@ class Sigmoid(Function):
 
     def forward(self, x):
         """Return the sigmoid, from exponentials that never overflow."""
-        e = np.exp(-np.abs(x))
-        self.y = np.asarray(np.where(x >= 0, 1 / (1 + e), e / (1 + e)))
+        self.y = backend.call("activation", "sigmoid_forward", x)
         return self.y
 
     def backward(self, grad):
         """Return grad * y (1 - y)."""
-        return grad * self.y * (1 - self.y)
+        return backend.call("activation", "sigmoid_backward", grad, self.y)
 
 
 class Tanh(Function):
@@ -47,12 +46,23 @@ class Tanh(Function):
 
     def forward(self, x):
         """Return tanh x."""
-        self.y = np.asarray(np.tanh(x))
+        self.y = backend.call("activation", "tanh_forward", x)
         return self.y
 
     def backward(self, grad):
         """Return grad * (1 - y^2)."""
-        return grad * (1 - self.y * self.y)
+        return backend.call("activation", "tanh_backward", grad, self.y)
+
+
+def _rows(x: np.ndarray, axis: int) -> np.ndarray:
+    """View or copy x as rows along `axis`."""
+    return np.moveaxis(x, axis, -1).reshape(-1, x.shape[axis])
+
+
+def _from_rows(rows: np.ndarray, shape: tuple[int, ...], axis: int) -> np.ndarray:
+    """Undo `_rows`, for an array of that shape."""
+    others = (*shape[:axis], *shape[axis + 1 :])
+    return np.moveaxis(rows.reshape(*others, shape[axis]), -1, axis)
 
 
 class Softmax(Function):
@@ -61,13 +71,13 @@ class Softmax(Function):
     def forward(self, x, *, axis):
         """Return the softmax, with the largest x subtracted first."""
         self.axis = axis
-        e = np.exp(x - x.max(axis=axis, keepdims=True))
-        self.y = e / e.sum(axis=axis, keepdims=True)
-        return self.y
+        self.y = backend.call("activation", "softmax_forward", _rows(x, axis))
+        return _from_rows(self.y, x.shape, axis)
 
     def backward(self, grad):
         """Return y * (grad - sum_j grad_j y_j)."""
-        return self.y * (grad - (grad * self.y).sum(axis=self.axis, keepdims=True))
+        dx = backend.call("activation", "softmax_backward", _rows(grad, self.axis), self.y)
+        return _from_rows(dx, grad.shape, self.axis)
 
 
 class LogSoftmax(Function):
@@ -76,13 +86,14 @@ class LogSoftmax(Function):
     def forward(self, x, *, axis):
         """Return the logarithm of the softmax."""
         self.axis = axis
-        centred = x - x.max(axis=axis, keepdims=True)
-        self.log_y = centred - np.log(np.exp(centred).sum(axis=axis, keepdims=True))
-        return self.log_y
+        self.log_y = backend.call("activation", "log_softmax_forward", _rows(x, axis))
+        return _from_rows(self.log_y, x.shape, axis)
 
     def backward(self, grad):
         """Return grad - y sum_j grad_j."""
-        return grad - np.exp(self.log_y) * grad.sum(axis=self.axis, keepdims=True)
+        rows = _rows(grad, self.axis)
+        dx = backend.call("activation", "log_softmax_backward", rows, self.log_y)
+        return _from_rows(dx, grad.shape, self.axis)
 
 
 def relu(x: Tensor) -> Tensor:
