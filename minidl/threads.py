@@ -1,39 +1,48 @@
-"""One thread count for the whole library: BLAS, OpenMP and Numba together."""
+"""One thread count for the whole library: minidl's own threads, BLAS, OpenMP and Numba.
+
+The count is MINIDL_NUM_THREADS or OMP_NUM_THREADS from the environment, else the cores this process
+may use, until `set_num_threads` is called. Kernels cut large work into that many parts
+(`minidl.kernels.parallel`); BLAS uses that many threads in minidl's large matrix products and one
+in small ones and beside minidl's own threads. What was last set stays in force for products of
+your own with NumPy.
+"""
 
 from __future__ import annotations
 
-import os
+import sys
 
 import threadpoolctl
 
 from minidl.errors import ArgumentError, expected
+from minidl.kernels import parallel
 
 
 def available_cores() -> int:
     """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-class _Chosen:
-    """Holds the count that `set_num_threads` was given."""
-
-    count: int | None = None
+    return parallel.available_cores()
 
 
 def set_num_threads(count: int) -> None:
-    """Let BLAS, OpenMP and Numba use `count` threads each (at least 1)."""
+    """Let minidl, BLAS, OpenMP and Numba use `count` threads each (at least 1).
+
+    Libraries that are loaded later follow: BLAS with minidl's next product or threaded kernel,
+    Numba when the first of its kernels is loaded.
+    """
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise ArgumentError(expected("set_num_threads", "an integer of at least 1", repr(count)))
-    # Imported here because it takes longer than all of minidl, and few programs call this.
-    import numba
-
+    parallel.set_count(count)
+    apply_to_numba()
+    # Last, because the first call to Numba sets OpenMP's count to one of its own.
     threadpoolctl.threadpool_limits(count)
-    numba.set_num_threads(min(count, vars(numba.config)["NUMBA_NUM_THREADS"]))
-    _Chosen.count = count
+
+
+def apply_to_numba() -> None:
+    """Give Numba the count in force, if it is loaded: importing it takes longer than minidl."""
+    numba = sys.modules.get("numba")
+    if numba is not None:
+        numba.set_num_threads(min(get_num_threads(), numba.config.NUMBA_NUM_THREADS))
 
 
 def get_num_threads() -> int:
-    """Return the thread count in force: the one set, or the cores this process may use."""
-    return available_cores() if _Chosen.count is None else _Chosen.count
+    """Return the thread count in force."""
+    return int(parallel.get_count())

@@ -9,6 +9,7 @@ import numpy as np
 from minidl.autograd import Function
 from minidl.errors import ShapeError, check_floating, check_rank, check_size, expected
 from minidl.functional.arithmetic import operand, sum_to
+from minidl.kernels.parallel import product
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
@@ -20,7 +21,7 @@ class MatMul(Function):
     def forward(self, a, b):
         """Return a @ b."""
         self.a, self.b = a, b
-        return np.asarray(a @ b)
+        return np.asarray(product(a, b))
 
     def backward(self, grad):
         """Return grad @ b^T and a^T @ grad; a vector is a row left, a column right."""
@@ -32,9 +33,9 @@ class MatMul(Function):
             grad = np.expand_dims(grad, -1)
         da = db = None
         if self.needs[0]:
-            da = sum_to(grad @ b.swapaxes(-1, -2), a.shape).reshape(self.a.shape)
+            da = sum_to(product(grad, b.swapaxes(-1, -2)), a.shape).reshape(self.a.shape)
         if self.needs[1]:
-            db = sum_to(a.swapaxes(-1, -2) @ grad, b.shape).reshape(self.b.shape)
+            db = sum_to(product(a.swapaxes(-1, -2), grad), b.shape).reshape(self.b.shape)
         return da, db
 
 
@@ -44,15 +45,15 @@ class Linear(Function):
     def forward(self, x, weight, bias):
         """Return x W^T + b."""
         self.x, self.weight = x, weight
-        y = x @ weight.T
+        y = product(x, weight.T)
         return y if bias is None else y + bias
 
     def backward(self, grad):
         """Return grad W, grad^T x and the sum of grad over all rows."""
         rows = grad.reshape(-1, grad.shape[-1])
         return (
-            grad @ self.weight if self.needs[0] else None,
-            rows.T @ self.x.reshape(-1, self.x.shape[-1]) if self.needs[1] else None,
+            product(grad, self.weight) if self.needs[0] else None,
+            product(rows.T, self.x.reshape(-1, self.x.shape[-1])) if self.needs[1] else None,
             rows.sum(axis=0) if self.needs[2] else None,
         )
 

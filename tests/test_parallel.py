@@ -1,0 +1,244 @@
+"""Ranges cut over threads: every item once, in order, whatever goes wrong."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import threadpoolctl
+from minidl.kernels import parallel
+
+
+@pytest.fixture(autouse=True)
+def restored(monkeypatch):
+    monkeypatch.setattr(parallel, "_state", parallel._State(parallel.get_count()))
+    yield
+    parallel.set_count(1)
+
+
+def run(code, **environment):
+    """Run `code` in a process of its own; returns what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+@pytest.mark.parametrize("total", [0, 1, 2, 5, 100])
+@pytest.mark.parametrize("least", [0, 1, 3, 1000])
+def test_every_item_is_worked_on_once_and_results_come_in_order(count, total, least):
+    parallel.set_count(count)
+    parts = parallel.run(lambda start, stop: (start, stop), total, least)
+    assert [i for start, stop in parts for i in range(start, stop)] == list(range(total))
+    assert len(parts) == max(min(count, total // max(least, 1)), 1)
+
+
+def test_parts_run_at_the_same_time():
+    parallel.set_count(3)
+    meeting = threading.Barrier(3, timeout=20)
+    parallel.run(lambda start, stop: meeting.wait(), 3)
+
+
+def test_the_threads_of_the_team_stay():
+    parallel.set_count(3)
+    names = [parallel.run(lambda a, b: threading.get_ident(), 3) for _ in range(5)]
+    assert len({tuple(n) for n in names}) == 1
+    assert names[0][0] == threading.get_ident()
+
+
+def test_a_run_inside_a_part_is_serial():
+    parallel.set_count(2)
+    inner = parallel.run(lambda a, b: (b - a, parallel.run(lambda c, d: (c, d), 10)), 2)
+    assert inner == [(1, [(0, 10)]), (1, [(0, 10)])]
+    assert len(parallel.run(lambda a, b: None, 2)) == 2
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 2])
+def test_an_error_in_a_part_comes_out_after_all_parts_are_done(wrong):
+    parallel.set_count(3)
+    done = []
+
+    def work(start, stop):
+        if start == wrong:
+            raise ValueError(f"part {start}")
+        time.sleep(0.05)
+        done.append(start)
+
+    with pytest.raises(ValueError, match=f"part {wrong}"):
+        parallel.run(work, 3)
+    assert sorted(done) == sorted({0, 1, 2} - {wrong})
+    assert parallel.run(lambda a, b: a, 3) == [0, 1, 2]
+
+
+def test_of_several_errors_the_first_in_order_comes_out():
+    parallel.set_count(3)
+
+    def work(start, stop):
+        time.sleep(0.02 * (3 - start))
+        raise ValueError(f"part {start}")
+
+    with pytest.raises(ValueError, match="part 0"):
+        parallel.run(work, 3)
+
+
+INTERRUPTED = """
+import os, signal, threading, time
+from minidl.kernels import parallel
+parallel.set_count(2)
+finished = []
+def work(start, stop):
+    if start:
+        time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.3)
+    {own}
+    finished.append(start)
+try:
+    parallel.run(work, 2)
+except KeyboardInterrupt:
+    print("interrupted", 1 in finished)
+print(parallel.run(lambda a, b: a, 2), threading.active_count())
+"""
+
+
+@pytest.mark.parametrize("own", ["pass", "time.sleep(0 if start else 5)"])
+@pytest.mark.skipif(os.name == "nt", reason="no signals between processes")
+def test_an_interrupt_waits_for_the_parts_and_leaves_everything_usable(own):
+    assert run(INTERRUPTED.format(own=own)).split("\n") == ["interrupted True", "[0, 1] 2"]
+
+
+def test_the_count_may_change_while_others_run():
+    parallel.set_count(2)
+    wrong = []
+
+    def caller():
+        for _ in range(300):
+            parts = parallel.run(lambda a, b: b - a, 60)
+            if sum(parts) != 60:
+                wrong.append(parts)
+
+    callers = [threading.Thread(target=caller) for _ in range(3)]
+    for thread in callers:
+        thread.start()
+    for step in range(100):
+        parallel.set_count(1 + step % 4)
+    for thread in callers:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert not wrong
+
+
+def test_threads_of_a_former_team_end():
+    before = threading.active_count()
+    for count in (4, 2, 5, 1):
+        parallel.set_count(count)
+        parallel.run(lambda a, b: None, 8)
+    deadline = time.monotonic() + 20
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
+
+
+def test_one_count_gives_one_sum():
+    parallel.set_count(3)
+    x = np.random.default_rng(0).normal(size=100_003).astype(np.float32)
+    sums = {sum(parallel.run(lambda a, b: x[a:b].sum(), len(x))).tobytes() for _ in range(20)}
+    assert len(sums) == 1
+
+
+FORK = """
+import os, threading, warnings
+from minidl.kernels import parallel
+warnings.simplefilter("ignore")  # newer Pythons warn of fork beside threads
+parallel.set_count(3)
+parallel.run(lambda a, b: a, 3)
+child = os.fork()
+if not child:
+    ok = parallel.run(lambda a, b: a, 3) == [0, 1, 2] and parallel.get_count() == 3
+    os._exit(0 if ok and threading.active_count() == 3 else 1)
+assert os.waitpid(child, 0)[1] == 0
+def nested(start, stop):
+    child = os.fork()
+    if not child:
+        os._exit(0 if parallel.run(lambda a, b: (a, b), 9) == [(0, 9)] else 1)
+    return os.waitpid(child, 0)[1]
+print(parallel.run(nested, 3))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_builds_a_team_of_its_own():
+    assert run(FORK) == "[0, 0, 0]"
+
+
+def test_a_process_ends_though_its_team_waits():
+    assert run("from minidl.kernels import parallel as p; p.set_count(3); print(p.run(max, 3))")
+
+
+def test_where_no_thread_can_start_the_caller_does_everything(monkeypatch):
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    parallel.set_count(4)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert parallel.run(lambda a, b: a, 4) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("environment", "count"),
+    [
+        ({"MINIDL_NUM_THREADS": "3", "OMP_NUM_THREADS": "2"}, 3),
+        ({"MINIDL_NUM_THREADS": "", "OMP_NUM_THREADS": "5,2"}, 5),
+        ({"MINIDL_NUM_THREADS": "0", "OMP_NUM_THREADS": "many"}, parallel.available_cores()),
+    ],
+)
+def test_the_environment_gives_the_count(monkeypatch, environment, count):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert parallel.default_count() == count
+
+
+def blas_counts():
+    return {p["num_threads"] for p in threadpoolctl.threadpool_info() if p["user_api"] == "blas"}
+
+
+def test_blas_shares_large_products_only():
+    parallel.set_count(2)
+    small, large = np.ones((40, 40)), np.ones((300, 300), np.float32)
+    assert parallel.product(large, large)[0, 0] == 300
+    assert blas_counts() == {2}
+    parallel.product(small, small)
+    assert blas_counts() == {1}
+    parallel.product(large, large)
+    seen = parallel.run(lambda a, b: (parallel.product(large, large)[0, 0], blas_counts()), 2)
+    assert seen == [(300, {1}), (300, {1})]
+
+
+@pytest.mark.parametrize(
+    "shapes", [((3,), (3,)), ((3,), (3, 2)), ((2, 3), (3,)), ((4, 2, 3), (3, 5))]
+)
+def test_products_are_numpys(shapes):
+    a, b = (np.random.default_rng(1).normal(size=shape) for shape in shapes)
+    np.testing.assert_array_equal(parallel.product(a, b), a @ b)
+
+
+def test_the_environment_of_blas_stays_in_force():
+    code = """
+import numpy as np, threadpoolctl
+from minidl.kernels import parallel
+big = np.ones((400, 400))
+parallel.product(big, big)
+print(parallel.get_count(), {p["num_threads"] for p in threadpoolctl.threadpool_info()})
+"""
+    shown = run(code, OPENBLAS_NUM_THREADS="1", MINIDL_NUM_THREADS="2", OMP_NUM_THREADS="")
+    assert shown == "2 {1}"
