@@ -154,6 +154,38 @@ def _inference(x, gamma, beta, mean, var, eps, y):
         _affine(y, scale, shift, start, y)
 
 
+@njit(cache=True)
+def _add_and_cut(y, residual, relu):
+    """y = relu(y + residual) in place; an empty residual is none."""
+    flat, added = y.reshape(-1), residual.reshape(-1)
+    for j in range(added.size):
+        flat[j] += added[j]
+    if relu:
+        for j in range(flat.size):
+            flat[j] = 0 if flat[j] <= 0 else flat[j]
+
+
+@njit(cache=True)
+def _mask(dy, y, g):
+    """g = dy where not y <= 0; an empty y is none."""
+    source, result, target = dy.reshape(-1), y.reshape(-1), g.reshape(-1)
+    for j in range(source.size):
+        target[j] = source[j]
+    for j in range(result.size):
+        if result[j] <= 0:
+            target[j] = 0
+
+
+@njit(cache=True)
+def _standardize(x, mean, inv_std, x_hat):
+    """x_hat = (x - mean) * inv_std."""
+    for i in range(x.shape[0]):
+        for ch in range(x.shape[1]):
+            row, target = x[i, ch], x_hat[i, ch]
+            for j in range(row.size):
+                target[j] = (row[j] - mean[ch]) * inv_std[ch]
+
+
 def forward(x, gamma, beta, eps):
     """y, x_hat, inv_std, mean, var of a batch; see batch_norm_numpy.forward."""
     n, c, s = x.shape
@@ -174,6 +206,26 @@ def backward(dy, x_hat, inv_std, gamma):
         dy.reshape(rows), x_hat.reshape(rows), inv_std, gamma, dx.reshape(rows), dgamma, dbeta
     )
     return dx, dgamma, dbeta
+
+
+def fused_forward(x, gamma, beta, residual, eps, relu):
+    """y, inv_std, mean, var; see batch_norm_numpy.fused_forward."""
+    n, c, s = x.shape
+    y = np.empty_like(x)
+    inv_std, mean, var = (np.empty(c, x.dtype) for _ in range(3))
+    rows = y.reshape(n, c * s)
+    _forward(x.reshape(n, c * s), gamma, beta, eps, rows, rows, inv_std, mean, var)
+    _add_and_cut(y, x[:0] if residual is None else residual, relu)
+    return y, inv_std, mean, var
+
+
+def fused_backward(dy, x, y, mean, inv_std, gamma, add):
+    """dx, dgamma, dbeta, dresidual; see batch_norm_numpy.fused_backward."""
+    g, x_hat = np.empty_like(dy), np.empty_like(x)
+    _mask(dy, x[:0] if y is None else y, g)
+    _standardize(x, mean, inv_std, x_hat)
+    dx, dgamma, dbeta = backward(g, x_hat, inv_std, gamma)
+    return dx, dgamma, dbeta, g if add else np.empty((0, *dy.shape[1:]), dy.dtype)
 
 
 def inference(x, gamma, beta, mean, var, eps):

@@ -8,7 +8,7 @@ from numba import njit
 
 
 @njit(cache=True)
-def _forward(logits, targets, losses, probabilities):
+def _forward(logits, targets, eps, losses, probabilities):
     n, k = logits.shape
     for i in range(n):
         target = targets[i]
@@ -22,34 +22,51 @@ def _forward(logits, targets, losses, probabilities):
         for j in range(k):
             exponentials[j] = np.exp(row[j] - largest)
             total += exponentials[j]
-        losses[i] = np.log(total) - (row[target] - largest)
+        right = np.float64(row[target] - largest)
+        if eps > 0:
+            below = np.float64(0)
+            for j in range(k):
+                below += row[j] - largest
+            right = (1 - eps) * right + eps * below / k
+        losses[i] = np.log(total) - right
         inverse = logits.dtype.type(1 / total)
         for j in range(k):
             exponentials[j] *= inverse
 
 
 @njit(cache=True)
-def _backward(dlosses, probabilities, targets, dlogits):
+def _backward(dlosses, probabilities, targets, eps, dlogits):
     n, k = probabilities.shape
+    share, own = dlosses.dtype.type(eps / k), dlosses.dtype.type(1 - eps)
     for i in range(n):
         target = targets[i]
         if target < 0 or target >= k:
             raise IndexError("softmax_cross_entropy: expected targets in 0 .. k - 1")
         row, error = probabilities[i], dlogits[i]
         for j in range(k):
-            error[j] = dlosses[i] * row[j]
-        error[target] = dlosses[i] * (row[target] - 1)
+            error[j] = dlosses[i] * (row[j] - share)
+        error[target] = dlosses[i] * (row[target] - share - own)
+
+
+def smoothed_forward(logits, targets, eps):
+    """losses, probabilities; see softmax_cross_entropy_numpy.smoothed_forward."""
+    losses, probabilities = np.empty(len(logits), logits.dtype), np.empty_like(logits)
+    _forward(logits, targets, float(eps), losses, probabilities)
+    return losses, probabilities
+
+
+def smoothed_backward(dlosses, probabilities, targets, eps):
+    """dlogits; see softmax_cross_entropy_numpy.smoothed_backward."""
+    dlogits = np.empty_like(probabilities)
+    _backward(dlosses, probabilities, targets, float(eps), dlogits)
+    return dlogits
 
 
 def forward(logits, targets):
     """losses, probabilities; see softmax_cross_entropy_numpy.forward."""
-    losses, probabilities = np.empty(len(logits), logits.dtype), np.empty_like(logits)
-    _forward(logits, targets, losses, probabilities)
-    return losses, probabilities
+    return smoothed_forward(logits, targets, 0.0)
 
 
 def backward(dlosses, probabilities, targets):
     """dlogits; see softmax_cross_entropy_numpy.backward."""
-    dlogits = np.empty_like(probabilities)
-    _backward(dlosses, probabilities, targets, dlogits)
-    return dlogits
+    return smoothed_backward(dlosses, probabilities, targets, 0.0)
