@@ -10,6 +10,7 @@ cnp.import_array()
 cdef extern from *:
     """
     #include "allocator.h"
+    #include "simd/level.h"
     #ifdef MINIDL_CHECKED
     enum { HEAP_CHECKED = 1 };
     #else
@@ -19,6 +20,7 @@ cdef extern from *:
         "minidl", 1, {NULL, heap_malloc, heap_calloc, heap_realloc, heap_free}};
     """
     const int HEAP_CHECKED
+    int simd_level()
     ctypedef struct Heap "PyDataMem_Handler":
         pass
     Heap heap_handler
@@ -51,6 +53,12 @@ def counts():
     cdef size_t now[7]
     heap_counts(now)
     return tuple([count for count in now])
+
+
+def instruction_set():
+    """Return the name of the instruction set that the C kernels run with."""
+    names = {-2: "scalar", 0: "baseline", 1: "AVX2", 2: "AVX-512"}
+    return names[simd_level()]
 
 
 def release():

@@ -19,7 +19,7 @@ import threadpoolctl
 from rich.console import Console
 
 import minidl.kernels
-from minidl import backend, threads
+from minidl import backend, memory, threads
 from minidl.grading import confine
 from minidl.terminal import cells, table
 
@@ -65,9 +65,27 @@ def machine() -> list[tuple[str, str]]:
         ("processor", processor()),
         ("cores", f"{threads.available_cores()} of {os.cpu_count()} may be used"),
         ("threads", f"{threads.get_num_threads()} (minidl.set_num_threads changes it)"),
+        ("vectors", vectors()),
+        ("memory", allocator()),
         ("C compiler", compiler() or "none found"),
         ("Python headers", "found" if headers() else "none found"),
     ]
+
+
+def vectors() -> str:
+    """Return the instruction set that the C kernels run with."""
+    heap = backend.load("allocator", "cython")
+    if isinstance(heap, str):
+        return f"unknown, the allocator's extension is {heap}"
+    cap = os.environ.get("MINIDL_SIMD")
+    return f"{heap.instruction_set()}" + (f" (MINIDL_SIMD={cap})" if cap else "")
+
+
+def allocator() -> str:
+    """Return whether arrays share kept memory, and how much may be kept."""
+    bound = memory.memory_stats().bound / 2**30
+    kept = f", keeps at most {bound:.1f} GiB" if memory.state() == "in use" else ""
+    return f"minidl's allocator is {memory.state()}{kept}"
 
 
 def processor() -> str:

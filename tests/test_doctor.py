@@ -43,6 +43,18 @@ def test_everything_is_there():
         assert word in text
 
 
+def test_what_arrays_and_vectors_are_made_with_is_told(monkeypatch):
+    rows = dict(doctor.machine())
+    assert rows["vectors"].split(" ")[0] in ("baseline", "AVX2", "AVX-512", "scalar")
+    assert rows["memory"].startswith("minidl's allocator is ")
+    monkeypatch.setattr(backend, "load", lambda family, telling: "not built")
+    rows = dict(doctor.machine())
+    assert rows["vectors"] == "unknown, the allocator's extension is not built"
+    assert rows["memory"] == "minidl's allocator is not built"
+    monkeypatch.setenv("MINIDL_ALLOCATOR", "off")
+    assert dict(doctor.machine())["memory"].endswith("off (MINIDL_ALLOCATOR)")
+
+
 def test_every_function_of_every_family_stands_in_exactly_one_row():
     listed = [
         (family, name) for family, names, _, _ in doctor.kernels() for name in names.split(", ")

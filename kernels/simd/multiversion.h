@@ -22,47 +22,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if (defined(__GNUC__) || defined(__clang__)) && !defined(MINIDL_SCALAR)
-#define MINIDL_VECTORS 1
-#if defined(__x86_64__)
-#define MINIDL_X86 1
-#endif
-#endif
+#include "level.h"
 
 #define JOIN_(a, b, c) a##_##b##_##c
 #define JOIN(a, b, c) JOIN_(a, b, c)
 #define NAME(f) JOIN(f, TYPE, SET)
-
-enum { SIMD_SCALAR = -2, SIMD_BASELINE = 0, SIMD_AVX2 = 1, SIMD_AVX512 = 2 };
-
-static int simd_level(void)
-{
-    static int level = -1;
-    if (level == -1) {
-        int found = SIMD_BASELINE;
-#ifdef MINIDL_X86
-        const char *cap = getenv("MINIDL_SIMD");
-        __builtin_cpu_init();
-        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-            found = SIMD_AVX2;
-        if (found && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
-            found = SIMD_AVX512;
-#ifdef MINIDL_CHECKED
-        if (found)
-            found = SIMD_AVX512;
-        if (cap && !strcmp(cap, "scalar"))
-            found = SIMD_SCALAR;
-#endif
-        if (cap && !strcmp(cap, "baseline"))
-            found = SIMD_BASELINE;
-        if (cap && !strcmp(cap, "avx2") && found > SIMD_AVX2)
-            found = SIMD_AVX2;
-#endif
-        level = found;
-    }
-    return level;
-}
 
 /* --- the platform's baseline: 16 bytes (SSE2, NEON), or plain numbers without vector types --- */
 #define SET baseline
