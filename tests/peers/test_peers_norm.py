@@ -110,6 +110,31 @@ def test_batch_norm_of_no_images(torch, training, telling, dtype):
     compare_batch_norm(torch, arrays, dtype, training)
 
 
+@pytest.mark.parametrize("shape", [(6, 3), (3, 4, 2, 3), (4, 5, 6, 5)], ids=str)
+@pytest.mark.parametrize("relu", [True, False])
+@pytest.mark.parametrize("add", [True, False])
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_with_residual_and_relu(torch, shape, relu, add, training, telling, dtype):
+    """One call of ours, and the three operations it stands for; NaN passes all of them."""
+    c = shape[1]
+    mean, var = statistics(c, dtype)
+    peer_mean, peer_var = torch.tensor(mean), torch.tensor(var)
+
+    def ours(x, w, b, residual=None):
+        return F.batch_norm(x, mean, var, w, b, training, residual=residual, relu=relu)
+
+    def theirs(x, w, b, residual=None):
+        y = torch.nn.functional.batch_norm(x, peer_mean, peer_var, w, b, training)
+        y = y if residual is None else y + residual
+        return torch.relu(y) if relu else y
+
+    x = normal(*shape) * 2 + 1
+    x.flat[1 if len(shape) == 2 else 7] = np.nan
+    arrays = [x, normal(c, seed=3), normal(c, seed=4)]
+    compare(torch, ours, theirs, [*arrays, normal(*shape, seed=5)] if add else arrays, dtype)
+    assert_agree(mean, peer_mean.numpy(), dtype, "running mean")
+
+
 OPTIONS = [
     {},
     {"momentum": 0.7},
