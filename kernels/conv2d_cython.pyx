@@ -264,6 +264,7 @@ def backward_weight(dy, x, weight_shape, stride, padding, dilation, groups):
 
     total, *others = parallel.run(
         part, a[0] * a[14], LEAST // (a[15] * a[4] * a[1] // a[13] * a[5] * a[6] + 1) + 1)
-    for dweight in others:
-        total += dweight
+    with np.errstate(invalid="ignore", over="ignore"):
+        for dweight in others:
+            total += dweight
     return total

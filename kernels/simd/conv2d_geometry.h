@@ -50,10 +50,10 @@ static inline long conv2d_most(long a, long b) { return a > b ? a : b; }
 static inline long conv2d_floor(long a, long b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
 
 /* Room for the product of the counts times `size` bytes, aligned to 64, or NULL; give what is in
-   *whole to free. Nothing is asked for that exceeds any address space. */
+   *whole to free. More than a terabyte is not even asked for. */
 static inline void *conv2d_room(double count, size_t size, void **whole)
 {
-    if (count * (double)size > 1e15)
+    if (count * (double)size > 1e12)
         return *whole = NULL;
     *whole = malloc((size_t)count * size + 64);
     return *whole ? (void *)(((uintptr_t)*whole + 63) & ~(uintptr_t)63) : NULL;

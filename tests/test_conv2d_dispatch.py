@@ -1,0 +1,193 @@
+"""The compiled convolution against its specification, whichever of its algorithms serves.
+
+Drawn shapes reach implicit GEMM, Winograd's algorithm, the depthwise kernels and the way for
+weights that are not finite; fixed ones stand on both sides of every tile, block and thread.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+from kernel_cases import convolution
+from minidl.kernels import conv2d_numpy, parallel
+
+conv2d_cython = pytest.importorskip("minidl.kernels.conv2d_cython")
+DTYPES = (np.float32, np.float64)
+FUZZ = hypothesis.settings(deadline=None, derandomize=True, max_examples=150, database=None)
+
+
+def spoiled(rng, arguments, which):
+    """The arguments with NaN, infinity or both in the arrays chosen by the bits of which."""
+    result = list(arguments)
+    for number, argument in enumerate(arguments):
+        if isinstance(argument, np.ndarray) and argument.size and which >> number & 1:
+            result[number] = argument.copy()
+            result[number].flat[rng.integers(argument.size)] = (np.nan, np.inf)[which % 2]
+    return result
+
+
+def assert_agrees(case, dtype, which=0, seed=3):
+    """All three directions agree with the specification, NaN and infinity in their places."""
+    rng = np.random.default_rng(seed)
+    for function, arguments in convolution(rng, dtype, *case):
+        arguments = spoiled(rng, arguments, which)
+        with np.errstate(all="ignore"):
+            wanted = getattr(conv2d_numpy, function)(*arguments)
+        result = getattr(conv2d_cython, function)(*arguments)
+        assert result.dtype == wanted.dtype
+        assert result.flags.c_contiguous
+        largest = np.max(np.abs(wanted), where=np.isfinite(wanted), initial=0)
+        tolerance = (2e-5 if dtype == np.float32 else 1e-12) * largest
+        np.testing.assert_allclose(
+            result, wanted, rtol=0, atol=tolerance, err_msg=f"{function} {case} {which}"
+        )
+
+
+@st.composite
+def convolutions(draw, most):
+    """Arguments of kernel_cases.convolution; paddings also larger than the kernel."""
+
+    def pair(least, greatest):
+        return draw(st.tuples(*[st.integers(least, greatest)] * 2))
+
+    kernel, stride = pair(1, 5), pair(1, 4)
+    padding = pair(0, draw(st.sampled_from([0, 2, 7])))
+    dilation = pair(1, draw(st.sampled_from([1, 1, 3])))
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    c, o = (groups * draw(st.integers(1, most)) for _ in range(2))
+    if draw(st.integers(0, 4)) == 0:
+        c, o = groups, groups * draw(st.sampled_from([1, 1, 2]))
+    least = [max(dilation[a] * (kernel[a] - 1) + 1 - 2 * padding[a], 1) for a in (0, 1)]
+    size = tuple(low + draw(st.integers(0, 20)) for low in least)
+    return draw(st.integers(0, 4)), c, size, o, kernel, stride, padding, dilation, groups
+
+
+@FUZZ
+@hypothesis.given(convolutions(5), st.sampled_from(DTYPES), st.sampled_from([0, 0, 1, 2, 3, 7]))
+def test_any_convolution_agrees(case, dtype, which):
+    assert_agrees(case, dtype, which)
+
+
+@st.composite
+def winograds(draw):
+    """What Winograd's algorithm may be given: 3x3, stride 1, enough channels."""
+    c, o = (draw(st.integers(14, 40)) for _ in range(2))
+    padding = draw(st.tuples(*[st.integers(0, 3)] * 2))
+    size = tuple(draw(st.integers(max(3 - 2 * p, 1), 13)) for p in padding)
+    return draw(st.integers(1, 3)), c, size, o, (3, 3), (1, 1), padding, (1, 1), 1
+
+
+@pytest.mark.parametrize("precise", [False, True])
+@FUZZ
+@hypothesis.given(winograds(), st.sampled_from([0, 0, 1, 2, 3]))
+def test_any_convolution_of_three_by_three_agrees(precise, case, which):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv2d_cython, "precise", precise)
+        assert_agrees(case, np.float32, which)
+
+
+def test_precise_sums_as_the_definition_does():
+    """Small integers: exact, whatever the order, unless multiplied by fractions on the way."""
+    rng = np.random.default_rng(5)
+    x = rng.integers(-8, 9, (2, 32, 9, 10)).astype(np.float32)
+    weight = rng.integers(-8, 9, (32, 32, 3, 3)).astype(np.float32)
+    options = (1, 1), (1, 1), (1, 1), 1
+    wanted = conv2d_numpy.forward(x, weight, None, *options)
+    exact = [conv2d_cython.forward(x, weight, None, *options)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv2d_cython, "precise", True)
+        exact.append(conv2d_cython.forward(x, weight, None, *options))
+    assert [np.array_equal(wanted, y) for y in exact] == [False, True]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_both_sides_of_every_tile_and_block(dtype):
+    for o in (3, 4, 5, 8, 9, 15, 17, 127, 130):
+        assert_agrees((1, 2, (4, 7), o, (2, 2), (1, 1), (0, 0), (1, 1), 1), dtype)
+    for c in (28, 29, 57):  # 9 * c around the greatest depth of one product
+        assert_agrees((1, c, (5, 6), 3, (3, 3), (1, 1), (1, 1), (1, 1), 1), dtype)
+        assert_agrees((1, 3, (5, 6), c, (3, 3), (2, 2), (1, 1), (1, 1), 1), dtype)
+    for width in (1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 23, 24, 25, 47, 48, 49):
+        assert_agrees((3, 3, (3, width), 5, (3, 1), (1, 1), (1, 0), (1, 1), 1), dtype)
+        assert_agrees((2, 3, (5, width), 2, (1, 1), (1, 1), (0, 0), (1, 1), 1), dtype)
+        assert_agrees((2, 3, (4, width), 3, (3, 3), (1, 2), (1, 1), (1, 1), 3), dtype)
+        assert_agrees((2, 3, (4, width), 3, (3, 3), (2, 2), (1, 1), (1, 1), 3), dtype)
+    # Windows larger than a block: lines of one image, and several blocks of images.
+    assert_agrees((2, 40, (90, 60), 3, (3, 3), (1, 1), (1, 1), (1, 1), 1), dtype)
+    assert_agrees((2, 3, (90, 61), 40, (5, 3), (2, 3), (1, 1), (1, 1), 1), dtype)
+    assert_agrees((90, 30, (9, 9), 9, (3, 3), (2, 2), (1, 1), (1, 1), 1), dtype)
+    assert_agrees((1, 700, (9, 40), 3, (9, 1), (1, 1), (4, 0), (1, 1), 1), dtype)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (3, 20, (9, 8), 20, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+        (3, 3, (9, 8), 4, (5, 3), (2, 2), (1, 1), (1, 1), 1),
+        (3, 6, (9, 8), 6, (3, 3), (1, 1), (1, 1), (1, 1), 6),
+        (1, 5, (9, 8), 6, (1, 1), (1, 1), (0, 0), (1, 1), 1),
+    ],
+)
+def test_threads_agree_and_repeat_themselves(case, monkeypatch):
+    monkeypatch.setattr(conv2d_cython, "LEAST", 1)
+    before = parallel.get_count()
+    parallel.set_count(3)
+    try:
+        assert_agrees(case, np.float32)
+        assert_agrees(case, np.float32, which=3)
+        for function, arguments in convolution(np.random.default_rng(1), np.float32, *case):
+            kernel = getattr(conv2d_cython, function)
+            np.testing.assert_array_equal(kernel(*arguments), kernel(*arguments))
+    finally:
+        parallel.set_count(before)
+
+
+def test_what_fits_no_memory_is_a_memory_error():
+    x, weight = np.ones((1, 1, 2, 2)), np.ones((1, 1, 2, 2))
+    for far in (1 << 38, 1 << 45, 1 << 70):
+        options = (1, 1), (far, 0), (2 * far, 1), 1
+        with pytest.raises(MemoryError):
+            conv2d_cython.forward(x, weight, None, *options)
+        with pytest.raises(MemoryError):
+            conv2d_cython.backward_weight(np.ones((1, 1, 2, 1)), x, weight.shape, *options)
+
+
+def test_arrays_that_do_not_fit_are_refused():
+    x, weight, options = np.ones((1, 2, 5, 5)), np.ones((3, 2, 2, 2)), ((1, 1), (0, 0), (1, 1), 1)
+    dy = np.ones((1, 3, 4, 4))
+    refused = [
+        lambda: conv2d_cython.forward(x.transpose(0, 1, 3, 2), weight, None, *options),
+        lambda: conv2d_cython.forward(x, weight.astype(np.float32), None, *options),
+        lambda: conv2d_cython.forward(x, weight, np.ones(2), *options),
+        lambda: conv2d_cython.forward(x, np.ones((3, 1, 2, 2)), None, *options),
+        lambda: conv2d_cython.backward_input(dy[:, :, :3], weight, x.shape, *options),
+        lambda: conv2d_cython.backward_weight(dy[:, :, :3].copy(), x, weight.shape, *options),
+    ]
+    for call in refused:
+        with pytest.raises(ValueError, match="conv2d: "):
+            call()
+
+
+@pytest.mark.parametrize("level", ["baseline", "avx2"])
+def test_every_instruction_set_agrees(level):
+    program = (
+        "import numpy, kernel_cases, test_conv2d_dispatch as test\n"
+        "for case in kernel_cases.CONVOLUTIONS + kernel_cases.LARGE_CONVOLUTIONS[:2]:\n"
+        "    for dtype in test.DTYPES:\n"
+        "        test.assert_agrees(case, dtype)\n"
+        "winograd = (2, 20, (9, 8), 33, (3, 3), (1, 1), (1, 1), (1, 1), 1)\n"
+        "test.assert_agrees(winograd, numpy.float32)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parent,
+        env={**os.environ, "MINIDL_SIMD": level},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
