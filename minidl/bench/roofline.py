@@ -87,7 +87,8 @@ def _roofline(axes: Axes, rows: list[dict[str, Any]], peaks: dict[str, float]) -
         )
     axes.plot((fma / peaks["read_l2_gbs"], high), (fma, fma), color=ROOF, lw=1.8)
     axes.text(high * 0.95, fma * 1.08, f"FMA {fma:.0f} GF/s", ha="right", fontsize=9, color=ROOF)
-    axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(0.04, fma * 4))
+    least = min((min(_rates(row, "flops").values()) for row in rows), default=1.0)
+    axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(least / 2, fma * 5))
     for row in rows:
         _pair(axes, row, _intensity(row), "flops")
     axes.set_xlabel("operations for each byte that must move at least")
