@@ -81,4 +81,4 @@ certify: $(READY)
 clean:
 	rm -rf $(VENV) build dist *.egg-info .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
-	rm -f kernels/*_cython.c kernels/*.so
+	rm -f kernels/*_cython.c kernels/*.so minidl/*.so

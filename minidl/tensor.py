@@ -8,48 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minidl import autograd
-from minidl.errors import ArgumentError, AutogradError, DTypeError, ShapeError, expected
+from minidl.autograd import Variable, as_array
+from minidl.errors import ArgumentError, AutogradError, ShapeError, expected
 from minidl.functional import arithmetic, reduction, shape
 from minidl.functional.linear import matmul
 
 if TYPE_CHECKING:
-    from minidl.autograd import Function, Hook
+    from minidl.autograd import Hook
 
 Axes = int | tuple[int, ...] | None
 
 
-def as_array(data: Any) -> np.ndarray:
-    """Return `data` as a bool, integer, float32 or float64 array.
-
-    Arrays (other libraries' too) and NumPy scalars keep their type (float16 becomes float32), but
-    take this machine's order of bytes; Python floats and nested lists of them become float32,
-    Python integers int64.
-    """
-    if isinstance(data, Tensor):
-        return data.data
-    if not isinstance(data, np.ndarray | np.generic):
-        python = isinstance(data, float | list | tuple)
-        data = np.asarray(data)
-        if python and data.dtype == np.float64:
-            data = data.astype(np.float32)
-    array = np.asarray(data)
-    if array.dtype == np.float16:
-        array = array.astype(np.float32)
-    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        raise DTypeError(
-            expected(
-                "Tensor",
-                "numbers (bool, integer, float32 or float64)",
-                array.dtype,
-                "convert with np.asarray(data, dtype=np.float32)",
-            )
-        )
-    if not array.dtype.isnative or not array.flags.aligned:
-        array = array.astype(array.dtype.newbyteorder("="))
-    return array
-
-
-class Tensor:
+class Tensor(Variable):
     """An n-dimensional array that remembers how it was computed.
 
     Parameters
@@ -66,58 +36,11 @@ class Tensor:
     grad_fn : the Function that computed it, or None for a leaf
     """
 
-    __slots__ = ("__weakref__", "_data", "grad", "grad_fn", "hooks", "requires_grad", "version")
+    __slots__ = ("__weakref__",)
     __array_ufunc__ = None  # so that array + tensor asks the tensor
     __hash__ = object.__hash__
 
-    def __init__(self, data: Any, requires_grad: bool = False) -> None:
-        self._data = as_array(data)
-        if requires_grad and self._data.dtype.kind != "f":
-            raise DTypeError(
-                expected(
-                    "Tensor",
-                    "a floating type where requires_grad is set",
-                    self._data.dtype,
-                    "only real numbers have gradients; convert with .astype(np.float32)",
-                )
-            )
-        self.grad: np.ndarray | None = None
-        self.grad_fn: Function | None = None
-        self.requires_grad = requires_grad
-        self.version = autograd.Version()
-        self.hooks: list[Hook] | None = None
-
     # -- the array ------------------------------------------------------------------------------
-
-    @property
-    def data(self) -> np.ndarray:
-        """The array itself; assigning to it counts as a write in place."""
-        return self._data
-
-    @data.setter
-    def data(self, value: Any) -> None:
-        self._data = as_array(value)
-        self.version.count += 1
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Size along each axis."""
-        return self._data.shape
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Element type of the array."""
-        return self._data.dtype
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return self._data.ndim
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self._data.size
 
     @property
     def T(self) -> Tensor:
@@ -142,7 +65,7 @@ class Tensor:
     def detach(self) -> Tensor:
         """Return a tensor on the same memory that is not on the tape."""
         out = Tensor(self._data)
-        out.version = self.version
+        out.share_version(self)
         return out
 
     def clone(self) -> Tensor:
@@ -208,7 +131,7 @@ class Tensor:
         grad = np.asarray(as_array(grad), dtype=self.dtype)
         if grad.shape != self.shape:
             raise ShapeError(expected("backward", f"grad of shape {self.shape}", grad.shape))
-        autograd.backward(self, grad, retain_graph)
+        autograd.walk_back(self, grad, retain_graph)
 
     def zero_grad(self) -> None:
         """Forget the gradient."""
@@ -377,7 +300,10 @@ class Tensor:
                 "write under no_grad, or use minidl.functional.where or concatenate"
             )
         self._data[shape.plain_index(index)] = as_array(value)
-        self.version.count += 1
+        self.written()
+
+
+autograd.make_results(Tensor)
 
 
 def _sizes(sizes: Sequence[Any]) -> tuple[int, ...]:

@@ -1,0 +1,66 @@
+# The C types of tape.py, for the compiled copy of it only.
+cimport cython
+
+
+cdef class Version:
+    cdef public Py_ssize_t count
+
+
+cdef class Making:
+    cdef public Py_ssize_t count
+    cdef public object kind
+
+
+cdef class Variable:
+    cdef public object _data
+    cdef public Version _version
+    cdef public object grad
+    cdef public Function grad_fn
+    cdef public object hooks
+    cdef public bint requires_grad
+
+
+cdef class Function:
+    cdef dict __dict__
+    cdef object __weakref__
+    cdef public tuple inputs
+    cdef public tuple needs
+    cdef public Py_ssize_t order
+    cdef public object pending
+    cdef public bint owned
+    cdef public bint freed
+    cdef public object hooks
+    cdef public list watched
+    cdef public list checksums
+
+    @cython.locals(t=Variable)
+    cdef _record(self, tuple inputs, Variable result)
+    cdef bint receive(self, grad) except -1
+    cdef tuple pull(self)
+    cdef checked(self, grad, data)
+    @cython.locals(others=Py_ssize_t)
+    cdef bint owns(self, g, grad, tuple grads) except -1
+
+
+cdef class Waiting:
+    cdef public Function last
+    cdef public list heap
+
+    cdef push(self, Function fn)
+    cdef Function pop(self)
+
+
+cdef bint overlap(object kept, object array) except -1
+@cython.locals(recording=bint, wanted=bint, need=bint, arrays=list, needs=list, t=Variable,
+               result=Variable)
+cdef _run(Function fn, tuple args, dict options)
+cdef dict _kept(object fn)
+cdef list _watch(list watched, Variable t, str which)
+cdef _share_version(Variable result, tuple inputs)
+@cython.locals(producer=Function, t=Variable, i=Py_ssize_t)
+cdef _pass_on(Function fn, Waiting waiting)
+cdef _accumulate(Variable leaf, object grad, bint free)
+
+cdef Making _making
+@cython.locals(fn=Function, waiting=Waiting)
+cpdef walk_back(Variable root, object grad, bint retain_graph=*)
