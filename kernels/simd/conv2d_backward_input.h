@@ -95,8 +95,8 @@ static void NAME(spread)(
 
 /* One block of one group, phase by phase. */
 static void NAME(input_block)(
-    const conv2d_geometry *g, const NAME(input_rooms) *r, const REAL *weights, long images, long top,
-    long rows, long plane, REAL *dx)
+    const conv2d_geometry *g, const NAME(input_rooms) *r, const REAL *source, const REAL *weights,
+    long images, long top, long rows, long plane, REAL *dx)
 {
     long channels = g->c / g->groups, outputs = g->o / g->groups;
     int whole = g->sh == 1 && g->sw == 1;
@@ -113,9 +113,11 @@ static void NAME(input_block)(
             long wide = conv2d_phase_length(0, g->w, g->sw, r->across.phase[b], g->w);
             conv2d_field f = {images, tall, wide, outputs * plane, r->length,
                               whole ? g->c * g->h * g->w : channels * tall * wide,
-                              whole ? g->h * g->w : tall * wide};
+                              whole ? g->h * g->w : tall * wide, 1};
+            if (conv2d_plain(g))
+                f = (conv2d_field){images, 1, rows * g->w, g->o * plane, 0, g->c * plane, plane, 0};
             if (tall && wide)
-                NAME(correlate)(r->source, r->off, weights, NULL, depth, channels, &f, r->panel,
+                NAME(correlate)(source, r->off, weights, NULL, depth, channels, &f, r->panel,
                                 whole ? dx + top * g->w : r->apart);
             if (tall && wide && !whole)
                 NAME(spread)(g, &f, channels, top, r->down.phase[a], r->across.phase[b], r->apart, dx);
@@ -128,6 +130,7 @@ static void NAME(input_lines)(
     long stop)
 {
     long channels = g->c / g->groups, outputs = g->o / g->groups, pixels = g->h * g->w;
+    int plain = conv2d_plain(g);
     long zero = 0, positions = g->oh * g->ow, size = 0;
     int all = r->down.count == conv2d_least(g->sh, g->h) && r->across.count == conv2d_least(g->sw, g->w);
     for (long a = 0; a < r->down.count; a++)
@@ -136,17 +139,20 @@ static void NAME(input_lines)(
     for (long at = start, images, rows; at < stop; at += images * rows) {
         long first = at / r->lines, top = at % r->lines;
         conv2d_next_block(at, stop, r->lines, r->least, r->each, r->room, &images, &rows);
-        long deep = rows + r->down.high - r->down.low, plane = deep * r->length;
+        long deep = rows + r->down.high - r->down.low;
+        long plane = plain ? pixels : deep * r->length;
         long height = conv2d_least(rows * g->sh, g->h - top * g->sh);
         conv2d_window window = {top + r->down.low, r->across.low, deep, 1, 1, 1, r->length, &zero};
         for (long p = 0; p < images * g->c && !all; p++)
             memset(dx + (first * g->c + p) * pixels + top * g->sh * g->w, 0,
                    height * g->w * sizeof(REAL));
         for (long j = 0; j < g->groups; j++) {
-            for (long i = 0; i < images; i++)
-                NAME(copy_windows)(dy + ((first + i) * g->o + j * outputs) * positions, outputs, g->oh,
-                                   g->ow, &window, r->source + i * outputs * plane);
-            NAME(input_block)(g, r, r->weights + j * size, images, top, rows, plane,
+            const REAL *group = dy + (first * g->o + j * outputs) * positions;
+            for (long i = 0; i < images && !plain; i++)
+                NAME(copy_windows)(group + i * g->o * positions, outputs, g->oh, g->ow, &window,
+                                   r->source + i * outputs * plane);
+            NAME(input_block)(g, r, plain ? group + top * g->w : r->source, r->weights + j * size,
+                              images, top, rows, plane,
                               dx + (first * g->c + j * channels) * pixels);
         }
     }

@@ -28,9 +28,10 @@ static void NAME(forward_lines)(
         conv2d_window window = {top * g->sh - g->ph, -g->pw, deep, l->stride, g->sw,
                                 l->slots, l->length, l->phases};
         conv2d_field f = {images, rows, g->ow, channels * plane, l->step * l->pitch,
-                          g->o * positions, positions};
+                          g->o * positions, positions, 1};
         if (plain)
-            f = (conv2d_field){images, 1, rows * g->ow, g->c * plane, 0, g->o * positions, positions};
+            f = (conv2d_field){images, 1, rows * g->ow, g->c * plane, 0, g->o * positions,
+                               positions, 0};
         if (plane != known)
             conv2d_offsets(g, l, channels, plane, r->off);
         known = plane;

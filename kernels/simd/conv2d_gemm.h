@@ -160,32 +160,56 @@ static void NAME(pack_patches)(
     }
 }
 
-/* Where the columns of a tile lie in s and in out, and which vectors are whole runs in each. */
+/* Where the columns of a tile lie in s and in out: how many of each vector are positions, and whether
+   they are whole runs. */
 typedef struct {
-    long at[CONV_COLUMNS], out[CONV_COLUMNS];
+    long at[CONV_COLUMNS], out[CONV_COLUMNS], filled[3];
     int run[3], out_run[3];
 } NAME(places);
 
-static void NAME(place)(NAME(places) *p, conv2d_cursor *cursor, const conv2d_field *f, long count)
+/* The places of the next tile, of at most `left` positions; returns how many it has. With `apart` the
+   vectors end where rows end, and what they load behind a row does not count. */
+static long NAME(place)(
+    NAME(places) *p, conv2d_cursor *cursor, const conv2d_field *f, long left, int apart)
 {
+    long before = left;
     for (int v = 0; v < 3; v++) {
         conv2d_cursor here = *cursor;
-        long filled = conv2d_most(0, conv2d_least(LANES, count - v * LANES));
-        int whole = filled == LANES, run = whole && here.column + LANES <= f->columns;
-        p->at[v * LANES] = here.image * f->image_step + here.row * f->row_step + here.column;
-        p->out[v * LANES] = here.image * f->out_image + here.row * f->columns + here.column;
-        p->run[v] = run;
-        p->out_run[v] =
-            whole && here.row * f->columns + here.column + LANES <= f->rows * f->columns;
-        for (long j = 1; j < filled && !run; j++) {
+        long *at = p->at + v * LANES, *out = p->out + v * LANES;
+        long filled = conv2d_least(LANES, apart ? f->columns - here.column : left);
+        filled = conv2d_least(filled, left);
+        p->filled[v] = filled;
+        p->run[v] = apart || (filled == LANES && here.column + LANES <= f->columns);
+        at[0] = filled ? here.image * f->image_step + here.row * f->row_step + here.column : 0;
+        out[0] = here.image * f->out_image + here.row * f->columns + here.column;
+        p->out_run[v] = filled == LANES &&
+                        here.row * f->columns + here.column + LANES <= f->rows * f->columns;
+        for (long j = 1; j < filled; j++) {
+            if (p->run[v]) {
+                out[j] = out[0] + j;
+                continue;
+            }
             conv2d_advance(&here, f, 1);
-            p->at[v * LANES + j] =
-                here.image * f->image_step + here.row * f->row_step + here.column;
-            p->out[v * LANES + j] =
-                here.image * f->out_image + here.row * f->columns + here.column;
+            at[j] = here.image * f->image_step + here.row * f->row_step + here.column;
+            out[j] = here.image * f->out_image + here.row * f->columns + here.column;
         }
         conv2d_advance(cursor, f, filled);
+        left -= filled;
     }
+    return before - left;
+}
+
+/* Adds the rows of a tile, or puts them, at its positions. */
+static void NAME(put_apart)(
+    const NAME(places) *p, const REAL *tile, long rows, int first, long out_plane, REAL *plane)
+{
+    for (long i = 0; i < rows; i++, plane += out_plane)
+        for (int v = 0; v < 3; v++)
+            for (long j = 0; j < p->filled[v]; j++) {
+                REAL *y = plane + p->out[v * LANES + j];
+                REAL number = tile[i * CONV_COLUMNS + v * LANES + j];
+                *y = first ? number : *y + number;
+            }
 }
 
 /* All positions of a field, for one part of the outputs and of the depth. */
@@ -193,13 +217,15 @@ static void NAME(correlate_part)(
     const REAL *s, const long *off, const REAL *a, const REAL *bias, long depth, long outputs,
     int first, const conv2d_field *f, REAL *panel, REAL *out)
 {
-    REAL apart[CONV_ROWS * CONV_COLUMNS];
+    REAL tile[CONV_ROWS * CONV_COLUMNS];
     NAME(places) p;
     conv2d_cursor cursor = {0, 0, 0};
     long total = f->images * f->rows * f->columns;
-    for (long t = 0; t < total; t += CONV_COLUMNS) {
-        long count = conv2d_least(CONV_COLUMNS, total - t);
-        NAME(place)(&p, &cursor, f, count);
+    /* Laying patches side by side costs about as much as one panel of outputs. */
+    long waste = (LANES - f->columns % LANES) % LANES;
+    int ends = f->spare && waste * ((outputs + CONV_ROWS - 1) / CONV_ROWS) < f->columns;
+    for (long t = 0, count; t < total; t += count) {
+        count = NAME(place)(&p, &cursor, f, total - t, ends);
         int packed = !(p.run[0] && p.run[1] && p.run[2]);
         int side_by_side = p.out_run[0] && p.out_run[1] && p.out_run[2];
         const REAL *from[3] = {s + p.at[0], s + p.at[LANES], s + p.at[2 * LANES]};
@@ -215,18 +241,12 @@ static void NAME(correlate_part)(
                 REAL *to[3] = {plane + p.out[0], plane + p.out[LANES], plane + p.out[2 * LANES]};
                 NAME(tiles)(a + m * depth, from, off, depth, packed, offset, first, to,
                             f->out_plane, rows);
-                continue;
+            } else {
+                REAL *to[3] = {tile, tile + LANES, tile + 2 * LANES};
+                NAME(tiles)(a + m * depth, from, off, depth, packed, offset, 1, to, CONV_COLUMNS,
+                            rows);
+                NAME(put_apart)(&p, tile, rows, first, f->out_plane, plane);
             }
-            REAL *to[3] = {apart, apart + LANES, apart + 2 * LANES};
-            NAME(tiles)(a + m * depth, from, off, depth, packed, offset, 1, to, CONV_COLUMNS, rows);
-            for (long i = 0; i < rows; i++)
-                for (long j = 0; j < count; j++) {
-                    long v = j / LANES;
-                    REAL *y = plane + i * f->out_plane +
-                              (p.run[v] ? p.out[v * LANES] + j % LANES : p.out[j]);
-                    REAL number = apart[i * CONV_COLUMNS + j];
-                    *y = first ? number : *y + number;
-                }
         }
     }
 }

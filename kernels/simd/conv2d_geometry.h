@@ -22,9 +22,10 @@ typedef struct {
 
 /* Output positions (image, row, column) of a block. The first number under one is at
    image * image_step + row * row_step + column in the windows; results lie side by side, at
-   image * out_image + row * columns + column, and out_plane further for the next channel. */
+   image * out_image + row * columns + column, and out_plane further for the next channel. Where
+   spare, a vector's length behind the windows may be read. */
 typedef struct {
-    long images, rows, columns, image_step, row_step, out_image, out_plane;
+    long images, rows, columns, image_step, row_step, out_image, out_plane, spare;
 } conv2d_field;
 
 typedef struct {

@@ -70,9 +70,10 @@ INLINE void NAME(turn_square)(VEC *r)
 }
 #endif
 
-/* target[q] = row[q * step] for q = begin .. end - 1, 0 for the other q < length. */
+/* target[q] = row[q * step] for q = begin .. end - 1, 0 for the other q < length. One number more
+   may be read unless last. */
 INLINE void NAME(copy_row)(
-    const REAL *row, long begin, long end, long step, long length, REAL *target)
+    const REAL *row, long begin, long end, long step, long length, int last, REAL *target)
 {
     long q = 0;
     for (; q < begin; q++)
@@ -84,9 +85,8 @@ INLINE void NAME(copy_row)(
             target[q] = row[q];
     } else if (step == 2) {
 #ifdef CONV_SHUFFLE
-        /* One number more than needed is read: not behind the last one. */
         const MASK even = CONV_LANES(CONV_EVEN);
-        for (; q + LANES < end; q += LANES)
+        for (; q + LANES <= end - last; q += LANES)
             STORE(target + q,
                   __builtin_shuffle(LOAD(row + 2 * q), LOAD(row + 2 * q + LANES), even));
 #endif
@@ -117,7 +117,8 @@ static void NAME(copy_windows)(
                     for (long q = 0; q < length; q++)
                         cells[q] = 0;
                 else
-                    NAME(copy_row)(plane + row * w + first, begin, end, step, length, cells);
+                    NAME(copy_row)(plane + row * w + first, begin, end, step, length,
+                                   c == channels - 1 && row == h - 1, cells);
             }
         }
     }
