@@ -187,28 +187,47 @@ typedef struct {
     NAME(origin) origin;
 } NAME(problem);
 
-/* One tile of output a, by the definition. */
-static void NAME(directly)(const NAME(problem) *p, long a, long image, long top, long side)
+/* Outputs start .. stop of one tile, by the definition. */
+static void NAME(directly)(const NAME(problem) *p, long image, long top, long side, long start,
+                           long stop)
 {
     const int backward = p->origin.backward != 0;
-    const long to_input = backward ? 9 * p->o : 9;
-    const REAL *weight = p->origin.weight + a * (backward ? 9 : 9 * p->c);
-    for (long r = top; r < least(top + 4, p->oh); r++)
-        for (long s = side; s < least(side + 4, p->ow); s++) {
-            REAL sum = 0;
-            for (long k = 0; k < p->c; k++) {
-                const REAL *plane = p->x + (image * p->c + k) * p->h * p->w;
-                for (int i = 0; i < 3; i++)
-                    for (int j = 0; j < 3; j++) {
-                        const long u = r + i - p->ph, v = s + j - p->pw;
-                        const int inside = u >= 0 && u < p->h && v >= 0 && v < p->w;
-                        const long tap = backward ? 8 - 3 * i - j : 3 * i + j;
-                        if (inside || !backward) /* padding is multiplied too; a crop is not */
-                            sum += weight[k * to_input + tap] * (inside ? plane[u * p->w + v] : 0);
-                    }
+    const long to_input = backward ? 9 * p->o : 9, to_output = backward ? 9 : 9 * p->c;
+    REAL sums[NAME(BLOCK)][4][4], pixels[6][6];
+    int taken[6][6]; /* padding is multiplied as well, but gradients beyond the edge are none */
+    memset(sums, 0, sizeof sums);
+    for (long k = 0; k < p->c; k++) {
+        for (int i = 0; i < 6; i++)
+            for (int j = 0; j < 6; j++) {
+                const long u = top + i - p->ph, v = side + j - p->pw;
+                const int inside = u >= 0 && u < p->h && v >= 0 && v < p->w;
+                pixels[i][j] = inside ? p->x[((image * p->c + k) * p->h + u) * p->w + v] : 0;
+                taken[i][j] = inside || !backward;
             }
-            p->y[((image * p->o + a) * p->oh + r) * p->ow + s] = sum + (p->bias ? p->bias[a] : 0);
+        for (long a = start; a < stop; a++) {
+            const REAL *weight = p->origin.weight + a * to_output + k * to_input;
+            for (int i = 0; i < 3; i++)
+                for (int j = 0; j < 3; j++) {
+                    const REAL g = weight[backward ? 8 - 3 * i - j : 3 * i + j];
+                    const int all = !backward || g - g == 0; /* a finite g times 0 adds nothing */
+                    for (int r = 0; r < 4; r++) {
+                        REAL *sum = sums[a - start][r];
+                        const REAL *under = pixels[r + i] + j;
+                        if (all)
+                            for (int s = 0; s < 4; s++)
+                                sum[s] += g * under[s];
+                        else
+                            for (int s = 0; s < 4; s++)
+                                sum[s] += taken[r + i][s + j] ? g * under[s] : 0;
+                    }
+                }
         }
+    }
+    for (long a = start; a < stop; a++)
+        for (long r = top; r < least(top + 4, p->oh); r++)
+            for (long s = side; s < least(side + 4, p->ow); s++)
+                p->y[((image * p->o + a) * p->oh + r) * p->ow + s] =
+                    sums[a - start][r - top][s - side] + (p->bias ? p->bias[a] : 0);
 }
 
 /* The outputs a of the tiles first .. first + LANES of the layout, or of those there are; returns 0
@@ -247,19 +266,21 @@ INLINE VEC NAME(output_tiles)(const NAME(problem) *p, const layout *l, long firs
     return total - total;
 }
 
-/* What is not finite among the outputs start .. stop, computed anew. */
+/* Outputs start .. stop of the tiles where some are not finite, computed anew. */
 static void NAME(repair)(const NAME(problem) *p, const layout *l, long start, long stop)
 {
-    for (long a = start; a < stop; a++)
-        for (long t = 0; t < l->count; t++) {
-            const long bottom = least(l->y[t] + 4, p->oh), right = least(l->x[t] + 4, p->ow);
-            REAL total = 0;
+    for (long t = 0; t < l->count; t++) {
+        const long bottom = least(l->y[t] + 4, p->oh), right = least(l->x[t] + 4, p->ow);
+        REAL finite = 0;
+        for (long a = start; a < stop; a++)
             for (long r = l->y[t]; r < bottom; r++)
-                for (long s = l->x[t]; s < right; s++)
-                    total += p->y[((l->image[t] * p->o + a) * p->oh + r) * p->ow + s];
-            if (total - total != 0)
-                NAME(directly)(p, a, l->image[t], l->y[t], l->x[t]);
-        }
+                for (long s = l->x[t]; s < right; s++) {
+                    const REAL y = p->y[((l->image[t] * p->o + a) * p->oh + r) * p->ow + s];
+                    finite += y - y;
+                }
+        if (finite != 0)
+            NAME(directly)(p, l->image[t], l->y[t], l->x[t], start, stop);
+    }
 }
 
 static void NAME(winograd_forward)(const REAL *x, const REAL *u, const REAL *bias, REAL *y, long n,
