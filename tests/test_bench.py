@@ -341,6 +341,25 @@ def test_the_report_says_what_was_measured():
     assert "| fused multiply-add on registers | 100 GF/s |" in text
 
 
+def test_the_report_says_where_minidl_is_behind():
+    found = result(
+        row("ahead", {"minidl": 1, "torch": 2, "torch_kept": 1.5}),
+        row("pages", {"minidl": 3, "torch": 6, "torch_kept": 2}),
+        row("worst", {"minidl": 4, "torch": 2, "torch_kept": 2}),
+        row("layout", {"minidl": 11, "torch_last": 10}),
+        row("alone", {"minidl": 11, "numpy": 10}),
+    )
+    text = (
+        report.markdown(found).partition("## Where minidl is behind")[2].partition("The reasons")[0]
+    )
+    assert text.split("\n- ")[1:] == [
+        "worst, forward: 2.00, 2.00 with pages kept",
+        "pages, forward: 0.50, 1.50 with pages kept",
+        "layout, forward: 1.10\n\n",
+    ]
+    assert "Nowhere." in report.markdown(result(row("ahead", {"minidl": 1, "torch": 2})))
+
+
 def test_the_roofline_is_a_picture(tmp_path):
     rows = [
         row("conv", {"minidl": 30, "torch": 40}),

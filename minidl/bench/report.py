@@ -52,6 +52,7 @@ def markdown(result: dict[str, Any]) -> str:
         "",
     ]
     lines += [*_facts(result), "", "## Bars", "", *_bars(result), ""]
+    lines += ["## Where minidl is behind", "", *_behind(result), ""]
     for kind, title in KINDS.items():
         rows = [row for row in result["rows"] if row["kind"] == kind]
         if rows:
@@ -87,6 +88,22 @@ def _bars(result: dict[str, Any]) -> Iterator[str]:
     for bar in bars.bars(result):
         value = "" if bar.value is None else f"{bar.value:.3f}"
         yield f"| {bar.name} | {value} | {bar.target} | {bar.moonshot} | {bar.met} |"
+
+
+def _behind(result: dict[str, Any]) -> Iterator[str]:
+    """Yield the rows on which PyTorch is faster, with or without its pages kept, worst first."""
+    found = []
+    for row in result["rows"]:
+        ratios = {name: ratio(row, name) for name in ("torch", "torch_kept")}
+        worst = max((r for r in ratios.values() if r is not None), default=0.0)
+        if worst > 1:
+            kept = _number(ratios["torch_kept"])
+            beside = f", {kept} with pages kept" if kept else ""
+            text = f"- {row['name']}, {row['part']}: {_number(ratios['torch'])}{beside}"
+            found.append((worst, text))
+    yield from (text for _, text in sorted(found, reverse=True))
+    yield "" if found else "Nowhere."
+    yield "The reasons stand in [README.md](README.md)."
 
 
 def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
