@@ -5,8 +5,8 @@ compiled kernels do. How a range is cut depends on its length and the number of 
 results come back in order: the same count gives the same numbers.
 
 BLAS has threads of its own, which wait for each other by spinning. They would fight with ours, and
-on a busy machine cost a small product ten times its time. So BLAS runs on one thread inside `run`
-and in small products, and on `get_count()` threads in large ones (`product`).
+on a busy machine make a product ten times slower. So the first `run` or `product` sets BLAS to one
+thread, and `product` cuts large products for the same threads as everything else.
 """
 
 import itertools
@@ -15,9 +15,10 @@ import sys
 import threading
 from queue import SimpleQueue
 
+import numpy as np
 import threadpoolctl
 
-# Multiply-adds of a product from which a second thread pays: about a quarter of a millisecond.
+# Multiply-adds that a thread should have for its start to pay: about a quarter of a millisecond.
 LARGE = 2**23
 
 
@@ -74,29 +75,26 @@ class _Part:
 
 
 class _State:
-    """The count, the queues of the team's threads, and what BLAS was last set to."""
+    """The count, the queues of the team's threads, and the copies of BLAS that are limited."""
 
     def __init__(self, count):
         self.lock = threading.Lock()
         self.local = threading.local()
         self.count = count
-        self.chosen = False
         self.team = []
-        self.running = 0
-        self.blas = None
+        self.limited = False
         self.modules = 0
         self.libraries = []
-        self.found = {}
 
 
 _state = _State(default_count())
 
 
 def set_count(count):
-    """Let `run` and large products use `count` threads; calls that run go on with theirs."""
+    """Let `run` and `product` use `count` threads; calls that run go on with theirs."""
     with _state.lock:
         team, _state.team = _state.team, []
-        _state.count, _state.chosen, _state.blas = count, True, None
+        _state.count, _state.limited = count, False
     for queue in team:
         queue.put(None)
 
@@ -130,8 +128,6 @@ def run(work, total, least=1):
     finally:
         errors += [part.wait() for part in away]
         _state.local.inside = False
-        with _state.lock:
-            _state.running -= 1
     errors += [part.error for part in all_parts]
     for error in filter(None, errors):
         raise error
@@ -146,8 +142,8 @@ def inside():
 def _send(parts, away):
     """Give each part to a thread of the team, and note it in `away`; as many as there are."""
     with _state.lock:
-        _state.running += 1
-        _limit_blas(1)
+        if _state.modules != len(sys.modules) or not _state.limited:
+            _limit_blas()
         while len(_state.team) < len(parts):
             queue = SimpleQueue()
             thread = threading.Thread(target=_live, args=(queue,), name="minidl", daemon=True)
@@ -170,41 +166,40 @@ def _live(queue):
 
 
 def product(a, b):
-    """Return a @ b, on as many threads of BLAS as a product of this size is worth."""
-    work = a.size if a.ndim < 2 else a.shape[-2] * a.shape[-1]
-    if b.ndim > 1:
-        work *= b.shape[-1]
-    alone = work < LARGE or _state.running or inside()
-    count = 1 if alone else _state.count
-    if count != _state.blas or len(sys.modules) != _state.modules:
+    """Return a @ b; a large product of matrices is cut into rows or columns for the threads."""
+    if _state.modules != len(sys.modules) or not _state.limited:
         with _state.lock:
-            _limit_blas(count)
-    return a @ b
+            _limit_blas()
+    if a.ndim < 2 or b.ndim != 2 or _state.count == 1:
+        return a @ b
+    (k, n), rows = b.shape, a.size // max(a.shape[-1], 1)
+    if rows * k * n < 2 * LARGE or a.shape[-1] != k or inside():
+        return a @ b
+    flat = a.reshape(rows, k)
+    y = np.empty((rows, n), np.result_type(a, b))
+    if rows >= n:
+        run(lambda i, j: np.matmul(flat[i:j], b, out=y[i:j]), rows, LARGE // (k * n) + 1)
+    else:
+        run(lambda i, j: np.matmul(flat, b[:, i:j], out=y[:, i:j]), n, LARGE // (rows * k) + 1)
+    return y.reshape(*a.shape[:-1], n)
 
 
-def _limit_blas(count):
-    """Let every copy of BLAS use `count` threads; one may have come with a new module.
-
-    Until a count is chosen, no copy gets more than it started with: OPENBLAS_NUM_THREADS and the
-    like stay in force.
-    """
-    if (count, len(sys.modules)) == (_state.blas, _state.modules):
-        return
-    if len(sys.modules) != _state.modules:
+def _limit_blas():
+    """Let every copy of BLAS use one thread; one may have come with a new module."""
+    if _state.modules != len(sys.modules):
         _state.modules = len(sys.modules)
         found = threadpoolctl.ThreadpoolController().lib_controllers
         _state.libraries = [library for library in found if library.user_api == "blas"]
     for library in _state.libraries:
-        most = _state.found.setdefault(library.filepath, library.num_threads)
-        library.set_num_threads(count if _state.chosen else min(count, most))
-    _state.blas = count
+        library.set_num_threads(1)
+    _state.limited = True
 
 
 def _forget_team():
     """A forked child has none of its parent's threads, and perhaps a lock that one of them held."""
-    chosen, inside_now = _state.chosen, inside()
+    inside_now = inside()
     _state.__init__(_state.count)
-    _state.chosen, _state.local.inside = chosen, inside_now
+    _state.local.inside = inside_now
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,10 +1,9 @@
 """One thread count for the whole library: minidl's own threads, BLAS, OpenMP and Numba.
 
 The count is MINIDL_NUM_THREADS or OMP_NUM_THREADS from the environment, else the cores this process
-may use, until `set_num_threads` is called. Kernels cut large work into that many parts
-(`minidl.kernels.parallel`); BLAS uses that many threads in minidl's large matrix products and one
-in small ones and beside minidl's own threads. What was last set stays in force for products of
-your own with NumPy.
+may use, until `set_num_threads` is called. minidl cuts large work into that many parts, matrix
+products too, and lets BLAS use one thread (`minidl.kernels.parallel` says why). This stays in force
+for products of your own with NumPy: `threadpoolctl.threadpool_limits` changes it for a block.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ def available_cores() -> int:
 
 
 def set_num_threads(count: int) -> None:
-    """Let minidl, BLAS, OpenMP and Numba use `count` threads each (at least 1).
+    """Let minidl's kernels and products, OpenMP and Numba use `count` threads (at least 1).
 
     Libraries that are loaded later follow: BLAS with minidl's next product or threaded kernel,
     Numba when the first of its kernels is loaded.

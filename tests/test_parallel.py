@@ -212,16 +212,46 @@ def blas_counts():
     return {p["num_threads"] for p in threadpoolctl.threadpool_info() if p["user_api"] == "blas"}
 
 
-def test_blas_shares_large_products_only():
+def test_blas_has_one_thread_in_products_and_parts():
     parallel.set_count(2)
-    small, large = np.ones((40, 40)), np.ones((300, 300), np.float32)
-    assert parallel.product(large, large)[0, 0] == 300
-    assert blas_counts() == {2}
-    parallel.product(small, small)
+    threadpoolctl.threadpool_limits(2)
+    parallel.run(lambda a, b: None, 2)
     assert blas_counts() == {1}
-    parallel.product(large, large)
-    seen = parallel.run(lambda a, b: (parallel.product(large, large)[0, 0], blas_counts()), 2)
-    assert seen == [(300, {1}), (300, {1})]
+    parallel.set_count(2)
+    threadpoolctl.threadpool_limits(2)
+    parallel.product(np.ones((2, 2)), np.ones((2, 2)))
+    assert blas_counts() == {1}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("shape", [(301, 300, 299), (3, 600, 1001), (1001, 600, 3)])
+@pytest.mark.parametrize("lead", [(), (2, 3)])
+def test_large_products_are_cut_and_right(monkeypatch, count, shape, lead):
+    monkeypatch.setattr(parallel, "LARGE", 2**18)
+    parallel.set_count(count)
+    rows, k, n = shape
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(size=(*lead, rows, k)), rng.normal(size=(n, k)).T
+    cuts = []
+    real = parallel.run
+
+    def run(work, total, least):
+        cuts.append(len(real(work, total, least)))
+
+    monkeypatch.setattr(parallel, "run", run)
+    y = parallel.product(a, b)
+    assert cuts == ([count] if count > 1 else [])
+    np.testing.assert_allclose(y, a @ b, rtol=1e-10, atol=1e-10)
+    assert y.dtype == np.float64
+
+
+def test_products_that_do_not_fit_are_refused_by_numpy(monkeypatch):
+    monkeypatch.setattr(parallel, "LARGE", 10)
+    parallel.set_count(2)
+    with pytest.raises(ValueError, match="mismatch"):
+        parallel.product(np.ones((20, 30)), np.ones((31, 20)))
+    assert parallel.product(np.ones((0, 30)), np.ones((30, 20))).shape == (0, 20)
+    assert parallel.product(np.ones((5, 0)), np.ones((0, 20))).sum() == 0
 
 
 @pytest.mark.parametrize(
@@ -230,15 +260,3 @@ def test_blas_shares_large_products_only():
 def test_products_are_numpys(shapes):
     a, b = (np.random.default_rng(1).normal(size=shape) for shape in shapes)
     np.testing.assert_array_equal(parallel.product(a, b), a @ b)
-
-
-def test_the_environment_of_blas_stays_in_force():
-    code = """
-import numpy as np, threadpoolctl
-from minidl.kernels import parallel
-big = np.ones((400, 400))
-parallel.product(big, big)
-print(parallel.get_count(), {p["num_threads"] for p in threadpoolctl.threadpool_info()})
-"""
-    shown = run(code, OPENBLAS_NUM_THREADS="1", MINIDL_NUM_THREADS="2", OMP_NUM_THREADS="")
-    assert shown == "2 {1}"
