@@ -136,6 +136,7 @@ static void NAME(input_lines)(
     for (long a = 0; a < r->down.count; a++)
         for (long b = 0; b < r->across.count; b++)
             size += NAME(weights_size)(channels, outputs * r->down.taps[a] * r->across.taps[b]);
+    long cleared = -1, clear_rows = 0, clear_images = 0; /* the window whose zeros stand */
     for (long at = start, images, rows; at < stop; at += images * rows) {
         long first = at / r->lines, top = at % r->lines;
         conv2d_next_block(at, stop, r->lines, r->least, r->each, r->room, &images, &rows);
@@ -146,15 +147,19 @@ static void NAME(input_lines)(
         for (long p = 0; p < images * g->c && !all; p++)
             memset(dx + (first * g->c + p) * pixels + top * g->sh * g->w, 0,
                    height * g->w * sizeof(REAL));
-        for (long j = 0; j < g->groups; j++) {
+        int fresh = top != cleared || rows != clear_rows || images > clear_images;
+        for (long j = 0; j < g->groups; j++, fresh = 0) {
             const REAL *group = dy + (first * g->o + j * outputs) * positions;
             for (long i = 0; i < images && !plain; i++)
                 NAME(copy_windows)(group + i * g->o * positions, outputs, g->oh, g->ow, &window,
-                                   r->source + i * outputs * plane);
+                                   fresh, r->source + i * outputs * plane);
             NAME(input_block)(g, r, plain ? group + top * g->w : r->source, r->weights + j * size,
                               images, top, rows, plane,
                               dx + (first * g->c + j * channels) * pixels);
         }
+        cleared = top;
+        clear_rows = rows;
+        clear_images = images;
     }
 }
 

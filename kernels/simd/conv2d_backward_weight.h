@@ -132,6 +132,7 @@ static void NAME(weight_lines)(
     long depth = channels * g->kh * g->kw, positions = g->oh * g->ow, known = -1;
     int plain = conv2d_plain(g);
     memset(r->sum, 0, g->groups * depth * r->padded * sizeof(REAL));
+    long cleared = -1, clear_rows = 0, clear_images = 0; /* the window whose zeros stand */
     for (long at = start, images, rows; at < stop; at += images * rows) {
         long first = at / g->oh, top = at % g->oh;
         conv2d_next_block(at, stop, g->oh, r->least, r->each, r->room, &images, &rows);
@@ -146,15 +147,19 @@ static void NAME(weight_lines)(
         if (plane != known)
             conv2d_offsets(g, l, channels, plane, r->off);
         known = plane;
-        for (long j = 0; j < g->groups; j++) {
+        int fresh = top != cleared || rows != clear_rows || images > clear_images;
+        for (long j = 0; j < g->groups; j++, fresh = 0) {
             const REAL *group = x + (first * g->c + j * channels) * pixels;
             for (long i = 0; i < images && !plain; i++)
                 NAME(copy_windows)(group + i * g->c * pixels, channels, g->h, g->w, &window,
-                                   r->source + i * f.image_step);
+                                   fresh, r->source + i * f.image_step);
             NAME(weight_field)(r, plain ? group + top * g->w : r->source,
                                dy + (first * g->o + j * outputs) * positions + top * g->ow, &f, depth,
                                outputs, r->sum + j * depth * r->padded);
         }
+        cleared = top;
+        clear_rows = rows;
+        clear_images = images;
     }
     for (long o = 0; o < g->o; o++)
         for (long k = 0; k < depth; k++)

@@ -159,7 +159,7 @@ static void NAME(depthwise_forward)(
     *failed = !NAME(depthwise_room)(&g, &r, whole);
     for (long plane = start; plane < stop && !*failed; plane++) {
         long c = plane % g.c;
-        NAME(copy_windows)(x + plane * g.h * g.w, 1, g.h, g.w, &r.window, r.source);
+        NAME(copy_windows)(x + plane * g.h * g.w, 1, g.h, g.w, &r.window, plane == start, r.source);
         NAME(depthwise_plane)(r.source, &r.vectors, r.off, weight + c * taps, taps,
                               bias ? bias[c] : 0, y + plane * g.oh * g.ow);
     }
@@ -184,7 +184,8 @@ static void NAME(depthwise_backward_weight)(
         for (long plane = c; plane < g.n * g.c; plane += g.c) {
             const REAL *from = dy + plane * g.oh * g.ow;
             long k = 0;
-            NAME(copy_windows)(x + plane * g.h * g.w, 1, g.h, g.w, &r.window, r.source);
+            NAME(copy_windows)(x + plane * g.h * g.w, 1, g.h, g.w, &r.window,
+                               plane == start, r.source);
             for (; k + 9 <= taps; k += 9)
                 NAME(depthwise_sums)(r.source, from, &r.vectors, r.off + k, r.sums + k, 9);
             for (; k + 3 <= taps; k += 3)

@@ -21,6 +21,7 @@ static void NAME(forward_lines)(
     for (long j = 0; j < g->groups; j++)
         NAME(pack_weights)(weight + j * outputs * depth, depth, r->place, outputs, depth,
                            r->weights + j * size);
+    long cleared = -1, clear_rows = 0, clear_images = 0; /* the window whose zeros stand */
     for (long at = start, images, rows; at < stop; at += images * rows) {
         long first = at / g->oh, top = at % g->oh;
         conv2d_next_block(at, stop, g->oh, r->least, r->each, r->room, &images, &rows);
@@ -35,15 +36,19 @@ static void NAME(forward_lines)(
         if (plane != known)
             conv2d_offsets(g, l, channels, plane, r->off);
         known = plane;
-        for (long j = 0; j < g->groups; j++) {
+        int fresh = top != cleared || rows != clear_rows || images > clear_images;
+        for (long j = 0; j < g->groups; j++, fresh = 0) {
             const REAL *group = x + (first * g->c + j * channels) * pixels;
             for (long i = 0; i < images && !plain; i++)
                 NAME(copy_windows)(group + i * g->c * pixels, channels, g->h, g->w, &window,
-                                   r->source + i * f.image_step);
+                                   fresh, r->source + i * f.image_step);
             NAME(correlate)(plain ? group + top * g->w : r->source, r->off, r->weights + j * size,
                             bias ? bias + j * outputs : NULL, depth, outputs, &f, r->panel,
                             y + (first * g->o + j * outputs) * positions + top * g->ow);
         }
+        cleared = top;
+        clear_rows = rows;
+        clear_images = images;
     }
 }
 

@@ -223,7 +223,7 @@ static void NAME(correlate_part)(
     long total = f->images * f->rows * f->columns;
     /* Laying patches side by side costs about as much as one panel of outputs. */
     long waste = (LANES - f->columns % LANES) % LANES;
-    int ends = f->spare && waste * ((outputs + CONV_ROWS - 1) / CONV_ROWS) < f->columns;
+    int ends = f->spare && depth >= 64 && waste * ((outputs + CONV_ROWS - 1) / CONV_ROWS) < f->columns;
     for (long t = 0, count; t < total; t += count) {
         count = NAME(place)(&p, &cursor, f, total - t, ends);
         int packed = !(p.run[0] && p.run[1] && p.run[2]);

@@ -70,14 +70,11 @@ INLINE void NAME(turn_square)(VEC *r)
 }
 #endif
 
-/* target[q] = row[q * step] for q = begin .. end - 1, 0 for the other q < length. One number more
-   may be read unless last. */
+/* target[q] = row[q * step] for q = begin .. end - 1. One number more may be read unless last. */
 INLINE void NAME(copy_row)(
-    const REAL *row, long begin, long end, long step, long length, int last, REAL *target)
+    const REAL *row, long begin, long end, long step, int last, REAL *target)
 {
-    long q = 0;
-    for (; q < begin; q++)
-        target[q] = 0;
+    long q = begin;
     if (step == 1) {
         for (; q + LANES <= end; q += LANES)
             STORE(target + q, LOAD(row + q));
@@ -95,31 +92,30 @@ INLINE void NAME(copy_row)(
     } else
         for (; q < end; q++)
             target[q] = row[q * step];
-    for (; q < length; q++)
-        target[q] = 0;
 }
 
-/* The windows of `channels` planes of size h x w, one after the other. */
+/* The windows of `channels` planes of size h x w, one after the other. The zeros around them are
+   written where fresh, otherwise they stand there from a call with the same window. */
 static void NAME(copy_windows)(
-    const REAL *x, long channels, long h, long w, const conv2d_window *window, REAL *target)
+    const REAL *x, long channels, long h, long w, const conv2d_window *window, int fresh,
+    REAL *target)
 {
-    long step = window->column_stride, length = window->length;
-    for (long slot = 0; slot < window->slots; slot++) {
+    long step = window->column_stride, length = window->length, pitch = window->slots * length;
+    long rows = window->rows, stride = window->row_stride, top = window->top;
+    long above = conv2d_least(rows, top >= 0 ? 0 : (stride - 1 - top) / stride);
+    long below = top >= h ? 0 : conv2d_least(rows, (h - 1 - top) / stride + 1);
+    if (fresh)
+        memset(target, 0, channels * rows * pitch * sizeof(REAL));
+    for (long slot = 0; slot < window->slots; slot++, target += length) {
         long first = window->left + window->phases[slot];
         long begin = first >= 0 ? 0 : conv2d_least(length, (step - 1 - first) / step);
         long end = first >= w ? 0 : conv2d_least(length, conv2d_floor(w - 1 - first, step) + 1);
-        REAL *cells = target + slot * length;
         for (long c = 0; c < channels; c++) {
-            const REAL *plane = x + c * h * w;
-            for (long i = 0; i < window->rows; i++, cells += window->slots * length) {
-                long row = window->top + i * window->row_stride;
-                if (row < 0 || row >= h || begin >= end)
-                    for (long q = 0; q < length; q++)
-                        cells[q] = 0;
-                else
-                    NAME(copy_row)(plane + row * w + first, begin, end, step, length,
-                                   c == channels - 1 && row == h - 1, cells);
-            }
+            const REAL *row = x + (c * h + top + above * stride) * w + first;
+            REAL *cells = target + (c * rows + above) * pitch;
+            for (long i = above; i < below; i++, row += stride * w, cells += pitch)
+                NAME(copy_row)(row, begin, end, step,
+                               c == channels - 1 && top + i * stride == h - 1, cells);
         }
     }
 }
