@@ -9,6 +9,7 @@ on a busy machine make a product ten times slower. So the first `run` or `produc
 thread, and `product` cuts large products for the same threads as everything else.
 """
 
+import contextvars
 import itertools
 import os
 import sys
@@ -41,10 +42,12 @@ def available_cores():
 class _Part:
     """One part of a range, worked on by a thread of the team."""
 
-    __slots__ = ("done", "error", "finished", "result", "start", "stop", "work")
+    __slots__ = ("context", "done", "error", "finished", "result", "start", "stop", "work")
 
     def __init__(self, work, start, stop):
         self.work, self.start, self.stop = work, start, stop
+        # NumPy keeps np.errstate and where memory comes from in the context.
+        self.context = contextvars.copy_context()
         self.result = self.error = None
         self.finished = False
         self.done = threading.Lock()
@@ -53,7 +56,7 @@ class _Part:
     def run(self):
         """Call work, and let the waiting thread go on, whatever happens."""
         try:
-            self.result = self.work(self.start, self.stop)
+            self.result = self.context.run(self.work, self.start, self.stop)
         except BaseException as error:  # raised again in the thread that waits
             self.error = error
         finally:

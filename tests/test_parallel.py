@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import threadpoolctl
 from minidl.kernels import parallel
+from numpy._core.multiarray import get_handler_name
+
+from minidl import memory
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +81,19 @@ def test_an_error_in_a_part_comes_out_after_all_parts_are_done(wrong):
         parallel.run(work, 3)
     assert sorted(done) == sorted({0, 1, 2} - {wrong})
     assert parallel.run(lambda a, b: a, 3) == [0, 1, 2]
+
+
+def test_parts_run_in_the_context_of_the_caller():
+    parallel.set_count(2)
+    zero = np.zeros(3)
+    for _ in range(2):
+        with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+            parallel.run(lambda a, b: a and 1 / zero, 2)
+        with np.errstate(divide="ignore"):
+            assert np.isinf(parallel.run(lambda a, b: 1 / zero, 2)).all()
+    memory.install()
+    names = parallel.run(lambda a, b: get_handler_name(np.empty(3)), 2)
+    assert names == [get_handler_name(np.empty(3))] * 2
 
 
 def test_of_several_errors_the_first_in_order_comes_out():
