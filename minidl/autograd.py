@@ -12,6 +12,7 @@ import hashlib
 import importlib
 import importlib.util
 import os
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -101,15 +102,21 @@ def _reduced(version: Any) -> tuple[Callable, tuple[int]]:
 
 copyreg.pickle(Version, _reduced)
 
+_altering = threading.Lock()
+
 
 @contextmanager
 def _set(name: str, value: bool) -> Iterator[None]:
     before = getattr(tape.mode, name)
+    with _altering:
+        tape.alter(1)
     setattr(tape.mode, name, value)
     try:
         yield
     finally:
         setattr(tape.mode, name, before)
+        with _altering:
+            tape.alter(-1)
 
 
 def no_grad() -> Any:

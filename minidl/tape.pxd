@@ -7,6 +7,7 @@ cdef class Version:
 
 
 cdef class Making:
+    cdef public Py_ssize_t altered
     cdef public Py_ssize_t count
     cdef public object kind
 
@@ -33,7 +34,7 @@ cdef class Function:
     cdef public list watched
     cdef public list checksums
 
-    @cython.locals(t=Variable)
+    @cython.locals(owners=list, watched=list, i=Py_ssize_t)
     cdef _record(self, tuple inputs, Variable result)
     cdef bint receive(self, grad) except -1
     cdef tuple pull(self)
@@ -50,7 +51,7 @@ cdef class Waiting:
     cdef Function pop(self)
 
 
-cdef bint overlap(object kept, object array) except -1
+cdef object owner(object array)
 @cython.locals(recording=bint, wanted=bint, need=bint, arrays=list, needs=list, t=Variable,
                result=Variable)
 cdef _run(Function fn, tuple args, dict options)

@@ -119,11 +119,16 @@ class Variable:
 
 
 class Making:
-    """How many operations have been recorded, and what `Function.apply` returns."""
+    """How many operations have been recorded, and what `Function.apply` returns.
 
-    __slots__ = ("count", "kind")
+    `altered` counts the blocks (no_grad and the like) that any thread is in: while there are none,
+    nobody has to ask what this thread records.
+    """
+
+    __slots__ = ("altered", "count", "kind")
 
     def __init__(self) -> None:
+        self.altered = 0
         self.count = 0
         self.kind: type[Variable] = Variable
 
@@ -134,6 +139,11 @@ _making = Making()
 def make_results(kind: type[Variable]) -> None:
     """Let `Function.apply` return instances of `kind`, a subclass of Variable."""
     _making.kind = kind
+
+
+def alter(by: int) -> None:
+    """Count a block that changes some thread's `mode`: 1 when it is entered, -1 when left."""
+    _making.altered += by
 
 
 def as_array(data: Any) -> ndarray:
@@ -166,16 +176,10 @@ def as_array(data: Any) -> ndarray:
     return array
 
 
-def overlap(kept: object, array: ndarray) -> bool:
-    """Whether `kept` is `array` or a view into the same memory."""
-    if kept is array:
-        return True
-    if not isinstance(kept, ndarray):
-        return False
-    base, other = kept.base, array.base
-    if base is None:
-        return other is kept
-    return base is array or base is other
+def owner(array: ndarray) -> object:
+    """Return what holds the array's memory: two arrays with one owner may share elements."""
+    base = array.base
+    return array if base is None else base
 
 
 class Function:
@@ -227,21 +231,22 @@ class Function:
         _making.count += 1
         self.order = _making.count
         result.grad_fn = self
+        owners = [owner(a._data) if isinstance(a, Variable) else None for a in inputs]
+        own = owner(result._data)
         watched: list | None = None
         for value in _kept(self).values():
             if not isinstance(value, ndarray):
                 continue
-            for a in inputs:
-                if isinstance(a, Variable):
-                    t: Variable = a
-                    if overlap(value, t._data):
-                        watched = _watch(watched, t, "an input")
-            if overlap(value, result._data):
+            kept = owner(value)
+            for i, other in enumerate(owners):
+                if other is kept:
+                    watched = _watch(watched, inputs[i], "an input")
+            if own is kept:
                 watched = _watch(watched, result, "the result")
         self.watched = watched
-        if mode.fingerprints:
-            kept = [v for v in _kept(self).values() if isinstance(v, ndarray)]
-            self.checksums = [(v, checksum(v)) for v in kept]
+        if _making.altered and mode.fingerprints:
+            arrays = [v for v in _kept(self).values() if isinstance(v, ndarray)]
+            self.checksums = [(v, checksum(v)) for v in arrays]
 
     def receive(self, grad: ndarray) -> bool:
         """Add `grad` to what has arrived so far; True the first time."""
@@ -346,7 +351,7 @@ NOTES = ("inputs", "needs", "order", "pending", "owned", "freed", "hooks", "watc
 
 def _run(fn: Function, args: tuple, options: dict[str, Any]) -> Variable:
     """Run the operation and, where an argument needs a gradient, write it on the tape."""
-    recording = mode.recording
+    recording = _making.altered == 0 or mode.recording
     wanted = False
     arrays, needs = [], []
     for a in args:
@@ -359,7 +364,14 @@ def _run(fn: Function, args: tuple, options: dict[str, Any]) -> Variable:
         arrays.append(a)
         needs.append(need)
     fn.needs = tuple(needs)
-    value = fn.forward(*arrays, **options) if options else fn.forward(*arrays)
+    if options:
+        value = fn.forward(*arrays, **options)
+    elif len(arrays) == 1:
+        value = fn.forward(arrays[0])
+    elif len(arrays) == 2:
+        value = fn.forward(arrays[0], arrays[1])
+    else:
+        value = fn.forward(*arrays)
     kind = _making.kind
     result = kind.__new__(kind)
     result._data = as_array(value)
@@ -389,7 +401,7 @@ def _watch(watched: list | None, t: Variable, which: str) -> list:
 
 def _share_version(result: Variable, inputs: tuple) -> None:
     for t in inputs:
-        if isinstance(t, Variable) and overlap(result._data, t._data):
+        if isinstance(t, Variable) and owner(result._data) is owner(t._data):
             result.share_version(t)
             return
 

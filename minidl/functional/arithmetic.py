@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minidl import tensor as tensor_module
-from minidl.autograd import Function
+from minidl.autograd import Function, Variable
 from minidl.errors import ShapeError, expected
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def operand(x: Any) -> Any:
     """Leave tensors and Python numbers (they widen no dtype) alone; make arrays of the rest."""
-    if isinstance(x, tensor_module.Tensor | bool | int | float):
+    if isinstance(x, (Variable, float, int)):
         return x
     return tensor_module.as_array(x)
 
@@ -28,6 +28,11 @@ def sum_to(grad: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     grad = grad.sum(axis=tuple(range(grad.ndim - len(shape))))
     repeated = tuple(i for i, size in enumerate(shape) if size == 1 and grad.shape[i] != 1)
     return grad.sum(axis=repeated, keepdims=True) if repeated else grad
+
+
+def _shape(x: Any) -> tuple[int, ...]:
+    """Return the shape of an array or a Python number."""
+    return x.shape if isinstance(x, np.ndarray) else ()
 
 
 def check_broadcast(op: str, *operands: Any) -> None:
@@ -52,10 +57,13 @@ class Binary(Function):
     name = "?"
 
     def forward(self, a, b):
-        """Keep the operands, check that they broadcast and return f(a, b)."""
-        check_broadcast(self.name, a, b)
+        """Keep the operands and return f(a, b); where they do not broadcast, say so."""
         self.a, self.b = a, b
-        return np.asarray(self.f(a, b))
+        try:
+            return self.f(a, b)
+        except ValueError:
+            check_broadcast(self.name, a, b)
+            raise
 
     def f(self, a, b):
         """Return the value."""
@@ -67,8 +75,11 @@ class Binary(Function):
 
     def backward(self, grad):
         """Sum each partial over the axes its operand was repeated along."""
-        pairs = zip(self.partials(grad, self.a, self.b), (self.a, self.b), strict=True)
-        return tuple(None if g is None else sum_to(g, np.shape(x)) for g, x in pairs)
+        da, db = self.partials(grad, self.a, self.b)
+        return (
+            None if da is None else sum_to(da, _shape(self.a)),
+            None if db is None else sum_to(db, _shape(self.b)),
+        )
 
 
 class Add(Function):
@@ -76,9 +87,12 @@ class Add(Function):
 
     def forward(self, a, b):
         """Return a + b."""
-        check_broadcast("add", a, b)
-        self.shapes = np.shape(a), np.shape(b)
-        return np.asarray(a + b)
+        self.shapes = _shape(a), _shape(b)
+        try:
+            return a + b
+        except ValueError:
+            check_broadcast("add", a, b)
+            raise
 
     def backward(self, grad):
         """The gradient, twice."""
@@ -90,9 +104,12 @@ class Sub(Function):
 
     def forward(self, a, b):
         """Return a - b."""
-        check_broadcast("sub", a, b)
-        self.shapes = np.shape(a), np.shape(b)
-        return np.asarray(a - b)
+        self.shapes = _shape(a), _shape(b)
+        try:
+            return a - b
+        except ValueError:
+            check_broadcast("sub", a, b)
+            raise
 
     def backward(self, grad):
         """The gradient, and its negative."""
@@ -173,7 +190,7 @@ class Neg(Function):
 
     def forward(self, x):
         """Return -x."""
-        return np.asarray(-x)
+        return -x
 
     def backward(self, grad):
         """Return -grad."""
