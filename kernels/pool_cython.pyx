@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Max and average pooling in Cython: a maximum window by window, a mean tap by tap over rows.
 
-Adaptive pooling is left to NumPy: its windows differ in size, and it is called on small maps.
+Maxima with places inside the window, and adaptive means, are written in C (simd/pool.h).
 What is computed, and the shapes, stand in pool_numpy.
 """
 
@@ -9,7 +9,23 @@ import numpy as np
 
 from cython cimport floating
 from libc.math cimport INFINITY
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint8_t
+from numpy cimport NPY_FLOAT32, PyArray_DATA, PyArray_TYPE, import_array, ndarray
+
+from minidl.kernels import parallel
+
+import_array()
+
+# Numbers a thread should have, at least, for its start to pay.
+LEAST = 200000
+
+cdef extern nogil:
+    void pool_max_forward_f32(const float*, float*, uint8_t*, float*, const long*, long, long)
+    void pool_max_forward_f64(const double*, double*, uint8_t*, double*, const long*, long, long)
+    void pool_max_backward_f32(const float*, const uint8_t*, float*, const long*, long, long)
+    void pool_max_backward_f64(const double*, const uint8_t*, double*, const long*, long, long)
+    void pool_adaptive_forward_f32(const float*, float*, long, long, long, long, long, long)
+    void pool_adaptive_forward_f64(const double*, double*, long, long, long, long, long, long)
 
 
 cdef Py_ssize_t _first(Py_ssize_t offset, Py_ssize_t step, Py_ssize_t out) noexcept nogil:
@@ -168,3 +184,98 @@ def avg_backward(dy, x_shape, kernel, stride, padding, count_include_pad):
     room = np.empty(oh, dy.dtype), np.empty(ow, dy.dtype), np.empty(ow, dy.dtype)
     _avg_backward(dy.reshape(n * c, oh, ow), *window, dx, *room)
     return dx.reshape(n, c, h, w)
+
+
+cdef void _geometry(long* g, size, out_size, kernel, stride, padding, dilation) except *:
+    """Write the numbers pool.h takes; windows have fewer than 255 values."""
+    cdef int i = 0
+    for pair in (size, out_size, kernel, stride, padding, dilation):
+        g[i], g[i + 1] = pair
+        i += 2
+    if g[4] * g[5] >= 255:
+        raise ValueError(f"max pooling by places: expected windows below 255 values, got {kernel}")
+
+
+cdef _max_forward_part(ndarray x, ndarray y, ndarray where, long[::1] numbers, long start, long stop):
+    cdef const long* g = &numbers[0]
+    cdef ndarray scratch = np.empty(g[4] * g[6] * (g[1] // g[6] + 1), x.dtype)
+    cdef const void* source = PyArray_DATA(x)
+    cdef void* target = PyArray_DATA(y)
+    cdef void* room = PyArray_DATA(scratch)
+    cdef uint8_t* places = <uint8_t*>PyArray_DATA(where)
+    cdef bint single = PyArray_TYPE(x) == NPY_FLOAT32
+    with nogil:
+        if single:
+            pool_max_forward_f32(
+                <const float*>source, <float*>target, places, <float*>room, g, start, stop)
+        else:
+            pool_max_forward_f64(
+                <const double*>source, <double*>target, places, <double*>room, g, start, stop)
+
+
+cdef _max_backward_part(
+    ndarray dy, ndarray where, ndarray dx, long[::1] numbers, long start, long stop
+):
+    cdef const long* g = &numbers[0]
+    cdef const void* source = PyArray_DATA(dy)
+    cdef void* target = PyArray_DATA(dx)
+    cdef const uint8_t* places = <const uint8_t*>PyArray_DATA(where)
+    cdef bint single = PyArray_TYPE(dy) == NPY_FLOAT32
+    with nogil:
+        if single:
+            pool_max_backward_f32(<const float*>source, places, <float*>target, g, start, stop)
+        else:
+            pool_max_backward_f64(<const double*>source, places, <double*>target, g, start, stop)
+
+
+def max_forward_local(x, kernel, stride, padding, dilation, out_size):
+    """y and places inside the window; see pool_numpy.max_forward_local."""
+    numbers = np.empty(12, np.dtype("l"))
+    cdef long[::1] g = numbers
+    n, c, h, w = x.shape
+    _geometry(&g[0], (h, w), out_size, kernel, stride, padding, dilation)
+    y = np.empty((n, c, *out_size), x.dtype)
+    where = np.empty(y.shape, np.uint8)
+    parallel.run(
+        lambda start, stop: _max_forward_part(x, y, where, numbers, start, stop),
+        n * c, max(LEAST // max(h * w, 1), 1))
+    return y, where
+
+
+def max_backward_local(dy, where, x_shape, kernel, stride, padding, dilation):
+    """dx; see pool_numpy.max_backward_local."""
+    numbers = np.empty(12, np.dtype("l"))
+    cdef long[::1] g = numbers
+    n, c, h, w = x_shape
+    _geometry(&g[0], (h, w), dy.shape[2:], kernel, stride, padding, dilation)
+    if where.dtype != np.uint8 or where.shape != dy.shape:
+        raise ValueError(f"max_backward_local: expected uint8 places {dy.shape}, got {where.shape}")
+    dx = np.empty(tuple(x_shape), dy.dtype)
+    parallel.run(
+        lambda start, stop: _max_backward_part(dy, where, dx, numbers, start, stop),
+        n * c, max(LEAST // max(h * w, 1), 1))
+    return dx
+
+
+cdef _adaptive_part(ndarray x, ndarray y, long h, long w, long oh, long ow, long start, long stop):
+    cdef const void* source = PyArray_DATA(x)
+    cdef void* target = PyArray_DATA(y)
+    cdef bint single = PyArray_TYPE(x) == NPY_FLOAT32
+    with nogil:
+        if single:
+            pool_adaptive_forward_f32(
+                <const float*>source, <float*>target, h, w, oh, ow, start, stop)
+        else:
+            pool_adaptive_forward_f64(
+                <const double*>source, <double*>target, h, w, oh, ow, start, stop)
+
+
+def adaptive_avg_forward(x, out_size):
+    """y, the means of windows that divide the image; see pool_numpy.adaptive_avg_forward."""
+    n, c, h, w = x.shape
+    oh, ow = out_size
+    y = np.empty((n, c, oh, ow), x.dtype)
+    parallel.run(
+        lambda start, stop: _adaptive_part(x, y, h, w, oh, ow, start, stop),
+        n * c, max(LEAST // max(h * w, 1), 1))
+    return y

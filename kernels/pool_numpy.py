@@ -75,6 +75,56 @@ def max_backward(dy, argmax, x_shape):
     return dx.reshape(n, c, h, w)
 
 
+def max_forward_local(x, kernel, stride, padding, dilation, out_size):
+    """y = the largest value of each window, and which of the window's values it is.
+
+    Parameters
+    ----------
+    x, kernel, stride, padding, dilation, out_size : as in `max_forward`; kh * kw < 255
+
+    Returns
+    -------
+    y : (n, c, oh, ow), of the dtype of x, as of `max_forward`
+    where : (n, c, oh, ow) uint8, i * kw + j for row i and column j of the window; 255 for a window
+        without a pixel of the image
+
+    Raises
+    ------
+    ValueError : the window has 255 values or more.
+    """
+    if kernel[0] * kernel[1] >= 255:
+        raise ValueError(f"max pooling by places: expected windows below 255 values, got {kernel}")
+    (_, kw), (sh, sw), (ph, pw), (dh, dw), (oh, ow) = kernel, stride, padding, dilation, out_size
+    y, argmax = max_forward(x, kernel, stride, padding, dilation, out_size)
+    row, column = np.divmod(argmax, x.shape[3])
+    i = (row - (np.arange(oh)[:, None] * sh - ph)) // dh
+    j = (column - (np.arange(ow) * sw - pw)) // dw
+    return y, np.where(argmax < 0, 255, i * kw + j).astype(np.uint8)
+
+
+def max_backward_local(dy, where, x_shape, kernel, stride, padding, dilation):
+    """dx: each output's gradient goes to the value of its window that was the maximum.
+
+    Parameters
+    ----------
+    dy : (n, c, oh, ow) float32 or float64
+    where : (n, c, oh, ow) uint8, as returned by `max_forward_local`
+    x_shape : (n, c, h, w)
+    kernel, stride, padding, dilation : as in `max_forward_local`
+
+    Returns
+    -------
+    dx : (n, c, h, w), of the dtype of dy; places outside the image or the window receive nothing
+    """
+    _, _, h, w = x_shape
+    (kh, kw), (sh, sw), (ph, pw), (dh, dw) = kernel, stride, padding, dilation
+    i, j = np.divmod(where.astype(np.int64), kw)
+    row = np.arange(dy.shape[2])[:, None] * sh - ph + i * dh
+    column = np.arange(dy.shape[3]) * sw - pw + j * dw
+    inside = (where < kh * kw) & (0 <= row) & (row < h) & (0 <= column) & (column < w)
+    return max_backward(dy, np.where(inside, row * w + column, -1), x_shape)
+
+
 def _window_counts(length, kernel, stride, padding, out, count_include_pad):
     """Values each window is divided by, along one axis: (out,) int."""
     start = np.arange(out) * stride - padding

@@ -94,6 +94,12 @@ WINDOWS = [
     (2, 1, (3, 4), (3, 3), (3, 3), (1, 1), (1, 1)),
     (1, 2, (2, 3), (4, 5), (2, 3), (1, 1), (1, 1)),
     (0, 2, (4, 4), (2, 2), (2, 2), (0, 0), (1, 1)),
+    # Rows of several vectors, with and without a rest, at the strides that are usual.
+    (2, 2, (7, 41), (2, 2), (2, 2), (0, 0), (1, 1)),
+    (2, 2, (6, 150), (2, 2), (2, 2), (0, 0), (1, 1)),
+    (1, 2, (9, 45), (3, 3), (2, 2), (1, 1), (1, 1)),
+    (1, 2, (6, 37), (3, 3), (1, 1), (1, 1), (1, 1)),
+    (1, 2, (8, 70), (2, 3), (3, 3), (0, 1), (2, 2)),
 ]
 
 
@@ -119,6 +125,11 @@ def pooling(rng, dtype, n, c, size, kernel, stride, padding, dilation, ceil_mode
     yield "max_forward", (x, kernel, stride, padding, dilation, out)
     yield "max_forward", (np.round(x), kernel, stride, padding, dilation, out)
     yield "max_backward", (dy, argmax, x.shape)
+    places = rng.integers(0, 256, dy.shape).astype(np.uint8)
+    places[::2] %= kernel[0] * kernel[1]
+    yield "max_forward_local", (x, kernel, stride, padding, dilation, out)
+    yield "max_forward_local", (np.round(x), kernel, stride, padding, dilation, out)
+    yield "max_backward_local", (dy, places, x.shape, kernel, stride, padding, dilation)
     if dilation == (1, 1):
         for count_include_pad in (True, False):
             yield "avg_forward", (x, kernel, stride, padding, out, count_include_pad)

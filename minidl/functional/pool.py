@@ -18,14 +18,19 @@ class MaxPool2d(Function):
 
     def forward(self, x, *, kernel, stride, padding, dilation, out_size):
         """Return the maxima."""
-        self.shape = x.shape
-        y, self.argmax = backend.call(
-            "pool", "max_forward", x, kernel, stride, padding, dilation, out_size
-        )
+        self.shape, self.window = x.shape, (kernel, stride, padding, dilation)
+        # Places inside a window take a byte; a module that somebody brings has those in the image.
+        self.local = kernel[0] * kernel[1] < 255 and not backend.brought("pool")
+        function = "max_forward_local" if self.local else "max_forward"
+        y, self.argmax = backend.call("pool", function, x, *self.window, out_size)
         return y
 
     def backward(self, grad):
         """Bring each gradient back to where its maximum stood."""
+        if self.local:
+            return backend.call(
+                "pool", "max_backward_local", grad, self.argmax, self.shape, *self.window
+            )
         return backend.call("pool", "max_backward", grad, self.argmax, self.shape)
 
 

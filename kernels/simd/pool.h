@@ -1,0 +1,254 @@
+/* Max pooling of the planes start .. stop, and adaptive means.
+
+   g holds h, w, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw. A row of x is first cut into its sw phases
+   (columns 0, sw, 2 sw .. ; 1, sw + 1 ..), so that one tap of neighbouring windows is one vector. */
+
+#ifndef POOL_GEOMETRY
+#define POOL_GEOMETRY
+enum { H, W, OH, OW, KH, KW, SH, SW, PH, PW, DH, DW };
+#define NOWHERE 255
+
+static inline long first_inside(long offset, long step, long out)
+{
+    long q = offset >= 0 ? 0 : (step - 1 - offset) / step;
+    return q < out ? q : out;
+}
+
+static inline long end_inside(long offset, long step, long length, long out)
+{
+    long q = offset >= length ? 0 : (length - 1 - offset) / step + 1;
+    return q < out ? q : out;
+}
+#endif
+
+/* phases[r * room + k] = row[k * step + r] */
+static void NAME(split)(const REAL *restrict row, REAL *restrict phases, long w, long step, long room)
+{
+    if (step == 2) {
+        REAL *restrict odd = phases + room;
+        for (long k = 0; k < w / 2; k++) {
+            phases[k] = row[2 * k];
+            odd[k] = row[2 * k + 1];
+        }
+        if (w % 2)
+            phases[w / 2] = row[w - 1];
+        return;
+    }
+    for (long r = 0; r < step; r++)
+        for (long k = 0; k * step + r < w; k++)
+            phases[r * room + k] = row[k * step + r];
+}
+
+INLINE void NAME(store_places)(uint8_t *where, MASK place)
+{
+#if LANES > 1
+    typedef uint8_t bytes __attribute__((vector_size(LANES)));
+    bytes narrow = __builtin_convertvector(place, bytes);
+    memcpy(where, &narrow, LANES);
+#else
+    *where = (uint8_t)place;
+#endif
+}
+
+/* One vector of windows: taps[t] + q is what stands at tap t, numbered numbers[t]. */
+INLINE void NAME(max_vector)(const REAL *const *taps, const int *numbers, int count, long q, REAL *y,
+                             uint8_t *where)
+{
+    VEC best = LOAD(taps[0] + q);
+    MASK place = (best != best) & 0;
+    place += numbers[0];
+    for (int t = 1; t < count; t++) {
+        VEC value = LOAD(taps[t] + q);
+#if LANES > 1
+        MASK better = (value > best) | (value != value);
+        place = (place & ~better) | (better & numbers[t]);
+#else
+        int better = value > best || value != value;
+        place = better ? numbers[t] : place;
+#endif
+        best = SELECT(better, value, best);
+    }
+    STORE(y + q, best);
+    NAME(store_places)(where + q, place);
+}
+
+/* The windows from .. to of one row of results, whose columns lie inside the image. */
+static void NAME(max_inside)(const REAL *const *taps, const int *numbers, int count, long from, long to,
+                             REAL *y, uint8_t *where)
+{
+    long q = from;
+    if (to - from < LANES)
+        q = to;
+    for (; q < to; q += LANES) {
+        long at = q + LANES <= to ? q : to - LANES; /* the last vector overlaps its neighbour */
+        if (count == 4)
+            NAME(max_vector)(taps, numbers, 4, at, y, where);
+        else if (count == 9)
+            NAME(max_vector)(taps, numbers, 9, at, y, where);
+        else
+            NAME(max_vector)(taps, numbers, count, at, y, where);
+    }
+}
+
+/* One window, some of whose taps may lie outside. */
+static void NAME(max_window)(const REAL *x, const long *g, long p, long q, REAL *y, uint8_t *where)
+{
+    REAL best = -(REAL)INFINITY;
+    int place = NOWHERE;
+    for (long i = 0; i < g[KH]; i++) {
+        long row = p * g[SH] - g[PH] + i * g[DH];
+        if (row < 0 || row >= g[H])
+            continue;
+        for (long j = 0; j < g[KW]; j++) {
+            long column = q * g[SW] - g[PW] + j * g[DW];
+            if (column < 0 || column >= g[W])
+                continue;
+            REAL value = x[row * g[W] + column];
+            if (value > best || value != value || place == NOWHERE) {
+                best = value;
+                place = (int)(i * g[KW] + j);
+            }
+        }
+    }
+    y[q] = best;
+    where[q] = (uint8_t)place;
+}
+
+/* One row of results. scratch holds kh rows of sw phases, each of w / sw + 1 values. */
+static void NAME(max_row)(const REAL *x, const long *g, long p, REAL *y, uint8_t *where, REAL *scratch)
+{
+    const REAL *taps[NOWHERE];
+    int numbers[NOWHERE], count = 0;
+    long room = g[W] / g[SW] + 1;
+    long from = first_inside(-g[PW], g[SW], g[OW]);
+    long to = end_inside((g[KW] - 1) * g[DW] - g[PW], g[SW], g[W], g[OW]);
+    for (long i = 0; i < g[KH] && to - from >= LANES; i++) {
+        long row = p * g[SH] - g[PH] + i * g[DH];
+        if (row < 0 || row >= g[H])
+            continue;
+        const REAL *phases = x + row * g[W];
+        if (g[SW] > 1) {
+            NAME(split)(phases, scratch + i * g[SW] * room, g[W], g[SW], room);
+            phases = scratch + i * g[SW] * room;
+        }
+        for (long j = 0; j < g[KW]; j++) {
+            long offset = j * g[DW] - g[PW], phase = offset % g[SW];
+            phase += phase < 0 ? g[SW] : 0;
+            numbers[count] = (int)(i * g[KW] + j);
+            taps[count++] = phases + phase * room + (offset - phase) / g[SW];
+        }
+    }
+    if (!count || to - from < LANES)
+        from = to = g[OW];
+    for (long q = 0; q < from; q++)
+        NAME(max_window)(x, g, p, q, y, where);
+    NAME(max_inside)(taps, numbers, count, from, to, y, where);
+    for (long q = to; q < g[OW]; q++)
+        NAME(max_window)(x, g, p, q, y, where);
+}
+
+static void NAME(pool_max_forward)(const REAL *x, REAL *y, uint8_t *where, REAL *scratch, const long *g,
+                                   long start, long stop)
+{
+    long outputs = g[OH] * g[OW];
+    for (long plane = start; plane < stop; plane++)
+        for (long p = 0; p < g[OH]; p++)
+            NAME(max_row)(x + plane * g[H] * g[W], g, p, y + plane * outputs + p * g[OW],
+                          where + plane * outputs + p * g[OW], scratch);
+}
+
+/* Windows of 2x2 side by side: both rows of dx are written once, whole. */
+static void NAME(spread_pair)(const REAL *restrict dy, const uint8_t *restrict where, REAL *restrict upper,
+                              REAL *restrict lower, long ow)
+{
+    INTEGER place[64];
+    for (long q = 0; q < ow; q += 64) {
+        long n = ow - q < 64 ? ow - q : 64;
+        for (long k = 0; k < n; k++)
+            place[k] = where[q + k];
+        for (long k = 0; k < n; k++) {
+            REAL g = dy[q + k];
+            upper[2 * (q + k)] = place[k] == 0 ? g : 0;
+            upper[2 * (q + k) + 1] = place[k] == 1 ? g : 0;
+        }
+        for (long k = 0; k < n; k++) {
+            REAL g = dy[q + k];
+            lower[2 * (q + k)] = place[k] == 2 ? g : 0;
+            lower[2 * (q + k) + 1] = place[k] == 3 ? g : 0;
+        }
+    }
+}
+
+static void NAME(scatter)(const REAL *dy, const uint8_t *where, REAL *dx, const long *g)
+{
+    long step[NOWHERE], across[NOWHERE], taps = g[KH] * g[KW];
+    for (long t = 0; t < taps; t++) {
+        across[t] = t % g[KW] * g[DW];
+        step[t] = t / g[KW] * g[DH] * g[W] + across[t];
+    }
+    memset(dx, 0, sizeof(REAL) * g[H] * g[W]);
+    for (long p = 0; p < g[OH]; p++)
+        for (long q = 0; q < g[OW]; q++) {
+            long t = where[p * g[OW] + q];
+            long place = (p * g[SH] - g[PH]) * g[W] + q * g[SW] - g[PW];
+            long column = q * g[SW] - g[PW];
+            if (t >= taps)
+                continue;
+            place += step[t];
+            column += across[t];
+            if (column >= 0 && column < g[W] && place >= 0 && place < g[H] * g[W])
+                dx[place] += dy[p * g[OW] + q];
+        }
+}
+
+static void NAME(pool_max_backward)(const REAL *dy, const uint8_t *where, REAL *dx, const long *g,
+                                    long start, long stop)
+{
+    long outputs = g[OH] * g[OW], w = g[W];
+    int pairs = g[KH] == 2 && g[KW] == 2 && g[SH] == 2 && g[SW] == 2 && !g[PH] && !g[PW]
+             && g[DH] == 1 && g[DW] == 1 && 2 * g[OH] <= g[H] && 2 * g[OW] <= w;
+    for (long plane = start; plane < stop; plane++) {
+        const REAL *from = dy + plane * outputs;
+        const uint8_t *places = where + plane * outputs;
+        REAL *to = dx + plane * g[H] * w;
+        if (!pairs) {
+            NAME(scatter)(from, places, to, g);
+            continue;
+        }
+        for (long p = 0; p < g[OH]; p++) {
+            REAL *upper = to + 2 * p * w;
+            NAME(spread_pair)(from + p * g[OW], places + p * g[OW], upper, upper + w, g[OW]);
+            for (long q = 2 * g[OW]; q < w; q++)
+                upper[q] = upper[w + q] = 0;
+        }
+        memset(to + 2 * g[OH] * w, 0, sizeof(REAL) * (g[H] - 2 * g[OH]) * w);
+    }
+}
+
+/* The mean of each window; rows are added as vectors, their sums in double. */
+static void NAME(pool_adaptive_forward)(const REAL *x, REAL *y, long h, long w, long oh, long ow,
+                                        long start, long stop)
+{
+    for (long out = start * oh * ow; out < stop * oh * ow; out++) {
+        long plane = out / (oh * ow), p = out / ow % oh, q = out % ow;
+        long top = p * h / oh, bottom = ((p + 1) * h + oh - 1) / oh;
+        long left = q * w / ow, right = ((q + 1) * w + ow - 1) / ow;
+        int whole = left == 0 && right == w; /* then the rows are one long row */
+        long rows = whole ? 1 : bottom - top, length = (whole ? bottom - top : 1) * (right - left);
+        double total = 0;
+        for (long row = 0; row < rows; row++) {
+            const REAL *from = x + (plane * h + top + row) * w + left;
+            long k = 0;
+            while (k + LANES <= length) {
+                VEC sums = SPLAT(0);
+                long end = k + 64 * LANES < length ? k + 64 * LANES : length;
+                for (; k + LANES <= end; k += LANES)
+                    sums += LOAD(from + k);
+                total += SUM(sums);
+            }
+            for (; k < length; k++)
+                total += from[k];
+        }
+        y[out] = (REAL)(total / ((bottom - top) * (right - left)));
+    }
+}
