@@ -123,6 +123,7 @@ static void NAME(winograd_prepare)(const REAL *weight, long o, long c, int backw
 /* The pieces of one channel, copied to the sheet; those `ahead` behind them are asked for. */
 INLINE void NAME(copy_pieces)(const layout *l, const REAL *x, long w, long ahead, REAL *sheet)
 {
+    (void)ahead;
     for (long i = 0; i < l->pieces; i++) {
         const piece *p = &l->piece[i];
         const REAL *from = x + p->source;
