@@ -59,8 +59,9 @@ def environment(name):
 def run(name, arguments):
     """Run the suite once; return (what failed or None, its output)."""
     where = environment(name)
-    kernels = ["tests/fuzz/test_fuzz_kernels.py", "-k", "numba" if name == "numba" else "cython"]
-    chosen = ["--quiet", "-p", "no:cacheprovider", *kernels, *arguments]
+    tests = ["tests/fuzz/test_fuzz_kernels.py", "tests/fuzz/test_fuzz_layouts.py"]
+    mine = ["-k", "numba" if name == "numba" else "not numba"]
+    chosen = ["--quiet", "-p", "no:cacheprovider", *tests, *mine, *arguments]
     if any(a.startswith("--hypothesis-seed") for a in arguments):
         where["MINIDL_FUZZ"] = "free"
     done = subprocess.run(
