@@ -21,7 +21,10 @@ from hypothesis import strategies as st
 
 FOLDER = Path(minidl.kernels.__path__[0])
 SPECIFICATIONS = sorted(path.stem.removesuffix("_numpy") for path in FOLDER.glob("*_numpy.py"))
-TWINS = sorted(path.stem for path in [*FOLDER.glob("*_numba.py"), *FOLDER.glob("*_cython.pyx")])
+# Not kernels: the threads they run on, and where their arrays' memory comes from.
+OTHERS = {"__init__", "parallel", "allocator_cython"}
+COMPILED = {path.stem for path in [*FOLDER.glob("*_numba.py"), *FOLDER.glob("*_cython.pyx")]}
+TWINS = sorted(COMPILED - OTHERS)
 DTYPES = (np.float32, np.float64)
 INDEXING = ("conv2d", "drop_block", "lrn", "pool")
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
@@ -97,10 +100,7 @@ def cases(family, dtype):
 
 
 def test_every_file_is_a_specification_or_a_twin_of_one():
-    stems = {path.stem for path in [*FOLDER.glob("*.py"), *FOLDER.glob("*.pyx")]} - {
-        "__init__",
-        "parallel",
-    }
+    stems = {path.stem for path in [*FOLDER.glob("*.py"), *FOLDER.glob("*.pyx")]} - OTHERS
     assert stems == {f"{family}_numpy" for family in SPECIFICATIONS} | set(TWINS)
     assert {twin.rpartition("_")[0] for twin in TWINS} <= set(SPECIFICATIONS)
 
