@@ -40,6 +40,7 @@ cdef extern nogil:
     int winograd_finish_gradient_f32(
         const float* parts, long count, long o, long c, float* dweight)
     void conv2d_finite_f32(const float* numbers, long count, int* finite)
+    void conv2d_finite_f64(const double* numbers, long count, int* finite)
     void conv2d_forward_f32(
         const void*, const void*, const void*, void*, const long*, long, long, int*)
     void conv2d_forward_f64(
@@ -132,6 +133,30 @@ cdef bint _depthwise(_Call call):
     return call.sizes[13] == call.sizes[1] == call.sizes[4]
 
 
+cdef bint _finite(_Call call, long count):
+    """Whether the second array has neither NaN nor infinity."""
+    cdef int finite
+    if call.double:
+        conv2d_finite_f64(<double*>call.pointers[1], count, &finite)
+    else:
+        conv2d_finite_f32(<float*>call.pointers[1], count, &finite)
+    return finite
+
+
+cdef _turned(_Call call, dy, weight):
+    """dx of a depthwise convolution: dy, spread by the stride, convolved with the weights turned."""
+    cdef long* a = call.sizes
+    reach = a[11] * (a[5] - 1), a[12] * (a[6] - 1)
+    if a[7] * a[8] > 1:
+        size = a[2] + 2 * a[9] - reach[0], a[3] + 2 * a[10] - reach[1]
+        spread = np.zeros((a[0], a[1], *size), dy.dtype)
+        spread[:, :, :: a[7], :: a[8]] = dy
+        dy = spread
+    turned = np.ascontiguousarray(weight[:, :, ::-1, ::-1])
+    padding = reach[0] - a[9], reach[1] - a[10]
+    return forward(dy, turned, None, (1, 1), padding, (a[11], a[12]), a[13])
+
+
 cdef _correlate(
     cnp.ndarray source, cnp.ndarray weight, bias, cnp.ndarray out, long ph, long pw, bint backward
 ):
@@ -216,12 +241,13 @@ def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
     call.place(0, dy, call.double, (a[0], a[4], a[14], a[15]))
     call.place(1, weight, call.double, weight.shape)
     call.place(3, dx, call.double, x_shape)
-    cdef int finite = False
-    if _winograd(call):
-        # A weight that is not finite may only reach the pixels that its tap reaches.
-        conv2d_finite_f32(<float*>call.pointers[1], weight.size, &finite)
-    if finite:
-        return _correlate(dy, weight, None, dx, 2 - a[9], 2 - a[10], True)
+    # A weight that is not finite may only reach the pixels that its tap reaches.
+    cdef bint winograd = _winograd(call)
+    cdef bint turned = _depthwise(call) and a[7] * a[8] <= 4
+    if (winograd or turned) and _finite(call, weight.size):
+        if winograd:
+            return _correlate(dy, weight, None, dx, 2 - a[9], 2 - a[10], True)
+        return _turned(call, dy, weight)
     lines = (a[2] - 1) // a[7] + 1
     least = LEAST // (a[14] * a[15] * weight.size // lines + 1) + 1
     part = lambda start, stop: call.run(call.pointers[3], start, stop)

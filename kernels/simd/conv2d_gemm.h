@@ -226,7 +226,8 @@ static void NAME(correlate_part)(
     int ends = f->spare && depth >= 64 && waste * ((outputs + CONV_ROWS - 1) / CONV_ROWS) < f->columns;
     for (long t = 0, count; t < total; t += count) {
         count = NAME(place)(&p, &cursor, f, total - t, ends);
-        int packed = !(p.run[0] && p.run[1] && p.run[2]);
+        /* Planes of an image itself lie at distances that crowd into few lines of the cache. */
+        int packed = !(p.run[0] && p.run[1] && p.run[2]) || (!f->spare && outputs >= 32);
         int side_by_side = p.out_run[0] && p.out_run[1] && p.out_run[2];
         const REAL *from[3] = {s + p.at[0], s + p.at[LANES], s + p.at[2 * LANES]};
         if (packed) {
