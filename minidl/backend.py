@@ -35,6 +35,7 @@ DEFAULTS = {
     "dropout": "cython",
     "group_norm": "cython",
     "lrn": "cython",
+    "optimizer": "cython",
     "pool": "cython",
     "relu": "cython",
     "softmax_cross_entropy": "cython",
@@ -91,6 +92,7 @@ class Use:
 
 
 _stack: list[Use] = []
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def families() -> list[str]:
@@ -194,12 +196,32 @@ def brought(family: str) -> bool:
 
 def settle(op: str, args: tuple) -> tuple:
     """Return `args` with every array C-contiguous and all floating arrays of one type."""
+    if _settled_already(args):
+        return args
     floats = [a.dtype for a in args if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
     if any(dtype.itemsize > 8 for dtype in floats):
         raise DTypeError(expected(op, "float32 or float64 arrays", f"{max(floats)}", "use .astype"))
     double = any(dtype == np.float64 for dtype in floats)
     wanted = np.dtype(np.float64 if double else np.float32)
     return tuple(_settled(op, a, wanted) if isinstance(a, np.ndarray) else a for a in args)
+
+
+def _settled_already(args: tuple) -> bool:
+    """Whether nothing has to be done: the quick answer for the usual arguments."""
+    floating = None
+    for a in args:
+        if not isinstance(a, np.ndarray):
+            continue
+        dtype = a.dtype
+        if dtype is FLOAT32 or dtype is FLOAT64:
+            if floating is not None and floating is not dtype:
+                return False
+            floating = dtype
+        elif dtype.kind not in "biu":
+            return False
+        if not a.flags.c_contiguous:
+            return False
+    return True
 
 
 def _settled(op: str, array: np.ndarray, wanted: np.dtype) -> np.ndarray:

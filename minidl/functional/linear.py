@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minidl.autograd import Function
+from minidl.autograd import Function, Variable
 from minidl.errors import ShapeError, check_floating, check_rank, check_size, expected
 from minidl.functional.arithmetic import operand, sum_to
 from minidl.kernels.parallel import product
@@ -46,7 +46,9 @@ class Linear(Function):
         """Return x W^T + b."""
         self.x, self.weight = x, weight
         y = product(x, weight.T)
-        return y if bias is None else y + bias
+        if bias is None:
+            return y
+        return np.add(y, bias, out=y if y.dtype == bias.dtype else None)
 
     def backward(self, grad):
         """Return grad W, grad^T x and the sum of grad over all rows."""
@@ -92,6 +94,28 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     ShapeError
         when the last axis of x is not d, or bias is not (k,)
     """
+    fits = (
+        isinstance(x, Variable)
+        and isinstance(weight, Variable)
+        and weight.ndim == 2
+        and x.ndim > 0
+        and x.shape[-1] == weight.shape[1]
+        and x.dtype.kind == weight.dtype.kind == "f"
+        and (
+            bias is None
+            or (
+                (isinstance(bias, Variable) and bias.dtype.kind == "f")
+                and bias.shape == weight.shape[:1]
+            )
+        )
+    )
+    if not fits:
+        _check(x, weight, bias)
+    return Linear.apply(x, weight, bias)
+
+
+def _check(x: Any, weight: Any, bias: Any) -> None:
+    """Raise the error that says what does not fit."""
     check_floating("linear", "x", x)
     check_floating("linear", "weight", weight)
     check_rank("linear", "weight", weight.shape, "k d")
@@ -107,4 +131,3 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if bias is not None:
         check_floating("linear", "bias", bias)
         check_size("linear", "bias", bias.shape, weight.shape[:1])
-    return Linear.apply(x, weight, bias)

@@ -70,6 +70,12 @@ class Module:
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         _check_made(self)
+        hooks = self.forward_pre_hooks, self.forward_hooks, self.backward_hooks
+        if hooks[0].callables or hooks[1].callables or hooks[2].callables:
+            return self._call_with_hooks(inputs, options)
+        return self.forward(*inputs, **options)
+
+    def _call_with_hooks(self, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
         for hook in self.forward_pre_hooks:
             changed = hook(self, inputs)
             if changed is not None:
@@ -292,7 +298,7 @@ class Module:
 
 def _check_made(module: Module) -> None:
     """Raise ArgumentError when a subclass forgot to make the module it extends."""
-    if "backward_hooks" not in vars(module):
+    if "backward_hooks" not in module.__dict__:
         wanted = "super().__init__() as the first line of __init__"
         raise ArgumentError(expected(type(module).__name__, wanted, "none", "add it"))
 
