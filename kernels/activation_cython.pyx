@@ -83,7 +83,7 @@ cdef _backward_rows(int which, ndarray dy, ndarray y, ndarray dx, long k, long s
 
 def _forward(int which, x, long k):
     """y, of x in rows of k values."""
-    cdef long rows = PyArray_SIZE(x) // k
+    cdef long rows = PyArray_SIZE(x) // k if k else 0
     y = np.empty_like(x)
     if rows * k < LEAST:
         _forward_rows(which, x, y, k, 0, rows)
@@ -96,7 +96,7 @@ def _forward(int which, x, long k):
 
 def _backward(int which, dy, y, long k):
     """dx, of dy and y in rows of k values."""
-    cdef long rows = PyArray_SIZE(dy) // k
+    cdef long rows = PyArray_SIZE(dy) // k if k else 0
     dx = np.empty_like(dy)
     if rows * k < LEAST:
         _backward_rows(which, dy, y, dx, k, 0, rows)

@@ -13,6 +13,12 @@
 #define CACHED (256 << 10) /* bytes of a block, unless that leaves less than 256 bytes of a row */
 #define MOST (WIDTH / SHORT)
 
+#ifdef MINIDL_VECTORS
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address)
+#endif
+
 static inline long block_channels(long n, long s, long bytes)
 {
     long wide = WIDTH / s, cached = CACHED / (n * s * bytes), least = 256 / (s * bytes);
@@ -115,16 +121,18 @@ INLINE void NAME(sum_planes)(
     NAME(flush)(part, total, count);
 }
 
-/* y = relu((x - centre) * factor + shift + residual), and x_hat = (x - centre) * inv_std. */
+/* y = relu((x - centre) * factor + shift + residual), and x_hat = (x - centre) * inv_std. The values
+   `ahead`, those of the next block, come into the cache meanwhile. */
 INLINE void NAME(normalize)(
     const REAL *x, const REAL *residual, REAL centre, REAL inv_std, REAL factor, REAL shift,
-    REAL *y, REAL *x_hat, long s, int relu)
+    REAL *y, REAL *x_hat, long s, int relu, long ahead)
 {
     VEC v_centre = SPLAT(centre), v_factor = SPLAT(factor), v_shift = SPLAT(shift);
     VEC v_inv_std = SPLAT(inv_std), u, v;
     long j = 0;
     for (; j + LANES <= s; j += LANES) {
         u = LOAD(x + j) - v_centre;
+        PREFETCH(x + j + ahead);
         v = u * v_factor + v_shift;
         if (residual)
             v += LOAD(residual + j);
@@ -151,7 +159,7 @@ INLINE void NAME(normalize_block)(
             NAME(normalize)(
                 f->x + at, residual ? residual + at : NULL, f->mean[ch], f->inv_std[ch],
                 f->inv_std[ch] * f->gamma[ch], f->beta[ch], f->y + at, x_hat ? x_hat + at : NULL,
-                f->s, relu);
+                f->s, relu, count * f->s);
         }
 }
 

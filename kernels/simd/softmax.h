@@ -2,6 +2,14 @@
 
 #include "exp.h"
 
+/* The row after this one comes into the cache meanwhile. */
+#undef PREFETCH
+#ifdef MINIDL_VECTORS
+#define PREFETCH(address, write) __builtin_prefetch(address, write)
+#else
+#define PREFETCH(address, write)
+#endif
+
 #ifndef STRETCH
 #define STRETCH 4096
 #endif
@@ -45,8 +53,11 @@ INLINE double NAME(exponentials)(const REAL *x, REAL most, long k, REAL *e)
         VEC sum = SPLAT(0), v;
         for (; j + LANES <= to; j += LANES) {
             v = EXP_BELOW(LOAD(x + j) - v_most);
-            if (e)
+            PREFETCH(x + j + k, 0);
+            if (e) {
+                PREFETCH(e + j + k, 1);
                 STORE(e + j, v);
+            }
             sum += v;
         }
         if (j < to) {
