@@ -121,7 +121,7 @@ def max_backward_local(dy, where, x_shape, kernel, stride, padding, dilation):
     i, j = np.divmod(where.astype(np.int64), kw)
     row = np.arange(dy.shape[2])[:, None] * sh - ph + i * dh
     column = np.arange(dy.shape[3]) * sw - pw + j * dw
-    inside = (where < kh * kw) & (0 <= row) & (row < h) & (0 <= column) & (column < w)
+    inside = (where < kh * kw) & (row >= 0) & (row < h) & (column >= 0) & (column < w)
     return max_backward(dy, np.where(inside, row * w + column, -1), x_shape)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from minidl.tensor import Tensor
+from minidl import backend
 from minidl.errors import ArgumentError, expected
 from minidl.optim.optimizer import Optimizer, Params, check_rate
 
@@ -50,16 +49,25 @@ class Adam(Optimizer):
         for i, beta in enumerate(group["betas"]):
             check_rate("Adam", f"beta{i + 1}", beta, below=1.0)
 
-    def update(self, p: Tensor, grad: np.ndarray, state: dict[str, Any], group: dict) -> np.ndarray:
-        """Return theta - lr m' / (sqrt(v') + eps)."""
-        beta1, beta2 = group["betas"]
-        if group["weight_decay"]:
-            grad = grad + group["weight_decay"] * p.data
-        if not state:
-            state.update(step=0, exp_avg=np.zeros_like(grad), exp_avg_sq=np.zeros_like(grad))
-        # PyTorch saves the step as a float32 array, in which beta2^t would lose its digits.
-        t = state["step"] = int(state["step"]) + 1
-        m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * grad
-        v = state["exp_avg_sq"] = beta2 * state["exp_avg_sq"] + (1 - beta2) * grad * grad
-        root = np.sqrt(v) / math.sqrt(1 - beta2**t) + group["eps"]
-        return p.data - group["lr"] / (1 - beta1**t) * m / root
+    def advance(
+        self, arrays: list[np.ndarray], grads: list[np.ndarray], states: list[dict], group: dict
+    ) -> None:
+        """Write theta - lr m' / (sqrt(v') + eps)."""
+        for state, p in zip(states, arrays, strict=True):
+            if not state:
+                state.update(step=0, exp_avg=np.zeros_like(p), exp_avg_sq=np.zeros_like(p))
+            # PyTorch saves the step as a float32 array, in which beta2^t would lose its digits.
+            state["step"] = int(state["step"]) + 1
+        backend.call(
+            "optimizer",
+            "adam",
+            arrays,
+            grads,
+            [state["exp_avg"] for state in states],
+            [state["exp_avg_sq"] for state in states],
+            [state["step"] for state in states],
+            group["lr"],
+            *group["betas"],
+            group["eps"],
+            group["weight_decay"],
+        )

@@ -67,24 +67,41 @@ class Optimizer:
         """Raise ArgumentError for options out of range; subclasses define it."""
         raise NotImplementedError
 
-    def update(self, p: Tensor, grad: np.ndarray, state: dict[str, Any], group: dict) -> np.ndarray:
-        """Return the new value of a parameter; subclasses define it."""
+    def advance(
+        self, arrays: list[np.ndarray], grads: list[np.ndarray], states: list[dict], group: dict
+    ) -> None:
+        """Write the new values of a group's parameters into `arrays`; subclasses define it.
+
+        `states` are the parameters' own, empty before their first step.
+        """
         raise NotImplementedError
 
     def step(self) -> None:
-        """Move every parameter that has a gradient."""
+        """Move every parameter that has a gradient, in place.
+
+        An array that cannot be written to as it lies, read-only or strided, is replaced by another.
+        """
         index = 0
         for group in self.param_groups:
             self.check(group)
-            # A NumPy float64 among the options, from a schedule say, would widen float32 arrays.
-            options = {name: _plain(value) for name, value in group.items()}
+            moved, grads, states = [], [], []
             for p in group["params"]:
-                if p.grad is not None:
-                    check_size(f"{type(self).__name__}.step", "grad", p.grad.shape, p.shape)
-                    grad = p.grad.astype(p.dtype, copy=False)
-                    new = self.update(p, grad, self.state.setdefault(index, {}), options)
-                    p.data = new.astype(p.dtype, copy=False)
+                grad = p.grad
+                if grad is not None:
+                    if grad.shape != p.shape:
+                        check_size(f"{type(self).__name__}.step", "grad", grad.shape, p.shape)
+                    moved.append(p)
+                    grads.append(_lying(grad, p.dtype))
+                    states.append(self.state.setdefault(index, {}))
                 index += 1
+            if not moved:
+                continue
+            arrays = [p.data if p.data.flags.carray else np.array(p.data, order="C") for p in moved]
+            # A NumPy float64 among the options, from a schedule say, would widen float32 arrays.
+            options = {name: _plain(value) for name, value in group.items() if name != "params"}
+            self.advance(arrays, grads, states, options)
+            for p, array in zip(moved, arrays, strict=True):
+                p.data = array
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -159,6 +176,13 @@ def _check_parameter(op: str, p: Any) -> None:
         raise ArgumentError(
             expected(op, "parameters that nothing computed", p, "pass a Parameter itself")
         )
+
+
+def _lying(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return `array` contiguous and of `dtype`: itself, if it is so already."""
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
+        return array
+    return np.array(array, dtype=dtype, order="C")
 
 
 def _plain(value: Any) -> Any:

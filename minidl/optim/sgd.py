@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.tensor import Tensor
+from minidl import backend
 from minidl.errors import ArgumentError, expected
 from minidl.optim.optimizer import Optimizer, Params, check_rate
 
@@ -60,14 +60,30 @@ class SGD(Optimizer):
                 )
             )
 
-    def update(self, p: Tensor, grad: np.ndarray, state: dict[str, Any], group: dict) -> np.ndarray:
-        """Return theta - lr v."""
-        momentum = group["momentum"]
-        if group["weight_decay"]:
-            grad = grad + group["weight_decay"] * p.data
-        if momentum:
-            v = state.get("momentum_buffer")
-            v = grad.copy() if v is None else momentum * v + (1 - group["dampening"]) * grad
-            state["momentum_buffer"] = v
-            grad = grad + momentum * v if group["nesterov"] else v
-        return p.data - group["lr"] * grad
+    def advance(
+        self, arrays: list[np.ndarray], grads: list[np.ndarray], states: list[dict], group: dict
+    ) -> None:
+        """Write theta - lr v."""
+        if not group["momentum"]:
+            self._move(arrays, grads, [], group)
+            return
+        # The first velocity is the gradient itself, to which dampening does not apply.
+        first = [i for i, state in enumerate(states) if state.get("momentum_buffer") is None]
+        later = [i for i in range(len(states)) if i not in first]
+        for i in first:
+            states[i]["momentum_buffer"] = np.zeros_like(arrays[i])
+        for some, dampening in ((first, 0.0), (later, group["dampening"])):
+            if some:
+                self._move(
+                    [arrays[i] for i in some],
+                    [grads[i] for i in some],
+                    [states[i]["momentum_buffer"] for i in some],
+                    {**group, "dampening": dampening},
+                )
+
+    def _move(
+        self, arrays: list[np.ndarray], grads: list[np.ndarray], velocities: list, group: dict
+    ) -> None:
+        names = ("lr", "momentum", "dampening", "weight_decay", "nesterov")
+        options = [group[name] for name in names]
+        backend.call("optimizer", "sgd", arrays, grads, velocities, *options)
