@@ -332,6 +332,29 @@ def doctor(context: click.Context, brief: bool) -> None:
     context.exit(1 if doctor.demanded() and doctor.unusable() else 0)
 
 
+@main.command()
+def warmup() -> None:
+    """Compile the Numba kernels and keep them, so that nobody waits for them later."""
+    from rich.progress import track
+
+    from minidl import warmup
+    from minidl.terminal import cells, console, table
+
+    out, err = console(), console(stderr=True)
+    done = table("kernels", "seconds", right=("seconds",))
+    for family, seconds in track(
+        warmup.warm(),
+        "compiling",
+        len(warmup.tasks()),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal or err.is_dumb_terminal,
+    ):
+        done.add_row(*cells(family, f"{seconds:.2f}"))
+    out.print(done)
+    out.print(f"Kept in {warmup.cache_folder()}", soft_wrap=True, highlight=False)
+
+
 @contextmanager
 def _spinner(what: str) -> Iterator[None]:
     """Show on a terminal's standard error that something is going on."""

@@ -19,7 +19,7 @@ import threadpoolctl
 from rich.console import Console
 
 import minidl.kernels
-from minidl import backend, memory, threads
+from minidl import autograd, backend, memory, threads
 from minidl.grading import confine
 from minidl.terminal import cells, table
 
@@ -69,6 +69,7 @@ def machine() -> list[tuple[str, str]]:
         ("memory", allocator()),
         ("C compiler", compiler() or "none found"),
         ("Python headers", "found" if headers() else "none found"),
+        ("tape", f"{autograd.telling}: {autograd.reason}"),
     ]
 
 
