@@ -231,7 +231,21 @@ def relus(draw):
     return calls
 
 
+@st.composite
+def activations(draw):
+    shape = draw(shapes(near(16, 64), near(*EDGES, 256, 1000), most=MOST))
+    spread = draw(st.sampled_from([0.1, 3, 30, 300]))
+
+    def calls(rng, dtype):
+        for name in ("sigmoid", "tanh", "softmax", "log_softmax"):
+            _, y = yield f"{name}_forward", (dtype(spread) * normal(rng, dtype, *shape),)
+            yield f"{name}_backward", (normal(rng, dtype, *shape), Given(y))
+
+    return calls
+
+
 CALLS = {
+    "activation": {"any": activations()},
     "batch_norm": {"any": batch_norms()},
     "conv2d": CONVOLUTIONS,
     "drop_block": {"any": drop_blocks()},
@@ -245,6 +259,10 @@ CALLS = {
 
 
 def calls_of(family):
-    """Strategies for a family; one that has none here has its cases for the usual tests spoiled."""
-    usual = {"usual": st.just(kernel_cases.CASES[family])}
-    return CALLS.get(family, usual)
+    """Strategies for a family; one that has none here has its cases for the usual tests spoiled.
+
+    Optimizers change their arguments: their parity stands in test_kernels.
+    """
+    if family in CALLS or family not in kernel_cases.CASES or family == "optimizer":
+        return CALLS.get(family, {})
+    return {"usual": st.just(kernel_cases.CASES[family])}

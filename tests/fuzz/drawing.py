@@ -56,11 +56,11 @@ def _spoiled(rng, kind, array):
         return array
     limits = np.finfo(array.dtype)
     if kind == "ties":
-        return np.copysign(np.round(array), array)
+        return np.asarray(np.copysign(np.round(array), array))
     if kind == "offset":
-        return array + array.dtype.type(300)
+        return np.asarray(array + array.dtype.type(300))
     if kind == "denormal":
-        return (array * limits.tiny / 4).astype(array.dtype)
+        return np.asarray(array * limits.tiny / 4, array.dtype)
     high = {"nan": np.nan, "inf": np.inf, "large": limits.max**0.3, "huge": limits.max / 3}[kind]
     # Large numbers of one sign: where they cancel, what is left is rounding.
     signs = (1, -1) if kind != "large" else (rng.choice([1, -1]),)
