@@ -13,8 +13,8 @@ INLINE VEC NAME(sigmoid)(VEC x)
     return SELECT(x < 0, e, SPLAT(1)) / (e + 1);
 }
 
-/* Near 0, where 1 - e^-2|x| would lose its digits, a polynomial in x^2 (in double a quotient of two);
-   coefficients from Moshier's Cephes. */
+/* Near 0, where 1 - e^-2|x| would lose its digits, a polynomial in x^2 (in double a quotient of
+   two); coefficients from Moshier's Cephes. */
 INLINE VEC NAME(tanh)(VEC x)
 {
     VEC size = NAME(magnitude)(x), e = EXP_BELOW(size * -2), far = (1 - e) / (e + 1), z = x * x, p;

@@ -1,4 +1,4 @@
-/* Batch normalization; see batch_norm.h for what is computed and batch_norm_numpy for the shapes. */
+/* Batch normalization; see batch_norm.h, and batch_norm_numpy for the shapes. */
 
 #define BODY "batch_norm.h"
 #include "multiversion.h"

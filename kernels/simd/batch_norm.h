@@ -1,9 +1,11 @@
-/* Batch normalization of the channels start .. stop of arrays (n, c, s), a block of channels at a time.
+/* Batch normalization of the channels start .. stop of arrays (n, c, s), a block of channels at a
+   time.
 
    A block is read from memory once: it is small enough for the passes after the first to find it in
-   the cache, and wide enough for its rows to be long contiguous runs. Sums run in REAL over stretches
-   of about STRETCH values and in double beyond, so that large batches keep their accuracy. Planes
-   shorter than SHORT (a layer on vectors has s = 1) are the business of batch_norm_columns.h. */
+   the cache, and wide enough for its rows to be long contiguous runs. Sums run in REAL over
+   stretches of about STRETCH values and in double beyond, so that large batches keep their
+   accuracy. Planes shorter than SHORT (a layer on vectors has s = 1) are the business of
+   batch_norm_columns.h. */
 
 #ifndef BATCH_NORM_SIZES
 #define BATCH_NORM_SIZES
@@ -121,8 +123,8 @@ INLINE void NAME(sum_planes)(
     NAME(flush)(part, total, count);
 }
 
-/* y = relu((x - centre) * factor + shift + residual), and x_hat = (x - centre) * inv_std. The values
-   `ahead`, those of the next block, come into the cache meanwhile. */
+/* y = relu((x - centre) * factor + shift + residual), and x_hat = (x - centre) * inv_std. The
+   values `ahead`, those of the next block, come into the cache meanwhile. */
 INLINE void NAME(normalize)(
     const REAL *x, const REAL *residual, REAL centre, REAL inv_std, REAL factor, REAL shift,
     REAL *y, REAL *x_hat, long s, int relu, long ahead)
@@ -195,8 +197,8 @@ static void NAME(moments_of_planes)(const NAME(call) *f, long first, long count)
 /* Without var, mean and inv_std are given: inference. */
 static void NAME(batch_norm_forward)(
     const REAL *x, const REAL *residual, const REAL *gamma, const REAL *beta, double eps, REAL *y,
-    REAL *x_hat, REAL *mean, REAL *var, REAL *inv_std, long n, long c, long s, long relu, long start,
-    long stop)
+    REAL *x_hat, REAL *mean, REAL *var, REAL *inv_std, long n, long c, long s, long relu,
+    long start, long stop)
 {
     NAME(call) f = {.x = x, .residual = residual, .gamma = gamma, .beta = beta, .eps = eps, .y = y,
                     .x_hat = x_hat, .mean = mean, .var = var, .inv_std = inv_std, .n = n, .c = c,
@@ -214,7 +216,7 @@ static void NAME(batch_norm_forward)(
     }
 }
 
-/* a = sum of dz, b = sum of dz * (x - centre), with dz = dy where not y <= 0, written where wanted. */
+/* a = sum of dz, b = sum of dz * (x - centre), where dz = dy unless y <= 0, written if wanted. */
 INLINE void NAME(add_gradients)(
     const REAL *dy, const REAL *x, const REAL *y, REAL *dz, REAL centre, long s, VEC *a, VEC *b,
     double *rest_a, double *rest_b)
@@ -297,7 +299,8 @@ INLINE void NAME(gradient)(
     }
 }
 
-INLINE void NAME(backward_block)(const NAME(call) *f, long first, long count, const REAL *y, REAL *dz)
+INLINE void NAME(backward_block)(
+    const NAME(call) *f, long first, long count, const REAL *y, REAL *dz)
 {
     double a[MOST], b[MOST], m = (double)f->n * f->s;
     const REAL *dy = dz ? dz : f->dy;

@@ -1,5 +1,5 @@
-/* Batch normalization of planes shorter than SHORT: every column of a block has its coefficients beside
-   it, and the loops over columns are long however short a plane is. */
+/* Batch normalization of planes shorter than SHORT: every column of a block has its coefficients
+   beside it, and the loops over columns are long however short a plane is. */
 
 /* total[ch] = the sum of the columns of a channel. */
 INLINE void NAME(join_columns)(const double *columns, long s, long count, double *total)

@@ -1,8 +1,8 @@
 /* EXP(x) = e^x for a VEC, right to 2 units in the last place; for sums and gates built on it.
 
    e^x = 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2, where a polynomial serves e^r. NaN
-   passes. Results below 2^-126.5 become 0 (denormal numbers would be slow, and no sum notices them),
-   results above 2^127.5 inf; in double 2^-1022.5 and 2^1023.5. EXP_BELOW(x) is for x <= 0. */
+   passes. Results below 2^-126.5 become 0 (denormal numbers would be slow, and no sum notices
+   them), results above 2^127.5 inf; in double 2^-1022.5 and 2^1023.5. EXP_BELOW(x) is for x <= 0. */
 
 #ifndef EXP
 #define EXP NAME(exp)
@@ -42,7 +42,7 @@ INLINE VEC NAME(exp_near_zero)(VEC r)
     return p * (r * r) + r + 1;
 }
 
-/* a where a > b, else b: b where there is a NaN. One instruction, which GCC does not find by itself. */
+/* a where a > b, else b: b where there is a NaN. One instruction, which GCC does not find. */
 INLINE VEC NAME(larger)(VEC a, VEC b)
 {
 #if defined(HAVE_AVX2) && !defined(HAVE_AVX512)
@@ -62,7 +62,8 @@ INLINE VEC NAME(exp_below)(VEC x)
     const REAL low_ln2 = (REAL)(single ? -2.12194440e-4 : 1.42860682030941723212e-6);
     /* Added to a number, this leaves its nearest integer in the last bits. */
     const REAL rounding = (REAL)(single ? 0x1.8p23 : 0x1.8p52);
-    x = NAME(larger)(SPLAT((REAL)(single ? -88.0 : -709.0)), x); /* n = -127 or -1023: 2^n becomes 0 */
+    /* There n is -127 or -1023, and 2^n becomes 0. */
+    x = NAME(larger)(SPLAT((REAL)(single ? -88.0 : -709.0)), x);
     VEC shifted = x * (REAL)1.4426950408889634 + rounding, n = shifted - rounding, power;
     VEC y = NAME(exp_near_zero)((x - n * high_ln2) - n * low_ln2);
     NAME(bits) bits;
@@ -74,7 +75,8 @@ INLINE VEC NAME(exp_below)(VEC x)
 
 INLINE VEC NAME(exp)(VEC x)
 {
-    const REAL high = (REAL)(sizeof(REAL) == 4 ? 88.7 : 709.7); /* n = 128 or 1024: 2^n becomes inf */
+    /* There n is 128 or 1024, and 2^n becomes inf. */
+    const REAL high = (REAL)(sizeof(REAL) == 4 ? 88.7 : 709.7);
     return NAME(exp_below)(SELECT(x > high, SPLAT(high), x));
 }
 

@@ -1,7 +1,7 @@
-/* Local response normalization of the images start .. stop: strips of STRIP pixels, short enough for
-   the channels of a window to stay in the first-level cache, channel after channel.
+/* Local response normalization of the images start .. stop: strips of STRIP pixels, short enough
+   for the channels of a window to stay in the first-level cache, channel after channel.
 
-   For the literature's beta = 3/4, s^-beta is r * sqrt(r) with r = 1 / sqrt(s), and otherwise a power. */
+   For the literature's beta = 3/4, s^-beta is r * sqrt(r) with r = 1 / sqrt(s), else a power. */
 
 #include <math.h>
 #ifdef MINIDL_X86
@@ -31,8 +31,8 @@ INLINE VEC NAME(root)(VEC v)
 #endif
 }
 
-/* total[j] = the sum of the squares (or, for the backward pass, of the values) of `count` rows, `step`
-   apart; after row ring - 1 comes row 0. */
+/* total[j] = the sum of the squares (or, for the backward pass, of the values) of `count` rows,
+   `step` apart; after row ring - 1 comes row 0. */
 INLINE void NAME(add_rows)(
     const REAL *rows, long step, long first, long count, long ring, int squares, long width,
     REAL *total)
