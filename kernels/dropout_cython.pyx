@@ -4,7 +4,19 @@
 import numpy as np
 
 from cython cimport floating
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint64_t
+from numpy cimport NPY_FLOAT32, PyArray_DATA, PyArray_TYPE, import_array, ndarray
+
+from minidl.kernels import parallel
+
+import_array()
+
+# Values a thread should have, at least, for its start to pay.
+LEAST = 200000
+
+cdef extern nogil:
+    void dropout_seeded_f32(const float*, float*, uint64_t, uint64_t, double, long, long)
+    void dropout_seeded_f64(const double*, double*, uint64_t, uint64_t, double, long, long)
 
 
 def _scaled(const floating[::1] x, const uint8_t[::1] keep, floating scale, floating[::1] y):
@@ -28,3 +40,36 @@ def backward(dy, keep, p):
     dx = np.empty_like(dy)
     _scaled(dy.reshape(-1), keep.reshape(-1).view(np.uint8), scale, dx.reshape(-1))
     return dx
+
+
+cdef _seeded_part(
+    ndarray x, ndarray y, uint64_t seed, uint64_t threshold, double scale, long start, long stop
+):
+    cdef const void* source = PyArray_DATA(x)
+    cdef void* target = PyArray_DATA(y)
+    cdef bint single = PyArray_TYPE(x) == NPY_FLOAT32
+    with nogil:
+        if single:
+            dropout_seeded_f32(
+                <const float*>source, <float*>target, seed, threshold, scale, start, stop)
+        else:
+            dropout_seeded_f64(
+                <const double*>source, <double*>target, seed, threshold, scale, start, stop)
+
+
+def _seeded(x, seed, p):
+    y = np.empty_like(x)
+    scale, threshold = 1.0 / (1.0 - p) if p < 1.0 else 0.0, round(p * 2**32)
+    parallel.run(
+        lambda start, stop: _seeded_part(x, y, seed, threshold, scale, start, stop), x.size, LEAST)
+    return y
+
+
+def seeded_forward(x, seed, p):
+    """y = x * keep / (1 - p); see dropout_numpy.seeded_forward."""
+    return _seeded(x, seed, p)
+
+
+def seeded_backward(dy, seed, p):
+    """dx = dy * keep / (1 - p); see dropout_numpy.seeded_backward."""
+    return _seeded(dy, seed, p)

@@ -200,6 +200,10 @@ def dropout(rng, dtype):
             keep = rng.random(shape) >= p
             yield "forward", (normal(rng, dtype, *shape), keep, p)
             yield "backward", (normal(rng, dtype, *shape), keep, p)
+            seed = int(rng.integers(2**64, dtype=np.uint64))
+            yield "mask", (shape, seed, p)
+            yield "seeded_forward", (normal(rng, dtype, *shape), seed, p)
+            yield "seeded_backward", (normal(rng, dtype, 300, *shape), seed, p)
     yield "forward", (normal(rng, dtype, 4, 3), np.ones((4, 3), bool), 1.0)
     yield "backward", (normal(rng, dtype, 4, 3), np.ones((4, 3), bool), 1.0)
 

@@ -8,11 +8,12 @@ import warnings
 
 import numpy as np
 import pytest
+from minidl.kernels import dropout_numpy
 
 import minidl
 from minidl.tensor import Tensor
+from minidl import backend, nn
 from minidl import functional as F
-from minidl import nn
 from minidl.errors import ArgumentError, DTypeError, ShapeError
 from minidl.functional.dropout import drop_block_gamma, drop_block_seeds
 
@@ -47,6 +48,38 @@ def test_each_value_is_dropped_on_its_own_with_probability_p(p):
         moved = np.moveaxis(dropped, axis, 0)
         both = moved[0::2] & moved[1::2]
         assert close_to(both.mean(), p * p, both.size)
+
+
+def test_a_mask_tells_nothing_of_its_neighbours_nor_of_the_next_seeds():
+    """Products of standardized values, near and far and under related seeds, have mean 0."""
+    n, p = 300_000, 0.3
+
+    def standardized(seed):
+        return (dropout_numpy.mask((n,), seed, p) - (1 - p)) / np.sqrt(p * (1 - p))
+
+    for seed in (0, 1, 2**32 - 1, 2**63 + 17):
+        u = standardized(seed)
+        assert abs(u.sum()) <= SIGMAS * np.sqrt(n)
+        for lag in (1, 2, 3, 8, 28, 64, 256, 784, 65536):
+            assert abs((u[lag:] * u[:-lag]).sum()) <= SIGMAS * np.sqrt(n - lag)
+        for other in (seed + 1, seed ^ 2**32, seed ^ 2**31):
+            assert abs((u * standardized(other)).sum()) <= SIGMAS * np.sqrt(n)
+
+
+def test_a_module_of_ones_own_is_given_the_librarys_mask():
+    class Own:
+        forward = staticmethod(dropout_numpy.forward)
+        backward = staticmethod(dropout_numpy.backward)
+
+    results = []
+    for brought in (False, True):
+        x = ones(6, 7)
+        with backend.use(Own if brought else "cython", "dropout") as used:
+            y = F.dropout(x, 0.4, rng=rng(8))
+            y.backward(rng(9).normal(size=(6, 7)))
+        assert ("dropout", "backward" if brought else "seeded_backward") in used.calls
+        results.append((y.data, x.grad))
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-12)
 
 
 def test_the_gradient_goes_through_what_was_kept():

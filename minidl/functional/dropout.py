@@ -1,4 +1,4 @@
-"""Dropout and DropBlock. Masks are drawn here, in one place, and handed to the kernels."""
+"""Dropout and DropBlock. What is random, a seed or a mask, is drawn here and given to kernels."""
 
 from __future__ import annotations
 
@@ -17,16 +17,22 @@ if TYPE_CHECKING:
 
 
 class Dropout(Function):
-    """y = x * keep / (1 - p)."""
+    """y = x * keep / (1 - p), keep being a hash of the seed and of each value's place."""
 
-    def forward(self, x, keep, *, p):
+    def forward(self, x, *, seed, p):
         """Return y."""
-        self.keep, self.p = keep, p
-        return backend.call("dropout", "forward", x, keep, p)
+        self.seed, self.p, self.keep = seed, p, None
+        if backend.brought("dropout"):
+            # A module that somebody brings is given the mask that the library's kernels compute.
+            self.keep = backend.call("dropout", "mask", x.shape, seed, p)
+            return backend.call("dropout", "forward", x, self.keep, p)
+        return backend.call("dropout", "seeded_forward", x, seed, p)
 
     def backward(self, grad):
         """Return grad * keep / (1 - p)."""
-        return backend.call("dropout", "backward", grad, self.keep, self.p), None
+        if self.keep is not None:
+            return backend.call("dropout", "backward", grad, self.keep, self.p)
+        return backend.call("dropout", "seeded_backward", grad, self.seed, self.p)
 
 
 class DropBlock(Function):
@@ -56,7 +62,7 @@ def dropout(
     x : float tensor of any shape
     p : probability that a value is dropped, in [0, 1]
     training : bool
-    rng : where the mask is drawn; the library's generator when None
+    rng : where the mask's 64-bit seed is drawn; the library's generator when None
 
     Returns
     -------
@@ -70,8 +76,8 @@ def dropout(
     check_range("dropout", "p", p, 0.0, 1.0)
     if not training or p == 0:
         return x
-    keep = random.generator(rng).random(x.shape, dtype=np.float32) >= p
-    return Dropout.apply(x, keep, p=p)
+    seed = int(random.generator(rng).integers(2**64, dtype=np.uint64))
+    return Dropout.apply(x, seed=seed, p=float(p))
 
 
 def drop_block_gamma(keep_prob: float, block_size: int, h: int, w: int) -> float:

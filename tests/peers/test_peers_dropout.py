@@ -5,6 +5,7 @@ PyTorch draws masks of its own and takes none, so they are drawn here and multip
 
 import numpy as np
 import pytest
+from minidl.kernels import dropout_numpy
 from peers.agreement import compare, normal
 
 from minidl import functional as F
@@ -17,7 +18,8 @@ pytestmark = pytest.mark.peers
 @pytest.mark.parametrize("p", [0.1, 0.3, 0.5, 0.9])
 @pytest.mark.parametrize("shape", [(7,), (3, 4, 5), (2, 3, 4, 5), (0, 3)], ids=str)
 def test_dropout(torch, p, shape, telling, dtype):
-    keep = np.random.default_rng(4).random(shape, dtype=np.float32) >= p
+    seed = int(np.random.default_rng(4).integers(2**64, dtype=np.uint64))
+    keep = dropout_numpy.mask(shape, seed, p)
     compare(
         torch,
         lambda x: F.dropout(x, p, rng=np.random.default_rng(4)),

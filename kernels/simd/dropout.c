@@ -1,0 +1,8 @@
+/* Dropout whose mask is a hash of (seed, index); see dropout_numpy. */
+
+#define BODY "dropout.h"
+#include "multiversion.h"
+
+#define SEEDED(R) (const R *x, R *y, uint64_t seed, uint64_t threshold, double scale, long start, long stop)
+DISPATCH_F32(dropout_seeded, SEEDED(float), (x, y, seed, threshold, scale, start, stop))
+DISPATCH_F64(dropout_seeded, SEEDED(double), (x, y, seed, threshold, scale, start, stop))
