@@ -76,13 +76,14 @@ static REAL NAME(pack_input_weights)(
 
 /* dx[image, c, (top + u) * sh + phase, v * sw + phase'] = phase plane [image, c, u, v]. */
 static void NAME(spread)(
-    const conv2d_geometry *g, const conv2d_field *f, long channels, long top, long down, long across,
-    const REAL *planes, REAL *dx)
+    const conv2d_geometry *g, const conv2d_field *f, long channels, long top, long down,
+    long across, const REAL *planes, REAL *dx)
 {
     for (long image = 0; image < f->images; image++)
         for (long c = 0; c < channels; c++)
             for (long u = 0; u < f->rows; u++) {
-                REAL *line = dx + ((image * g->c + c) * g->h + (top + u) * g->sh + down) * g->w + across;
+                long row = (top + u) * g->sh + down;
+                REAL *line = dx + ((image * g->c + c) * g->h + row) * g->w + across;
                 if (g->sw == 2)
                     for (long v = 0; v < f->columns; v++)
                         line[2 * v] = planes[v];
@@ -120,7 +121,8 @@ static void NAME(input_block)(
                 NAME(correlate)(source, r->off, weights, NULL, depth, channels, &f, r->panel,
                                 whole ? dx + top * g->w : r->apart);
             if (tall && wide && !whole)
-                NAME(spread)(g, &f, channels, top, r->down.phase[a], r->across.phase[b], r->apart, dx);
+                NAME(spread)(g, &f, channels, top, r->down.phase[a], r->across.phase[b], r->apart,
+                             dx);
             weights += NAME(weights_size)(channels, depth);
         }
 }
@@ -132,7 +134,8 @@ static void NAME(input_lines)(
     long channels = g->c / g->groups, outputs = g->o / g->groups, pixels = g->h * g->w;
     int plain = conv2d_plain(g);
     long zero = 0, positions = g->oh * g->ow, size = 0;
-    int all = r->down.count == conv2d_least(g->sh, g->h) && r->across.count == conv2d_least(g->sw, g->w);
+    int all = r->down.count == conv2d_least(g->sh, g->h) &&
+              r->across.count == conv2d_least(g->sw, g->w);
     for (long a = 0; a < r->down.count; a++)
         for (long b = 0; b < r->across.count; b++)
             size += NAME(weights_size)(channels, outputs * r->down.taps[a] * r->across.taps[b]);
@@ -198,9 +201,10 @@ static void NAME(conv2d_backward_input)(
     NAME(input_rooms) r;
     void *whole[5] = {0};
     double outputs = g.o / g.groups, taps = (double)g.kh * g.kw, channels = g.c / g.groups;
-    long *table = conv2d_room(2.0 * g.kh * (g.kh + 1) + 2.0 * g.kw * (g.kw + 1) + 2 * outputs * taps,
-                              sizeof(long), whole);
-    r.weights = conv2d_room((channels + CONV_ROWS) * outputs * taps * g.groups, sizeof(REAL), whole + 1);
+    double phases = 2.0 * g.kh * (g.kh + 1) + 2.0 * g.kw * (g.kw + 1);
+    long *table = conv2d_room(phases + 2 * outputs * taps, sizeof(long), whole);
+    double padded = (channels + CONV_ROWS) * outputs * taps * g.groups;
+    r.weights = conv2d_room(padded, sizeof(REAL), whole + 1);
     r.panel = conv2d_room(CONV_DEPTH * CONV_COLUMNS, sizeof(REAL), whole + 2);
     *failed = !(table && r.weights && r.panel);
     if (!*failed) {

@@ -43,7 +43,8 @@ INLINE void NAME(weight_tiles)(
 {
     long k = 0;
     for (; k + CONV_TAPS <= depth; k += CONV_TAPS)
-        NAME(weight_tile)(s, at, off + k, panel, count, sum + k * sum_step, sum_step, CONV_TAPS, vectors);
+        NAME(weight_tile)(s, at, off + k, panel, count, sum + k * sum_step, sum_step, CONV_TAPS,
+                          vectors);
     for (; k + 3 <= depth; k += 3)
         NAME(weight_tile)(s, at, off + k, panel, count, sum + k * sum_step, sum_step, 3, vectors);
     for (; k < depth; k++)
