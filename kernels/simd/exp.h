@@ -2,7 +2,8 @@
 
    e^x = 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2, where a polynomial serves e^r. NaN
    passes. Results below 2^-126.5 become 0 (denormal numbers would be slow, and no sum notices
-   them), results above 2^127.5 inf; in double 2^-1022.5 and 2^1023.5. EXP_BELOW(x) is for x <= 0. */
+   them), results above 2^127.5 inf; in double 2^-1022.5 and 2^1023.5. EXP_BELOW(x) is for x <= 0.
+*/
 
 #ifndef EXP
 #define EXP NAME(exp)
