@@ -201,7 +201,7 @@ def settle(op: str, args: tuple) -> tuple:
     floats = [a.dtype for a in args if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
     if any(dtype.itemsize > 8 for dtype in floats):
         raise DTypeError(expected(op, "float32 or float64 arrays", f"{max(floats)}", "use .astype"))
-    double = any(dtype == np.float64 for dtype in floats)
+    double = any(dtype.itemsize == 8 for dtype in floats)  # in either order of bytes
     wanted = np.dtype(np.float64 if double else np.float32)
     return tuple(_settled(op, a, wanted) if isinstance(a, np.ndarray) else a for a in args)
 
@@ -217,9 +217,10 @@ def _settled_already(args: tuple) -> bool:
             if floating is not None and floating is not dtype:
                 return False
             floating = dtype
-        elif dtype.kind not in "biu":
+        elif dtype.kind not in "biu" or not dtype.isnative:
             return False
-        if not a.flags.c_contiguous:
+        flags = a.flags
+        if not flags.c_contiguous or not flags.aligned:
             return False
     return True
 
@@ -230,7 +231,7 @@ def _settled(op: str, array: np.ndarray, wanted: np.dtype) -> np.ndarray:
         raise DTypeError(
             expected(op, "arrays of numbers", f"{array.dtype}", "use .astype(np.float32)")
         )
-    dtype = wanted if kind == "f" else array.dtype
+    dtype = wanted if kind == "f" else array.dtype.newbyteorder("=")
     if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
         return array
     return np.array(array, dtype=dtype, order="C")
