@@ -144,7 +144,7 @@ cdef bint _finite(_Call call, long count):
 
 
 cdef _turned(_Call call, dy, weight):
-    """dx of a depthwise convolution: dy, spread by the stride, convolved with the weights turned."""
+    """dx of a depthwise convolution: dy, spread by the stride, with the weights turned around."""
     cdef long* a = call.sizes
     reach = a[11] * (a[5] - 1), a[12] * (a[6] - 1)
     if a[7] * a[8] > 1:

@@ -1,8 +1,8 @@
 /* Convolution but for Winograd's; see conv2d.h, and conv2d_numpy for what is computed.
 
-   All functions for Cython look alike: two arrays and perhaps a bias come in, one goes out, the sizes
-   of conv2d_geometry, the part to compute, and what failed: 1 for a lack of memory, 2 for weights
-   that are not finite, 0 for nothing. */
+   All functions for Cython look alike: two arrays and perhaps a bias come in, one goes out, the
+   sizes of conv2d_geometry, the part to compute, and what failed: 1 for a lack of memory, 2 for
+   weights that are not finite, 0 for nothing. */
 
 #include "conv2d_geometry.h"
 

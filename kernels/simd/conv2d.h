@@ -1,7 +1,7 @@
 /* Convolution as implicit GEMM: forward and the two gradients, for a run of lines over all images.
 
-   A line is one row of output positions (of the input's pixels in the gradient of the input). Blocks
-   of lines are worked on whose windows fit the second-level cache. */
+   A line is one row of output positions (of the input's pixels in the gradient of the input).
+   Blocks of lines are worked on whose windows fit the second-level cache. */
 
 #include "conv2d_patches.h"
 #include "conv2d_gemm.h"
@@ -56,8 +56,8 @@ static void conv2d_offsets(
                 *off++ = c * plane + i * g->dh * l->pitch + l->at[j];
 }
 
-/* The images and lines of the next block, nothing being empty: whole images while they fit, or lines of one image.
-   A block of r lines takes least + each * (r - 1) numbers, of `room`. */
+/* The images and lines of the next block, nothing being empty: whole images while they fit, or
+   lines of one image. A block of r lines takes least + each * (r - 1) numbers, of `room`. */
 static void conv2d_next_block(
     long line, long stop, long lines, double least, double each, double room, long *images,
     long *rows)

@@ -1,6 +1,7 @@
-/* dx = the forward convolution of dy with the weights, each pixel taking what the taps that reach it
-   bring. Pixel row u * sh + r is reached by tap i from output row u + (r + ph - i * dh) / sh, where
-   that division has no rest: so for each phase (r, s) the pixels are a convolution of stride 1. */
+/* dx = the forward convolution of dy with the weights, each pixel taking what the taps that reach
+   it bring. Pixel row u * sh + r is reached by tap i from output row u + (r + ph - i * dh) / sh,
+   where that division has no rest: so for each phase (r, s) the pixels are a convolution of stride
+   1. */
 
 #ifndef CONV2D_PHASES
 #define CONV2D_PHASES

@@ -155,8 +155,8 @@ static void NAME(weight_lines)(
                 NAME(copy_windows)(group + i * g->c * pixels, channels, g->h, g->w, &window,
                                    fresh, r->source + i * f.image_step);
             NAME(weight_field)(r, plain ? group + top * g->w : r->source,
-                               dy + (first * g->o + j * outputs) * positions + top * g->ow, &f, depth,
-                               outputs, r->sum + j * depth * r->padded);
+                               dy + (first * g->o + j * outputs) * positions + top * g->ow, &f,
+                               depth, outputs, r->sum + j * depth * r->padded);
         }
         cleared = top;
         clear_rows = rows;

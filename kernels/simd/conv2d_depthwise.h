@@ -1,5 +1,6 @@
 /* Depthwise convolution: as many groups as channels, one output each. Plane by plane, in vectors of
-   output positions that lie in one row; a row's end has a vector of its own with `tail` positions. */
+   output positions that lie in one row; a row's end has a vector of its own with `tail` positions.
+   */
 
 #ifndef CONV2D_VECTORS
 #define CONV2D_VECTORS

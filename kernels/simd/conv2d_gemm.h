@@ -1,9 +1,9 @@
-/* The product at the heart of convolution: out[m, t] = bias[m] + sum over k of a[m, k] * patch[k, t],
-   where patch[k, t] = s[at(t) + off[k]] is read where it lies: implicit GEMM.
+/* The product at the heart of convolution: out[m, t] = bias[m] + sum over k of a[m, k] * patch[k,
+   t], where patch[k, t] = s[at(t) + off[k]] is read where it lies: implicit GEMM.
 
    Three vectors of positions stay in registers for ROWS outputs while k runs. Where a vector of
-   positions lies in one row of the image, it is loaded from there, otherwise the patches of the tile
-   are first laid side by side in a panel. */
+   positions lies in one row of the image, it is loaded from there, otherwise the patches of the
+   tile are first laid side by side in a panel. */
 
 #undef CONV_ROWS
 #if defined(HAVE_AVX512)
@@ -111,9 +111,10 @@ static void NAME(tiles)(
 }
 
 /* cells[k] = the vector s[at[j] + off[k]] where the positions j lie in up to four rows: each row
-   gives its lanes. A row's vector begins before the row, at the place its first lane asks for, and that
-   is behind the beginning of the row before. False if there are more rows. */
-static int NAME(pack_pieces)(const REAL *s, const long *at, const long *off, long depth, REAL *cells)
+   gives its lanes. A row's vector begins before the row, at the place its first lane asks for, and
+   that is behind the beginning of the row before. False if there are more rows. */
+static int NAME(pack_pieces)(
+    const REAL *s, const long *at, const long *off, long depth, REAL *cells)
 {
     const REAL *from[4] = {s + at[0]};
     INTEGER lanes[4][LANES] = {{0}};
@@ -160,15 +161,15 @@ static void NAME(pack_patches)(
     }
 }
 
-/* Where the columns of a tile lie in s and in out: how many of each vector are positions, and whether
-   they are whole runs. */
+/* Where the columns of a tile lie in s and in out: how many of each vector are positions, and
+   whether they are whole runs. */
 typedef struct {
     long at[CONV_COLUMNS], out[CONV_COLUMNS], filled[3];
     int run[3], out_run[3];
 } NAME(places);
 
-/* The places of the next tile, of at most `left` positions; returns how many it has. With `apart` the
-   vectors end where rows end, and what they load behind a row does not count. */
+/* The places of the next tile, of at most `left` positions; returns how many it has. With `apart`
+   the vectors end where rows end, and what they load behind a row does not count. */
 static long NAME(place)(
     NAME(places) *p, conv2d_cursor *cursor, const conv2d_field *f, long left, int apart)
 {
@@ -223,7 +224,8 @@ static void NAME(correlate_part)(
     long total = f->images * f->rows * f->columns;
     /* Laying patches side by side costs about as much as one panel of outputs. */
     long waste = (LANES - f->columns % LANES) % LANES;
-    int ends = f->spare && depth >= 64 && waste * ((outputs + CONV_ROWS - 1) / CONV_ROWS) < f->columns;
+    long panels = (outputs + CONV_ROWS - 1) / CONV_ROWS;
+    int ends = f->spare && depth >= 64 && waste * panels < f->columns;
     for (long t = 0, count; t < total; t += count) {
         count = NAME(place)(&p, &cursor, f, total - t, ends);
         /* Planes of an image itself lie at distances that crowd into few lines of the cache. */
