@@ -144,3 +144,26 @@ def avg_backward(dy, x_shape, kernel, stride, padding, count_include_pad):
     window = tuple(kernel), tuple(stride), tuple(padding), bool(count_include_pad)
     _avg_backward(dy.reshape(n * c, oh, ow), *window, dx)
     return dx.reshape(n, c, h, w)
+
+
+def max_forward_local(x, kernel, stride, padding, dilation, out_size):
+    """y and places inside the window; see pool_numpy.max_forward_local."""
+    if kernel[0] * kernel[1] >= 255:
+        raise ValueError(f"max pooling by places: expected windows below 255 values, got {kernel}")
+    (_, kw), (sh, sw), (ph, pw), (dh, dw), (oh, ow) = kernel, stride, padding, dilation, out_size
+    y, argmax = max_forward(x, kernel, stride, padding, dilation, out_size)
+    row, column = np.divmod(argmax, x.shape[3])
+    i = (row - (np.arange(oh)[:, None] * sh - ph)) // dh
+    j = (column - (np.arange(ow) * sw - pw)) // dw
+    return y, np.where(argmax < 0, 255, i * kw + j).astype(np.uint8)
+
+
+def max_backward_local(dy, where, x_shape, kernel, stride, padding, dilation):
+    """dx; see pool_numpy.max_backward_local."""
+    _, _, h, w = x_shape
+    (kh, kw), (sh, sw), (ph, pw), (dh, dw) = kernel, stride, padding, dilation
+    i, j = np.divmod(where.astype(np.int64), kw)
+    row = np.arange(dy.shape[2])[:, None] * sh - ph + i * dh
+    column = np.arange(dy.shape[3]) * sw - pw + j * dw
+    inside = (where < kh * kw) & (row >= 0) & (row < h) & (column >= 0) & (column < w)
+    return max_backward(dy, np.where(inside, row * w + column, -1), x_shape)
