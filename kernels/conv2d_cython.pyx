@@ -22,8 +22,9 @@ LEAST = 10_000_000
 # a kernel's size stay numbers of the machine.
 FARTHEST = 1 << 40
 
-# Channels from which on Winograd's algorithm is used.
-WINOGRAD = 16
+# Channels from which on Winograd's algorithm is used: in the gradients, and forward, where what it
+# rounds turns ReLUs on or off, and a network's whole gradient with them.
+WINOGRAD, WINOGRAD_FORWARD = 16, 32
 
 cdef extern nogil:
     long winograd_weights_size(long o, long c)
@@ -115,17 +116,16 @@ cdef class _Call:
         return failed
 
 
-cdef bint _winograd(_Call call):
+cdef bint _winograd(_Call call, long channels):
     """Whether Winograd's algorithm serves a convolution: the one rule.
 
-    It takes 3x3 windows of stride 1 in float32. Below so many channels its transforms cost what it
-    saves, and images smaller than a tile waste most of one.
+    It takes 3x3 windows of stride 1 in float32. With few channels its transforms cost what it saves, and images smaller than a tile waste most of one.
     """
     cdef long* a = call.sizes
     return (
         not precise and not call.double and a[5] == 3 and a[6] == 3 and a[7] == 1 and a[8] == 1
         and a[9] <= 2 and a[10] <= 2 and a[11] == 1 and a[12] == 1 and a[13] == 1
-        and min(a[1], a[4]) >= WINOGRAD and min(a[14], a[15]) >= 3 and min(a[2], a[3]) >= 3)
+        and min(a[1], a[4]) >= channels and min(a[14], a[15]) >= 3 and min(a[2], a[3]) >= 3)
 
 
 cdef bint _depthwise(_Call call):
@@ -215,7 +215,7 @@ def forward(x, weight, bias, stride, padding, dilation, groups):
     if bias is not None:
         call.place(2, bias, call.double, weight.shape[:1])
     call.place(3, y, call.double, y.shape)
-    if _winograd(call):
+    if _winograd(call, WINOGRAD_FORWARD):
         return _correlate(x, weight, bias, y, a[9], a[10], False)
     part = lambda start, stop: call.run(call.pointers[3], start, stop)
     if _depthwise(call):
@@ -242,7 +242,7 @@ def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
     call.place(1, weight, call.double, weight.shape)
     call.place(3, dx, call.double, x_shape)
     # A weight that is not finite may only reach the pixels that its tap reaches.
-    cdef bint winograd = _winograd(call)
+    cdef bint winograd = _winograd(call, WINOGRAD)
     cdef bint turned = _depthwise(call) and a[7] * a[8] <= 4
     if (winograd or turned) and _finite(call, weight.size):
         if winograd:
@@ -267,7 +267,7 @@ def backward_weight(dy, x, weight_shape, stride, padding, dilation, groups):
     call.double = dy.dtype == np.float64
     call.place(0, dy, call.double, (a[0], a[4], a[14], a[15]))
     call.place(1, x, call.double, x.shape)
-    if _winograd(call):
+    if _winograd(call, WINOGRAD):
         dweight = np.empty(weight_shape, dy.dtype)
         if _winograd_weight(dy, x, dweight, a[9], a[10]):
             return dweight
