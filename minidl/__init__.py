@@ -3,6 +3,7 @@
 from minidl.tensor import Tensor, ones, zeros
 from minidl import backend, functional, memory, nn, optim
 from minidl.autograd import detect_damage, enable_grad, is_grad_enabled, no_grad
+from minidl.backend import set_precise
 from minidl.errors import MinidlError
 from minidl.gradcheck import gradcheck
 from minidl.memory import empty_cache, memory_stats, set_memory_bound
@@ -32,6 +33,7 @@ __all__ = [
     "save",
     "set_memory_bound",
     "set_num_threads",
+    "set_precise",
     "zeros",
 ]
 

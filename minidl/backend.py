@@ -117,6 +117,19 @@ def load(family: str, telling: str) -> ModuleType | str:
         return f"broken: {error}"
 
 
+def set_precise(precise: bool) -> None:
+    """Let kernels take every sum as its definition has it, or (the default) the fastest way.
+
+    Convolutions of 3x3 in float32 otherwise use Winograd's algorithm, which multiplies less and
+    rounds a little more: see benchmarks/pytorch.md. float64 is always precise.
+    """
+    if not isinstance(precise, bool):
+        raise ArgumentError(expected("set_precise", "True or False", repr(precise)))
+    convolution = load("conv2d", "cython")
+    if isinstance(convolution, ModuleType):
+        vars(convolution)["precise"] = precise
+
+
 @cache
 def serving(family: str, function: str) -> tuple[Callable, str, str]:
     """Return (kernel, its telling, why that one) where nothing is in use."""

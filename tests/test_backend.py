@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from minidl.kernels import batch_norm_numpy
 
+import minidl
 from minidl import backend
 from minidl.errors import ArgumentError, DTypeError
 
@@ -246,3 +247,27 @@ def test_brought_is_true_for_a_module_of_ones_own_only():
         assert backend.brought("batch_norm")
         assert not backend.brought("conv2d")
     assert not backend.brought("batch_norm")
+
+
+def test_precise_convolutions_round_less():
+    rng = np.random.default_rng(3)
+    x, weight = (
+        rng.standard_normal(s).astype(np.float32) for s in [(4, 64, 12, 12), (64, 64, 3, 3)]
+    )
+    options = None, (1, 1), (1, 1), (1, 1), 1
+    exact = backend.call(
+        "conv2d", "forward", x.astype(np.float64), weight.astype(np.float64), *options
+    )
+    fast = backend.call("conv2d", "forward", x, weight, *options)
+    minidl.set_precise(True)
+    try:
+        precise = backend.call("conv2d", "forward", x, weight, *options)
+    finally:
+        minidl.set_precise(False)
+    assert np.abs(precise - exact).mean() < 0.9 * np.abs(fast - exact).mean()
+    np.testing.assert_array_equal(backend.call("conv2d", "forward", x, weight, *options), fast)
+
+
+def test_precise_is_a_truth_value():
+    with pytest.raises(ArgumentError, match="True or False"):
+        minidl.set_precise(1)

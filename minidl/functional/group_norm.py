@@ -189,7 +189,9 @@ def _check(op: str, x: Tensor, eps: float, least: int, **vectors: Tensor | None)
     return x.shape[1]
 
 
-def _apply(x: Tensor, weight: Tensor | None, bias: Tensor | None, groups: int, eps: float) -> Tensor:
+def _apply(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, groups: int, eps: float
+) -> Tensor:
     n, c = x.shape[:2]
     gamma = np.ones(c, x.dtype) if weight is None else weight
     beta = np.zeros(c, x.dtype) if bias is None else bias

@@ -62,10 +62,14 @@ class BasicBlock(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, in_channels, h, w) to (n, channels, h / stride, w / stride)."""
-        y = F.relu(self.drop1(self.bn1(self.conv1(x))))
-        y = self.drop2(self.bn2(self.conv2(y)))
-        skip = x if self.downsample is None else self.downsample(x)
-        return F.relu(y + self.drop_skip(skip))
+        skip = self.drop_skip(x if self.downsample is None else self.downsample(x))
+        y = self.conv1(x)
+        if isinstance(self.drop1, nn.Identity):
+            # Nothing stands between them: normalization, sum and ReLU in one pass over memory.
+            y = self.bn1(y, relu=True)
+            return self.bn2(self.conv2(y), residual=skip, relu=True)
+        y = F.relu(self.drop1(self.bn1(y)))
+        return F.relu(self.drop2(self.bn2(self.conv2(y))) + skip)
 
 
 class ResNet(Module):
@@ -136,7 +140,7 @@ class ResNet(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, in_channels, h, w) images to (n, num_classes) logits."""
-        x = F.relu(self.bn1(self.conv1(x)))
+        x = self.bn1(self.conv1(x), relu=True)
         for group in self.groups:
             x = group(x)
         return self.fc(self.pool(x).flatten())
