@@ -183,15 +183,34 @@ def test_a_single_seed_is_the_upper_left_corner_of_its_block(block):
     """So the paper's seed, a block's centre, is the upper-left middle of an even block."""
 
     class OneSeed:
-        def random(self, shape, dtype):
-            draws = np.ones(shape, dtype)
-            draws[0, 0, 1, 2] = 0
-            return draws
+        def geometric(self, gamma, count):
+            gaps = np.full(count, 1000)
+            gaps[0] = 1 + (8 - block + 1) + 2
+            return gaps
 
     y = F.drop_block(ones(1, 1, 7, 8), 0.9, block, rng=OneSeed()).data[0, 0]
     wanted = np.full((7, 8), 56 / (56 - block**2))
     wanted[1 : 1 + block, 2 : 2 + block] = 0
     np.testing.assert_allclose(y, wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("gamma", [0.002, 0.03, 0.3])
+def test_seeds_are_independent_draws(gamma):
+    """Rate, first and last place, and neighbours: within 4.5 standard deviations of Bernoulli."""
+    h, w, block = 9, 11, 2
+    keep_prob = 1 - gamma * block**2 * (h - 1) * (w - 1) / (h * w)
+    seeds = drop_block_seeds((300, 20, h, w), keep_prob, block, rng=rng(3))
+    flat = seeds.ravel()
+
+    def agrees(count, trials, p):
+        assert abs(count - trials * p) <= 4.5 * np.sqrt(trials * p * (1 - p))
+
+    agrees(flat.sum(), flat.size, gamma)
+    for row in (seeds[:, :, 0, 0], seeds[:, :, -1, -1], seeds[:, :, 3]):
+        agrees(row.sum(), row.size, gamma)
+    for lag in (1, 2, w - 1, (h - 1) * (w - 1)):
+        agrees((flat[lag:] & flat[:-lag]).sum(), flat.size - lag, gamma**2)
+    assert not np.array_equal(seeds[0], seeds[1])
 
 
 def test_masks_are_per_channel_or_shared():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING
 
@@ -108,7 +109,19 @@ def drop_block_seeds(
     n, c, h, w = shape
     gamma = drop_block_gamma(keep_prob, block_size, h, w)
     places = (n, 1 if shared else c, h - block_size + 1, w - block_size + 1)
-    return random.generator(rng).random(places, dtype=np.float32) < gamma
+    generator = random.generator(rng)
+    if not 0 < gamma < 0.1:
+        return generator.random(places, dtype=np.float32) < gamma
+    # Few seeds: instead of a number for every place, the gaps between seeds are drawn, which are
+    # geometrically distributed where each place is one with probability gamma by itself.
+    seeds = np.zeros(math.prod(places), bool)
+    count = int(seeds.size * gamma * 1.1) + 16
+    last = -1
+    while last < seeds.size:
+        found = last + np.cumsum(generator.geometric(gamma, count))
+        seeds[found[found < seeds.size]] = True
+        last = int(found[-1])
+    return seeds.reshape(places)
 
 
 def drop_block(
