@@ -17,7 +17,7 @@ from minidl.errors import (
     check_sizes,
     expected,
 )
-from minidl.functional.norm import check_eps
+from minidl.functional.norm import check_eps, shaped
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
@@ -47,7 +47,7 @@ class GroupNorm(Function):
             self.groups,
         )
         shape = self.gamma.shape
-        return dx.reshape(grad.shape), dgamma.reshape(shape), dbeta.reshape(shape)
+        return shaped(dx, grad.shape), shaped(dgamma, shape), shaped(dbeta, shape)
 
 
 def group_norm(

@@ -30,6 +30,18 @@ def _as_ncs(x: np.ndarray) -> np.ndarray:
     return x.reshape(x.shape[0], x.shape[1], int(np.prod(x.shape[2:])))
 
 
+def shaped(fresh: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a kernel's fresh array in another shape of the same size.
+
+    The array itself where it owns its memory: the tape may then keep it as a gradient, where it
+    would have to copy a view.
+    """
+    if not fresh.flags.owndata or not fresh.flags.c_contiguous:
+        return fresh.reshape(shape)
+    fresh.resize(shape, refcheck=False)
+    return fresh
+
+
 def _follow(running: Any, mean: np.ndarray, var: np.ndarray, m: int, momentum: float) -> None:
     """Move the running statistics (two arrays, or None) in place, m values per channel further."""
     if running is not None and m > 0:
@@ -93,8 +105,8 @@ class FusedBatchNorm(Function):
             add and self.y is not None,
         )
         if add:
-            dresidual = grad if self.y is None else dresidual.reshape(grad.shape)
-        return dx.reshape(grad.shape), dgamma, dbeta, dresidual if add else None
+            dresidual = grad if self.y is None else shaped(dresidual, grad.shape)
+        return shaped(dx, grad.shape), dgamma, dbeta, dresidual if add else None
 
 
 class BatchNormInference(Function):
@@ -130,7 +142,7 @@ class LocalResponseNorm(Function):
     def backward(self, grad):
         """Return dx."""
         dx = backend.call("lrn", "backward", _as_ncs(grad), self.x, self.s, *self.options)
-        return dx.reshape(grad.shape)
+        return shaped(dx, grad.shape)
 
 
 def batch_norm(
