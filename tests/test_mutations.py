@@ -49,7 +49,6 @@ EQUIVALENT = {
         "max_forward: argmax = np.full((n, c, oh, ow), -2, np.int64)": FIRST,
         "max_backward_local: return max_backward(dy, np.where(inside, *, -2), x_shape)": NOWHERE,
         "max_backward_local: inside = (where < kh * kw) & (row < h) & *": NOWHERE,
-        "max_backward_local: inside = (where < kh * kw) & (row >= -1) & *": NOWHERE,
     }
     | {
         f"{function}: {side} = max(*": ROOM
