@@ -20,6 +20,10 @@ import_array()
 LEAST = 200000
 
 cdef extern nogil:
+    void pool_tiles_forward_f32(const float*, float*, float*, const long*, long, long)
+    void pool_tiles_forward_f64(const double*, double*, double*, const long*, long, long)
+    void pool_tiles_backward_f32(const float*, float*, const long*, long, long)
+    void pool_tiles_backward_f64(const double*, double*, const long*, long, long)
     void pool_max_forward_f32(const float*, float*, uint8_t*, float*, const long*, long, long)
     void pool_max_forward_f64(const double*, double*, uint8_t*, double*, const long*, long, long)
     void pool_max_backward_f32(const float*, const uint8_t*, float*, const long*, long, long)
@@ -164,11 +168,51 @@ def max_backward(dy, argmax, x_shape):
     return dx.reshape(x_shape)
 
 
+def _tiles_forward(
+    const floating[:, :, ::1] x, floating[:, :, ::1] y, kernel, Py_ssize_t start, Py_ssize_t stop
+):
+    cdef long[6] g
+    g[0], g[1], g[2], g[3], (g[4], g[5]) = (
+        x.shape[1], x.shape[2], y.shape[1], y.shape[2], kernel)
+    row = np.empty(g[1], np.float32 if floating is float else np.float64)
+    cdef floating[::1] room = row
+    with nogil:
+        if floating is float:
+            pool_tiles_forward_f32(&x[0, 0, 0], &y[0, 0, 0], &room[0], g, start, stop)
+        else:
+            pool_tiles_forward_f64(&x[0, 0, 0], &y[0, 0, 0], &room[0], g, start, stop)
+
+
+def _tiles_backward(
+    const floating[:, :, ::1] dy, floating[:, :, ::1] dx, kernel, Py_ssize_t start, Py_ssize_t stop
+):
+    cdef long[6] g
+    g[0], g[1], g[2], g[3], (g[4], g[5]) = (
+        dx.shape[1], dx.shape[2], dy.shape[1], dy.shape[2], kernel)
+    with nogil:
+        if floating is float:
+            pool_tiles_backward_f32(&dy[0, 0, 0], &dx[0, 0, 0], g, start, stop)
+        else:
+            pool_tiles_backward_f64(&dy[0, 0, 0], &dx[0, 0, 0], g, start, stop)
+
+
+def _side_by_side(kernel, stride, padding, size, out_size):
+    """Whether the windows neither overlap nor leave the image, and there is one at least."""
+    return (
+        tuple(kernel) == tuple(stride) and tuple(padding) == (0, 0) and min(out_size) > 0
+        and all(o * k <= n for o, k, n in zip(out_size, kernel, size, strict=True)))
+
+
 def avg_forward(x, kernel, stride, padding, out_size, count_include_pad):
     """y, the mean of each window; see pool_numpy.avg_forward."""
     n, c, h, w = x.shape
     oh, ow = out_size
     y = np.empty((n * c, oh, ow), x.dtype)
+    if n * c and _side_by_side(kernel, stride, padding, (h, w), out_size):
+        planes = x.reshape(n * c, h, w)
+        part = lambda start, stop: _tiles_forward(planes, y, kernel, start, stop)
+        parallel.run(part, n * c, LEAST // (h * w) + 1)
+        return y.reshape(n, c, oh, ow)
     window = tuple(kernel), tuple(stride), tuple(padding), bool(count_include_pad)
     room = np.empty(oh, x.dtype), np.empty(ow, x.dtype)
     _avg_forward(x.reshape(n * c, h, w), *window, y, *room)
@@ -179,6 +223,12 @@ def avg_backward(dy, x_shape, kernel, stride, padding, count_include_pad):
     """dx, each gradient shared by its window; see pool_numpy.avg_backward."""
     n, c, h, w = x_shape
     _, _, oh, ow = dy.shape
+    if n * c and _side_by_side(kernel, stride, padding, (h, w), (oh, ow)):
+        dx = np.empty((n * c, h, w), dy.dtype)
+        planes = dy.reshape(n * c, oh, ow)
+        part = lambda start, stop: _tiles_backward(planes, dx, kernel, start, stop)
+        parallel.run(part, n * c, LEAST // (h * w) + 1)
+        return dx.reshape(n, c, h, w)
     dx = np.zeros((n * c, h, w), dy.dtype)
     window = tuple(kernel), tuple(stride), tuple(padding), bool(count_include_pad)
     room = np.empty(oh, dy.dtype), np.empty(ow, dy.dtype), np.empty(ow, dy.dtype)

@@ -252,3 +252,59 @@ static void NAME(pool_adaptive_forward)(const REAL *x, REAL *y, long h, long w, 
         y[out] = (REAL)(total / ((bottom - top) * (right - left)));
     }
 }
+
+/* Means of windows that lie side by side (stride = kernel, no padding) in planes start .. stop: kh rows
+   are added into one, and of that kw neighbours. row holds w numbers. */
+static void NAME(pool_tiles_forward)(const REAL *restrict x, REAL *restrict y, REAL *restrict row,
+                                     const long *g, long start, long stop)
+{
+    long h = g[0], w = g[1], oh = g[2], ow = g[3], kh = g[4], kw = g[5];
+    REAL count = (REAL)(kh * kw);
+    for (long plane = start; plane < stop; plane++)
+        for (long p = 0; p < oh; p++) {
+            const REAL *from = x + (plane * h + p * kh) * w;
+            REAL *to = y + (plane * oh + p) * ow;
+            memcpy(row, from, w * sizeof(REAL));
+            for (long i = 1; i < kh; i++)
+                for (long j = 0; j < w; j++)
+                    row[j] += from[i * w + j];
+            if (kw == 2)
+                for (long q = 0; q < ow; q++)
+                    to[q] = (row[2 * q] + row[2 * q + 1]) / count;
+            else
+                for (long q = 0; q < ow; q++) {
+                    REAL total = row[q * kw];
+                    for (long j = 1; j < kw; j++)
+                        total += row[q * kw + j];
+                    to[q] = total / count;
+                }
+        }
+}
+
+/* The way back: each gradient, divided, fills its window; what lies in no window receives 0. */
+static void NAME(pool_tiles_backward)(const REAL *restrict dy, REAL *restrict dx, const long *g,
+                                      long start, long stop)
+{
+    long h = g[0], w = g[1], oh = g[2], ow = g[3], kh = g[4], kw = g[5];
+    REAL count = (REAL)(kh * kw);
+    for (long plane = start; plane < stop; plane++) {
+        REAL *to = dx + plane * h * w;
+        for (long p = 0; p < oh; p++, to += kh * w) {
+            const REAL *from = dy + (plane * oh + p) * ow;
+            if (kw == 2)
+                for (long q = 0; q < ow; q++)
+                    to[2 * q] = to[2 * q + 1] = from[q] / count;
+            else
+                for (long q = 0; q < ow; q++) {
+                    REAL share = from[q] / count;
+                    for (long j = 0; j < kw; j++)
+                        to[q * kw + j] = share;
+                }
+            for (long j = ow * kw; j < w; j++)
+                to[j] = 0;
+            for (long i = 1; i < kh; i++)
+                memcpy(to + i * w, to, w * sizeof(REAL));
+        }
+        memset(to, 0, (h - oh * kh) * w * sizeof(REAL));
+    }
+}
