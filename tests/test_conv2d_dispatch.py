@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from kernel_cases import convolution
-from minidl.kernels import conv2d_numpy, parallel
+from minidl.kernels import conv2d_cython, conv2d_numpy, parallel
 
-conv2d_cython = pytest.importorskip("minidl.kernels.conv2d_cython")
+
 DTYPES = (np.float32, np.float64)
 FUZZ = hypothesis.settings(deadline=None, derandomize=True, max_examples=150, database=None)
 
