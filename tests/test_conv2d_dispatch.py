@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from kernel_cases import convolution
 from minidl.kernels import conv2d_cython, conv2d_numpy, parallel
 
-
 DTYPES = (np.float32, np.float64)
 FUZZ = hypothesis.settings(deadline=None, derandomize=True, max_examples=150, database=None)
 
