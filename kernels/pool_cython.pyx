@@ -248,7 +248,7 @@ cdef void _geometry(long* g, size, out_size, kernel, stride, padding, dilation) 
 
 cdef _max_forward_part(ndarray x, ndarray y, ndarray where, long[::1] numbers, long start, long stop):
     cdef const long* g = &numbers[0]
-    cdef ndarray scratch = np.empty(g[4] * g[6] * (g[1] // g[6] + 1), x.dtype)
+    cdef ndarray scratch = np.empty(g[4] * g[7] * (g[1] // g[7] + 1), x.dtype)
     cdef const void* source = PyArray_DATA(x)
     cdef void* target = PyArray_DATA(y)
     cdef void* room = PyArray_DATA(scratch)

@@ -61,7 +61,8 @@ def run(name, arguments):
     where = environment(name)
     tests = ["tests/fuzz/test_fuzz_kernels.py", "tests/fuzz/test_fuzz_layouts.py"]
     mine = ["-k", "numba" if name == "numba" else "not numba"]
-    chosen = ["--quiet", "-p", "no:cacheprovider", *tests, *mine, *arguments]
+    # -s: what a sanitizer says before it aborts would be lost in captured output.
+    chosen = ["--quiet", "-s", "-p", "no:cacheprovider", *tests, *mine, *arguments]
     if any(a.startswith("--hypothesis-seed") for a in arguments):
         where["MINIDL_FUZZ"] = "free"
     done = subprocess.run(
