@@ -1,4 +1,4 @@
-"""Every public operation, by the table in operations.py; and proof that each check can fail."""
+"""Every public operation, by the table in operations/; and proof that each check can fail."""
 
 import inspect
 

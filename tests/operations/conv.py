@@ -1,0 +1,25 @@
+"""Convolution."""
+
+from minidl import functional as F
+from operations.sample import Sample, normal
+
+
+def conv(label, x, weight, bias=True, **options):
+    arrays = (normal(*x), normal(*weight), *([normal(weight[0])] if bias else []))
+    return Sample(label, arrays, lambda x, w, b=None: F.conv2d(x, w, b, **options))
+
+
+OPERATIONS = {
+    "conv2d": [
+        conv("plain", (2, 3, 5, 4), (4, 3, 3, 2)),
+        conv("without bias", (1, 2, 4, 5), (3, 2, 1, 1), bias=False),
+        conv("strides", (2, 2, 7, 5), (3, 2, 3, 2), stride=(2, 3)),
+        conv("padding", (1, 2, 3, 4), (2, 2, 3, 2), padding=(2, 1)),
+        conv("same", (1, 2, 5, 4), (2, 2, 3, 5), padding="same"),
+        conv("dilation", (1, 2, 7, 6), (2, 2, 3, 2), dilation=(2, 3), padding=1),
+        conv("groups", (2, 4, 4, 5), (6, 2, 2, 3), groups=2, stride=2, padding=1),
+        conv("depthwise", (1, 3, 4, 4), (3, 1, 3, 3), groups=3, padding=1),
+        conv("kernel as large as the image", (2, 1, 3, 4), (2, 1, 3, 4)),
+        conv("empty batch", (0, 2, 4, 4), (2, 2, 3, 3)),
+    ],
+}

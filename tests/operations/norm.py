@@ -1,0 +1,91 @@
+"""Normalization."""
+
+import numpy as np
+
+from minidl import functional as F
+from operations.sample import Sample, normal, positive
+
+
+def batch_normed(label, shape, affine=True, **options):
+    c = shape[1]
+    arrays = (normal(*shape) * 2 + 1, *((normal(c), normal(c)) if affine else ()))
+    mean, var = normal(c), positive(c)
+
+    def call(x, weight=None, bias=None):
+        running = (mean.astype(x.dtype), var.astype(x.dtype))
+        return F.batch_norm(x, *running, weight, bias, **options)
+
+    return Sample(label, arrays, call)
+
+
+def batch_normed_and_more(label, shape, relu, add=True, **options):
+    """Batch normalization with a residual, ReLU, or both in one call."""
+    arrays = (normal(*shape) * 2 + 1, normal(shape[1]), normal(shape[1]))
+    if add:
+        arrays += (normal(*shape),)
+
+    def call(x, weight, bias, residual=None):
+        mean, var = np.zeros(shape[1], x.dtype), np.ones(shape[1], x.dtype)
+        options.setdefault("training", True)
+        return F.batch_norm(x, mean, var, weight, bias, residual=residual, relu=relu, **options)
+
+    return Sample(label, arrays, call)
+
+
+def group_normed(name, label, shape, vectors, *options, **named):
+    """One of the group norms; `vectors` is the shape of weight and bias, None for neither."""
+    arrays = (normal(*shape) * 2 + 1,)
+    if vectors is not None:
+        arrays += tuple(normal(*np.atleast_1d(vectors)) for _ in range(2))
+
+    def call(x, weight=None, bias=None):
+        return getattr(F, name)(x, *options, weight, bias, **named)
+
+    return Sample(label, arrays, call)
+
+
+OPERATIONS = {
+    "batch_norm": [
+        batch_normed("vectors", (5, 3), training=True),
+        batch_normed("sequences", (3, 2, 4), training=True, momentum=0.3),
+        batch_normed("images", (2, 3, 3, 2), training=True, eps=1e-3),
+        batch_normed("one image", (1, 2, 3, 3), training=True),
+        batch_normed("neither weight nor bias", (4, 3), affine=False, training=True),
+        batch_normed("inference", (2, 3, 2, 3)),
+        batch_normed("inference without weight", (1, 3), affine=False),
+        batch_normed("empty batch", (0, 3, 2, 2), training=True),
+        Sample("no statistics", (normal(4, 2),), lambda x: F.batch_norm(x, None, None)),
+        batch_normed_and_more("images and ReLU", (3, 2, 3, 2), True, add=False),
+        batch_normed_and_more("residual", (3, 2, 3, 2), False),
+        batch_normed_and_more("residual and ReLU", (4, 2, 5, 4), True),
+        batch_normed_and_more("vectors, residual and ReLU", (5, 3), True),
+        batch_normed_and_more("inference, residual and ReLU", (3, 2, 2), True, training=False),
+        batch_normed_and_more("empty batch, residual and ReLU", (0, 2, 2), True),
+    ],
+    "group_norm": [
+        group_normed("group_norm", "images", (2, 6, 3, 2), 6, 3),
+        group_normed("group_norm", "one group", (3, 4), 4, 1, eps=0.1),
+        group_normed("group_norm", "sequences, no vectors", (2, 4, 3), None, 2),
+        group_normed("group_norm", "empty batch", (0, 4, 3), 4, 2),
+    ],
+    "instance_norm": [
+        group_normed("instance_norm", "images", (2, 3, 3, 2), 3),
+        group_normed("instance_norm", "sequences, no vectors", (2, 4, 3), None, eps=1e-3),
+    ],
+    "layer_norm": [
+        group_normed("layer_norm", "vectors", (4, 5), 5, 5),
+        group_normed("layer_norm", "two axes", (2, 3, 2, 4), (2, 4), (2, 4)),
+        group_normed("layer_norm", "no vectors", (3, 2, 4), None, [4], eps=0.1),
+        group_normed("layer_norm", "no batch", (5,), 5, 5),
+        group_normed("layer_norm", "empty batch", (0, 3), 3, 3),
+    ],
+    "local_response_norm": [
+        Sample(
+            f"size {size}",
+            (normal(2, 5, 2, 3),),
+            lambda x, s=size: F.local_response_norm(x, s, alpha=0.7, beta=0.6, k=1.5),
+        )
+        for size in (1, 2, 3, 4, 5, 9)
+    ]
+    + [Sample("sequences", (normal(2, 3, 4),), lambda x: F.local_response_norm(x, 3, alpha=1.0))],
+}
