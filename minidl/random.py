@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import numpy as np
 
 from minidl.errors import ArgumentError, expected
@@ -11,6 +15,8 @@ class _Source:
     """Holds the generator that `manual_seed` replaces."""
 
     generator = np.random.default_rng()
+    # Of this thread alone, so that one that prefetches leaves the order of the others' draws alone.
+    here: ContextVar[np.random.Generator | None] = ContextVar("generator", default=None)
 
 
 def manual_seed(seed: int) -> np.random.Generator:
@@ -23,4 +29,14 @@ def manual_seed(seed: int) -> np.random.Generator:
 
 def generator(rng: np.random.Generator | None = None) -> np.random.Generator:
     """Return `rng`, or the library's generator where it is None."""
-    return _Source.generator if rng is None else rng
+    return rng or _Source.here.get() or _Source.generator
+
+
+@contextmanager
+def drawing_from(rng: np.random.Generator) -> Iterator[None]:
+    """Let everything that draws in this block and thread, without an rng of its own, use `rng`."""
+    token = _Source.here.set(rng)
+    try:
+        yield
+    finally:
+        _Source.here.reset(token)

@@ -1,5 +1,7 @@
 """One source of random numbers."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -29,3 +31,13 @@ def test_a_given_generator_is_used_and_the_library_keeps_its_own():
 def test_what_is_not_a_seed_is_refused(seed):
     with pytest.raises(ArgumentError, match="manual_seed: expected a non-negative integer"):
         minidl.manual_seed(seed)
+
+
+def test_a_block_draws_from_its_own_generator_in_its_own_thread_alone():
+    minidl.manual_seed(4)
+    with ThreadPoolExecutor(1) as other, random.drawing_from(np.random.default_rng(1)):
+        here = random.generator().normal()
+        elsewhere = other.submit(lambda: random.generator().normal()).result()
+    assert here == np.random.default_rng(1).normal()
+    assert elsewhere == np.random.default_rng(4).normal()
+    assert random.generator().normal() == np.random.default_rng(4).normal(size=2)[1]
