@@ -5,6 +5,7 @@ wrong axis or a swapped pair would notice.
 """
 
 import numpy as np
+import recurrent_cases
 
 
 def normal(rng, dtype, *shape):
@@ -22,6 +23,7 @@ def batch_norm(rng, dtype):
         yield "inference", (x, gamma, beta, mean, var, 1e-3)
         for residual, relu in [(None, False), (None, True), (dy, False), (dy, True)]:
             yield "fused_forward", (3 * x + 2, gamma, beta, residual, 1e-5, relu)
+            yield "fused_inference", (x, gamma, beta, mean, var, residual, 1e-5, relu)
             y = x_hat if relu else None
             yield "fused_backward", (dy, x, y, mean, var, gamma, residual is not None)
     yield "forward", (normal(rng, dtype, 6, 2, 50) + dtype(100), gamma[:2], beta[:2], 1e-5)
@@ -245,6 +247,7 @@ def softmax_cross_entropy(rng, dtype):
 
 
 CASES = {
+    **recurrent_cases.CASES,
     "activation": activation,
     "batch_norm": batch_norm,
     "conv2d": conv2d,

@@ -11,6 +11,7 @@ import itertools
 import kernel_cases
 import numpy as np
 import pytest
+import recurrent_oracles
 import scipy.signal
 import scipy.special
 
@@ -102,6 +103,11 @@ def batch_norm_given_statistics(module):
     y = module.inference(x, gamma, beta, mean, var, 0.1)
     for n, c, s in np.ndindex(x.shape):
         close(y[n, c, s], gamma[c] * (x[n, c, s] - mean[c]) * (var[c] + 0.1) ** -0.5 + beta[c])
+    added = x[::-1].copy()
+    for residual, relu in itertools.product((None, added), (False, True)):
+        found = module.fused_inference(x, gamma, beta, mean, var, residual, 0.1, relu)
+        whole = y if residual is None else y + added
+        close(found, np.maximum(whole, 0) if relu else whole)
     scale, shift = module.fold(gamma, beta, mean, var, 0.1)
     close(scale[:, None] * x + shift[:, None], y)
     weight, bias, v = drawn(5, (3, 5), 3, (7, 5))
@@ -537,6 +543,7 @@ def group_norm(module):
 
 
 ORACLES = {
+    **recurrent_oracles.ORACLES,
     "activation": [activation_by_value, activation_by_row],
     "batch_norm": [
         batch_norm_forward,

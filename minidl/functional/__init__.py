@@ -34,6 +34,10 @@ from minidl.functional.shape import (
     stack,
     transpose,
 )
+from minidl.functional.embedding import embedding
+from minidl.functional.gru import gru
+from minidl.functional.lstm import lstm
+from minidl.functional.recurrent import rnn
 
 __all__ = [
     "absolute",
@@ -49,16 +53,19 @@ __all__ = [
     "div",
     "drop_block",
     "dropout",
+    "embedding",
     "exp",
     "flatten",
     "getitem",
     "group_norm",
+    "gru",
     "instance_norm",
     "layer_norm",
     "linear",
     "local_response_norm",
     "log",
     "log_softmax",
+    "lstm",
     "matmul",
     "max_pool2d",
     "maximum",
@@ -69,6 +76,7 @@ __all__ = [
     "power",
     "relu",
     "reshape",
+    "rnn",
     "sigmoid",
     "softmax",
     "sqrt",
