@@ -18,11 +18,15 @@ from minidl.functional.arithmetic import (
 )
 from minidl.functional.conv import conv2d
 from minidl.functional.dropout import drop_block, dropout
+from minidl.functional.embedding import embedding
 from minidl.functional.group_norm import group_norm, instance_norm, layer_norm
+from minidl.functional.gru import gru
 from minidl.functional.linear import linear, matmul
 from minidl.functional.loss import cross_entropy
+from minidl.functional.lstm import lstm
 from minidl.functional.norm import batch_norm, local_response_norm
 from minidl.functional.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d
+from minidl.functional.recurrent import rnn
 from minidl.functional.reduction import mean, var
 from minidl.functional.shape import (
     broadcast_to,
@@ -34,10 +38,6 @@ from minidl.functional.shape import (
     stack,
     transpose,
 )
-from minidl.functional.embedding import embedding
-from minidl.functional.gru import gru
-from minidl.functional.lstm import lstm
-from minidl.functional.recurrent import rnn
 
 __all__ = [
     "absolute",
