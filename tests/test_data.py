@@ -1,11 +1,11 @@
-"""Splitting, batching and augmenting: nothing lost, nothing mixed up, clear errors."""
+"""Splitting and reading arrays: nothing lost, nothing mixed up, clear errors."""
 
 import numpy as np
 import pytest
 
-from minidl import Tensor, data, random
+from minidl import data, random
 from minidl.data.arrays import read_npz
-from minidl.errors import ArgumentError, DTypeError, MinidlError, ShapeError
+from minidl.errors import ArgumentError, DTypeError, ShapeError
 
 
 def numbered(n=100, classes=4):
@@ -89,129 +89,6 @@ def test_split_refuses_other_fractions(fraction):
 def test_split_says_what_is_wrong(images, labels, kind, words):
     with pytest.raises(kind, match=words):
         data.split(images, labels)
-
-
-# -- DataLoader ---------------------------------------------------------------------------------
-
-
-def test_batches_are_tensors_of_aligned_rows():
-    images, labels = numbered(10)
-    for x, y in data.DataLoader(images, labels, batch_size=4, shuffle=True):
-        assert isinstance(x, Tensor)
-        assert (x.dtype, y.dtype) == (np.float32, np.int64)
-        assert np.array_equal(x.data.ravel() % 4, y.data)
-
-
-@pytest.mark.parametrize(
-    ("n", "size", "drop_last", "sizes"),
-    [
-        (10, 4, False, [4, 4, 2]),
-        (10, 4, True, [4, 4]),
-        (8, 4, False, [4, 4]),
-        (8, 4, True, [4, 4]),
-        (3, 4, False, [3]),
-        (3, 4, True, []),
-        (0, 4, False, []),
-    ],
-)
-def test_batch_sizes(n, size, drop_last, sizes):
-    loader = data.DataLoader(np.arange(n), batch_size=size, drop_last=drop_last)
-    assert [len(x) for (x,) in loader] == sizes
-    assert len(loader) == len(sizes)
-
-
-def test_without_shuffling_the_order_stays():
-    loader = data.DataLoader(np.arange(10), batch_size=4)
-    assert np.concatenate([x.data for (x,) in loader]).tolist() == list(range(10))
-
-
-def test_shuffling_draws_a_new_order_each_pass_and_follows_the_seed():
-    def passes(seed):
-        rng = np.random.default_rng(seed)
-        loader = data.DataLoader(np.arange(50), batch_size=8, shuffle=True, rng=rng)
-        return [np.concatenate([x.data for (x,) in loader]) for _ in range(2)]
-
-    first, second = passes(4)
-    assert sorted(first) == sorted(second) == list(range(50))
-    assert not np.array_equal(first, second)
-    assert np.array_equal(passes(4), [first, second])
-
-
-def test_transform_changes_the_first_array_only_and_not_the_data():
-    images, labels = numbered(6)
-    loader = data.DataLoader(images, labels, batch_size=4, transform=lambda x, rng: x + 1000)
-    seen = [(x.data.ravel(), y.data) for x, y in loader]
-    assert np.array_equal(np.concatenate([x for x, _ in seen]), np.arange(6) + 1000)
-    assert np.array_equal(np.concatenate([y for _, y in seen]), labels)
-    assert images.max() == 5
-
-
-def test_transform_draws_from_the_loaders_own_generator():
-    def pass_of(seed):
-        loader = data.DataLoader(
-            np.zeros(5),
-            rng=np.random.default_rng(seed),
-            transform=lambda x, rng: x + rng.standard_normal(len(x)),
-        )
-        return next(iter(loader))[0].data
-
-    assert np.array_equal(pass_of(1), pass_of(1))
-    assert not np.array_equal(pass_of(1), pass_of(2))
-
-
-def test_as_is_undoes_shuffling_augmentation_and_dropping():
-    images, labels = numbered(10)
-    loader = data.DataLoader(
-        images, labels, batch_size=4, shuffle=True, drop_last=True, transform=lambda x, rng: x * 0
-    )
-    seen = np.concatenate([x.data.ravel() for x, _ in loader.as_is()])
-    assert seen.tolist() == list(range(10))
-
-
-@pytest.mark.parametrize(
-    ("arrays", "options", "words"),
-    [
-        ((), {}, "at least one array, got none"),
-        ((np.zeros(3), np.zeros(4)), {}, r"one length, got \[3, 4\]; row i"),
-        ((np.float32(1),), {}, "got a single number"),
-        ((np.zeros(3),), {"batch_size": 0}, "at least 1, got 0"),
-        ((np.zeros(3),), {"batch_size": 2.5}, "at least 1, got 2.5"),
-    ],
-)
-def test_loader_says_what_is_wrong(arrays, options, words):
-    with pytest.raises(MinidlError, match=f"DataLoader: expected .*{words}"):
-        data.DataLoader(*arrays, **options)
-
-
-# -- augmentation -------------------------------------------------------------------------------
-
-
-def test_shift_moves_whole_images_by_at_most_the_given_pixels():
-    images = np.random.default_rng(0).uniform(1, 2, (40, 2, 5, 7)).astype(np.float32)
-    moved = data.random_shift(images, 1, np.random.default_rng(1))
-    padded = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)))
-    windows = {(i, j): padded[:, :, i : i + 5, j : j + 7] for i in range(3) for j in range(3)}
-    used = set()
-    for k in range(40):
-        fits = [s for s, window in windows.items() if np.array_equal(moved[k], window[k])]
-        assert len(fits) == 1
-        used.update(fits)
-    assert used == set(windows)
-    assert moved.dtype == np.float32
-    assert moved.flags.c_contiguous
-
-
-def test_shift_by_nothing_and_of_nothing():
-    images = np.random.default_rng(0).standard_normal((3, 1, 4, 4))
-    assert np.array_equal(data.random_shift(images, 0), images)
-    assert data.random_shift(images[:0]).shape == (0, 1, 4, 4)
-
-
-def test_shift_says_what_is_wrong():
-    with pytest.raises(ShapeError, match=r"random_shift: expected images of shape \(n, c, h, w\)"):
-        data.random_shift(np.zeros((8, 8)))
-    with pytest.raises(ArgumentError, match="pixels of at least 0, got -1"):
-        data.random_shift(np.zeros((1, 1, 8, 8)), -1)
 
 
 # -- files --------------------------------------------------------------------------------------

@@ -2,7 +2,21 @@
 
 from minidl.data.arrays import split
 from minidl.data.augmentation import random_shift
+from minidl.data.dataset import ConcatDataset, Dataset, Subset, TensorDataset
 from minidl.data.datasets import digits
 from minidl.data.loader import DataLoader
+from minidl.data.sampler import WeightedRandomSampler
+from minidl.data.workers import WorkerError
 
-__all__ = ["DataLoader", "digits", "random_shift", "split"]
+__all__ = [
+    "ConcatDataset",
+    "DataLoader",
+    "Dataset",
+    "Subset",
+    "TensorDataset",
+    "WeightedRandomSampler",
+    "WorkerError",
+    "digits",
+    "random_shift",
+    "split",
+]
