@@ -112,11 +112,17 @@ def fused_forward(x, gamma, beta, residual, eps, relu):
 
 def inference(x, gamma, beta, mean, var, eps):
     """y with given statistics; see batch_norm_numpy.inference."""
+    return fused_inference(x, gamma, beta, mean, var, None, eps, False)
+
+
+def fused_inference(x, gamma, beta, mean, var, residual, eps, relu):
+    """y with given statistics, added to and cut; see batch_norm_numpy.fused_inference."""
     y, nothing = np.empty_like(x), np.empty((0, *x.shape[1:]), x.dtype)
     inv_std = 1 / np.sqrt(var + x.dtype.type(eps))
+    added = nothing if residual is None else residual
     _run(
-        _forward, x, x, nothing, gamma, beta, eps, y, nothing,
-        mean.copy(), np.empty(0, x.dtype), inv_std, False,
+        _forward, x, x, added, gamma, beta, eps, y, nothing,
+        mean.copy(), np.empty(0, x.dtype), inv_std, relu,
     )
     return y
 

@@ -235,3 +235,10 @@ def inference(x, gamma, beta, mean, var, eps):
     y = np.empty_like(x)
     _inference(x.reshape(rows), gamma, beta, mean, var, eps, y.reshape(rows))
     return y
+
+
+def fused_inference(x, gamma, beta, mean, var, residual, eps, relu):
+    """y with given statistics, added to and cut; see batch_norm_numpy.fused_inference."""
+    y = inference(x, gamma, beta, mean, var, eps)
+    _add_and_cut(y, x[:0] if residual is None else residual, relu)
+    return y

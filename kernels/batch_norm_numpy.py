@@ -169,6 +169,31 @@ def inference(x, gamma, beta, mean, var, eps):
     return gamma[:, None] * x_hat + beta[:, None]
 
 
+def fused_inference(x, gamma, beta, mean, var, residual, eps, relu):
+    """y = relu(gamma * x_hat + beta + residual) with given statistics, in one sweep.
+
+    Parameters
+    ----------
+    x : (n, c, s) float32 or float64
+    gamma, beta, mean, var : (c,), of the dtype of x
+    residual : (n, c, s), or None for nothing to add
+    eps : float, added to the variance, inside the root
+    relu : bool, whether values of at most 0 become 0; NaN passes
+
+    Returns
+    -------
+    y : (n, c, s), of the dtype of x
+
+    References
+    ----------
+    Ioffe & Szegedy 2015, algorithm 2; He et al. 2016, figure 2.
+    """
+    y = inference(x, gamma, beta, mean, var, eps)
+    if residual is not None:
+        y = y + residual
+    return np.where(y <= 0, y.dtype.type(0), y) if relu else y
+
+
 def update_running(running_mean, running_var, mean, var, m, momentum):
     """Running statistics, one batch further: r <- (1 - momentum) * r + momentum * new.
 

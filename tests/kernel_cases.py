@@ -225,6 +225,19 @@ def activation(rng, dtype):
         yield "log_softmax_backward", (dy, -np.abs(x))
 
 
+def linear(rng, dtype):
+    sizes = [(5, 7, 3), (1, 4, 2), (3, 9, 1), (4, 16, 16), (6, 32, 17), (13, 401, 33), (100, 3, 20)]
+    for n, d, k in [*sizes, (7, 12, 31), (97, 30, 256), (8, 1, 5), (0, 4, 3), (2, 0, 3), (2, 3, 0)]:
+        x, weight, bias = (normal(rng, dtype, *shape) for shape in [(n, d), (k, d), (k,)])
+        dy, y = normal(rng, dtype, n, k), normal(rng, dtype, n, k)
+        for relu in (False, True):
+            yield "forward", (x, weight, bias, relu)
+            yield "backward", (dy, x, weight, y if relu else None, (True, True, True))
+        yield "forward", (x, weight, None, relu)
+        for i in range(3):
+            yield "backward", (dy, x, weight, y, tuple(i == j for j in range(3)))
+
+
 def relu(rng, dtype):
     for shape in [(7, 5), (), (2, 3, 4, 5), (0, 3), (1001,)]:
         x, dy = np.asarray(normal(rng, dtype, *shape)), np.asarray(normal(rng, dtype, *shape))
@@ -254,6 +267,7 @@ CASES = {
     "drop_block": drop_block,
     "dropout": dropout,
     "group_norm": group_norm,
+    "linear": linear,
     "lrn": lrn,
     "pool": pool,
     "relu": relu,

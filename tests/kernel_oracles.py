@@ -512,6 +512,20 @@ def activation_by_row(module):
     close(module.log_softmax_forward(extreme), [[-2000, 0]])
 
 
+def linear(module):
+    x, weight, bias, dy = drawn(31, (5, 4), (3, 4), 3, (5, 3))
+    for relu in (False, True):
+        y = module.forward(x, weight, bias, relu)
+        for i, j in np.ndindex(5, 3):
+            value = sum(x[i, p] * weight[j, p] for p in range(4)) + bias[j]
+            close(y[i, j], max(value, 0) if relu else value)
+        gradients = module.backward(dy, x, weight, y if relu else None, (True, True, True))
+        for which, found in enumerate(gradients):
+            close(found, slope(module.forward, (x, weight, bias, relu), which, dy), 1e-7)
+    assert module.backward(dy, x, weight, y, (False, False, False)) == (None, None, None)
+    close(module.forward(x, weight, None, False), x @ weight.T)
+
+
 def relu(module):
     x = np.array([[-1.5, 0.0, -0.0], [2.5, np.nan, 1e-300], [np.inf, -np.inf, -1e-300]])
     y = module.forward(x)
@@ -556,6 +570,7 @@ ORACLES = {
     "drop_block": [drop_block],
     "dropout": [dropout, dropout_by_seed],
     "group_norm": [group_norm],
+    "linear": [linear],
     "lrn": [lrn],
     "optimizer": [optimizer_adam, optimizer_sgd],
     "pool": [

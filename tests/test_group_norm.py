@@ -43,7 +43,7 @@ def test_layer_norm_against_the_formula(rng):
 
 def test_instance_norm_is_group_norm_with_a_group_for_each_channel(rng):
     x, weight, bias = (Tensor(rng.normal(size=s)) for s in [(2, 3, 4, 5), 3, 3])
-    y = F.instance_norm(x, weight, bias, eps=0.01)
+    y = F.instance_norm(x, None, None, weight, bias, eps=0.01)
     np.testing.assert_array_equal(y.data, F.group_norm(x, 3, weight, bias, eps=0.01).data)
     hat = standardized(x.data[1, 2], 0.01) * weight.data[2] + bias.data[2]
     np.testing.assert_allclose(y.data[1, 2], hat, rtol=1e-12)

@@ -17,9 +17,19 @@ NN = {
     ),
     "BatchNorm1d": "num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True",
     "BatchNorm2d": "num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True",
+    "BatchNorm3d": "num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True",
+    "InstanceNorm1d": (
+        "num_features, eps=1e-05, momentum=0.1, affine=False, track_running_stats=False"
+    ),
+    "InstanceNorm2d": (
+        "num_features, eps=1e-05, momentum=0.1, affine=False, track_running_stats=False"
+    ),
+    "InstanceNorm3d": (
+        "num_features, eps=1e-05, momentum=0.1, affine=False, track_running_stats=False"
+    ),
     "GroupNorm": "num_groups, num_channels, eps=1e-05, affine=True",
     "LayerNorm": "normalized_shape, eps=1e-05, elementwise_affine=True, bias=True",
-    "LocalResponseNorm": "size, alpha=0.0001, beta=0.75, k=1.0",
+    "LocalResponseNorm": "size, alpha=0.0001, beta=0.75, k=1.0, convention='pytorch'",
     "MaxPool2d": "kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False",
     "AvgPool2d": "kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True",
     "AdaptiveAvgPool2d": "output_size",
@@ -50,8 +60,12 @@ FUNCTIONAL = {
         "eps=1e-05, residual=None, relu=False"
     ),
     "group_norm": "x, num_groups, weight=None, bias=None, eps=1e-05",
+    "instance_norm": (
+        "x, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, "
+        "momentum=0.1, eps=1e-05"
+    ),
     "layer_norm": "x, normalized_shape, weight=None, bias=None, eps=1e-05",
-    "local_response_norm": "x, size, alpha=0.0001, beta=0.75, k=1.0",
+    "local_response_norm": "x, size, alpha=0.0001, beta=0.75, k=1.0, convention='pytorch'",
     "dropout": "x, p=0.5, training=True",
     "drop_block": "x, keep_prob=0.9, block_size=7, training=True, shared=False",
     "cross_entropy": "logits, targets, reduction='mean', label_smoothing=0.0",

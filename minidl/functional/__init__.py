@@ -16,15 +16,17 @@ from minidl.functional.arithmetic import (
     sub,
     where,
 )
+from minidl.functional.batch_norm import batch_norm
 from minidl.functional.conv import conv2d
 from minidl.functional.dropout import drop_block, dropout
 from minidl.functional.embedding import embedding
 from minidl.functional.group_norm import group_norm, instance_norm, layer_norm
 from minidl.functional.gru import gru
 from minidl.functional.linear import linear, matmul
+from minidl.functional.local_response_norm import local_response_norm
 from minidl.functional.loss import cross_entropy
 from minidl.functional.lstm import lstm
-from minidl.functional.norm import batch_norm, local_response_norm
+from minidl.functional.padding import pad
 from minidl.functional.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d
 from minidl.functional.recurrent import rnn
 from minidl.functional.reduction import mean, var
@@ -33,7 +35,6 @@ from minidl.functional.shape import (
     concatenate,
     flatten,
     getitem,
-    pad,
     reshape,
     stack,
     transpose,

@@ -13,11 +13,13 @@ from minidl.errors import (
     ArgumentError,
     ShapeError,
     check_floating,
+    check_range,
     check_size,
     check_sizes,
     expected,
 )
-from minidl.functional.norm import check_eps, shaped
+from minidl.functional.batch_norm import batch_norm
+from minidl.functional.norm import as_ncs, check_eps, check_running, check_vectors, shaped
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
@@ -47,7 +49,8 @@ class GroupNorm(Function):
             self.groups,
         )
         shape = self.gamma.shape
-        return shaped(dx, grad.shape), shaped(dgamma, shape), shaped(dbeta, shape)
+        gradients = (dx, grad.shape), (dgamma, shape), (dbeta, shape)
+        return tuple(shaped(g, s, "group_norm") for g, s in gradients)
 
 
 def group_norm(
@@ -89,14 +92,28 @@ def group_norm(
 
 
 def instance_norm(
-    x: Tensor, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+    x: Tensor,
+    running_mean: np.ndarray | None = None,
+    running_var: np.ndarray | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
 ) -> Tensor:
     """y = weight * (x - mean) / sqrt(var + eps) + bias, over the space of each channel alone.
 
+    With `use_input_stats` mean and var are each example's own, and running statistics, where there
+    are any, are moved in place towards their average over the batch, by `momentum` and with the
+    unbiased variance. Without it mean and var are the running statistics.
+
     Parameters
     ----------
-    x : (n, c, *space) float, more than one value in space
+    x : (n, c, *space) float, more than one value in space where it gives the statistics
+    running_mean, running_var : (c,) arrays, or None
     weight, bias : (c,), or None for 1 and 0
+    use_input_stats : bool
+    momentum : weight of the new value, in [0, 1]
     eps : added to the biased variance, inside the root, at least 0
 
     Returns
@@ -105,18 +122,33 @@ def instance_norm(
 
     Raises
     ------
-    ShapeError
-        for x without space, space of one value, or vectors that are not (c,)
+    ShapeError, ArgumentError
+        for x without space, space of one value, vectors that are not (c,), or no statistics to use
 
     References
     ----------
     Ulyanov, Vedaldi & Lempitsky 2016.
     """
-    c = _check("instance_norm", x, eps, 3, weight=weight, bias=bias)
+    op = "instance_norm"
+    c = _check(op, x, eps, 3, weight=weight, bias=bias)
+    check_vectors(op, c, running_mean=running_mean, running_var=running_var)
+    check_running(op, running_mean, running_var)
+    check_range(op, "momentum", momentum, 0.0, 1.0)
+    if not use_input_stats:
+        if running_mean is None:
+            wanted = "running statistics where use_input_stats is False"
+            raise ArgumentError(expected(op, wanted, "none"))
+        return batch_norm(x, running_mean, running_var, weight, bias, eps=eps)
     if int(np.prod(x.shape[2:])) == 1:
-        raise ShapeError(
-            expected("instance_norm", "more than one value per channel and example", x.shape)
+        raise ShapeError(expected(op, "more than one value per channel and example", x.shape))
+    if running_mean is not None and running_var is not None and x.size:
+        values = as_ncs(x.data)
+        m = values.shape[2]
+        moments = values.mean(axis=2).mean(axis=0), values.var(axis=2).mean(axis=0)
+        new = backend.call(
+            "batch_norm", "update_running", running_mean, running_var, *moments, m, momentum
         )
+        running_mean[...], running_var[...] = new
     return _apply(x, weight, bias, c, eps)
 
 

@@ -2,14 +2,16 @@
 
 from minidl.nn import init
 from minidl.nn.activation import ReLU, Sigmoid, Tanh
+from minidl.nn.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from minidl.nn.container import ModuleDict, ModuleList, Sequential
 from minidl.nn.conv import Conv2d
 from minidl.nn.dropout import DropBlock2d, DropBlockSchedule, Dropout
 from minidl.nn.group_norm import GroupNorm, LayerNorm
+from minidl.nn.instance_norm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from minidl.nn.linear import Flatten, Identity, Linear
+from minidl.nn.local_response_norm import LocalResponseNorm
 from minidl.nn.loss import CrossEntropyLoss
 from minidl.nn.module import Module, Parameter
-from minidl.nn.norm import BatchNorm1d, BatchNorm2d, LocalResponseNorm
 from minidl.nn.pool import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from minidl.nn.summary import summary
 
@@ -18,6 +20,7 @@ __all__ = [
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "BatchNorm3d",
     "Conv2d",
     "CrossEntropyLoss",
     "DropBlock2d",
@@ -26,6 +29,9 @@ __all__ = [
     "Flatten",
     "GroupNorm",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "LayerNorm",
     "Linear",
     "LocalResponseNorm",

@@ -134,6 +134,7 @@ def batch_norms(draw):
         y = Given(y) if relu else None
         yield "fused_backward", (dy, Given(x), y, batch_mean, inv_std, gamma, add)
         yield "inference", (x, gamma, beta, mean, var, eps)
+        yield "fused_inference", (x, gamma, beta, mean, var, residual, eps, relu)
         yield "update_running", (mean, var, gamma, var, max(n * s, 2), 0.3)
         yield "population", (normal(rng, dtype, 3, c), normal(rng, dtype, 3, c) ** 2, 12)
         yield "fold", (gamma, beta, mean, var, eps)
@@ -221,6 +222,22 @@ def losses(draw):
 
 
 @st.composite
+def linears(draw):
+    n, k = draw(near(4, 6, 12, 14, 28, 96)), draw(near(2, *EDGES))
+    d = draw(near(8, 16, 32, 64, 400, 800).filter(lambda d: n * d * k <= WORK))
+    bias, relu = draw(st.booleans()), draw(st.booleans())
+    needs = draw(st.tuples(*(st.booleans(),) * 3))
+
+    def calls(rng, dtype):
+        shift = normal(rng, dtype, k) if bias else None
+        x, weight, dy = normal(rng, dtype, n, d), normal(rng, dtype, k, d), normal(rng, dtype, n, k)
+        (x, weight, *_), y = yield "forward", (x, weight, shift, relu)
+        yield "backward", (dy, x, weight, Given(y) if relu else None, needs)
+
+    return calls
+
+
+@st.composite
 def relus(draw):
     shape = draw(shapes(st.integers(0, 3), near(16, 64), near(64, 256, 1024), most=MOST))
 
@@ -251,6 +268,7 @@ CALLS = {
     "drop_block": {"any": drop_blocks()},
     "dropout": {"any": dropouts()},
     "group_norm": {"any": group_norms()},
+    "linear": {"any": linears()},
     "lrn": {"any": lrns()},
     "pool": POOLINGS,
     "relu": {"any": relus()},

@@ -44,6 +44,18 @@ def group_normed(name, label, shape, vectors, *options, **named):
     return Sample(label, arrays, call)
 
 
+def instance_normed(label, shape, affine=True, running=False, **options):
+    c = shape[1]
+    arrays = (normal(*shape) * 2 + 1, *((normal(c), normal(c)) if affine else ()))
+    statistics = (normal(c), positive(c)) if running else None
+
+    def call(x, weight=None, bias=None):
+        given = [None, None] if statistics is None else [s.astype(x.dtype) for s in statistics]
+        return F.instance_norm(x, *given, weight, bias, **options)
+
+    return Sample(label, arrays, call)
+
+
 OPERATIONS = {
     "batch_norm": [
         batch_normed("vectors", (5, 3), training=True),
@@ -51,6 +63,7 @@ OPERATIONS = {
         batch_normed("images", (2, 3, 3, 2), training=True, eps=1e-3),
         batch_normed("one image", (1, 2, 3, 3), training=True),
         batch_normed("neither weight nor bias", (4, 3), affine=False, training=True),
+        batch_normed("volumes", (2, 2, 2, 3, 2), training=True),
         batch_normed("inference", (2, 3, 2, 3)),
         batch_normed("inference without weight", (1, 3), affine=False),
         batch_normed("empty batch", (0, 3, 2, 2), training=True),
@@ -60,6 +73,8 @@ OPERATIONS = {
         batch_normed_and_more("residual and ReLU", (4, 2, 5, 4), True),
         batch_normed_and_more("vectors, residual and ReLU", (5, 3), True),
         batch_normed_and_more("inference, residual and ReLU", (3, 2, 2), True, training=False),
+        batch_normed_and_more("inference and ReLU", (4, 3), True, add=False, training=False),
+        batch_normed_and_more("inference and residual", (2, 3, 20), False, training=False),
         batch_normed_and_more("empty batch, residual and ReLU", (0, 2, 2), True),
     ],
     "group_norm": [
@@ -69,8 +84,12 @@ OPERATIONS = {
         group_normed("group_norm", "empty batch", (0, 4, 3), 4, 2),
     ],
     "instance_norm": [
-        group_normed("instance_norm", "images", (2, 3, 3, 2), 3),
-        group_normed("instance_norm", "sequences, no vectors", (2, 4, 3), None, eps=1e-3),
+        instance_normed("images", (2, 3, 3, 2)),
+        instance_normed("sequences, no vectors", (2, 4, 3), affine=False, eps=1e-3),
+        instance_normed("volumes", (1, 2, 2, 3, 2)),
+        instance_normed("statistics that follow", (2, 3, 4), running=True, momentum=0.3),
+        instance_normed("given statistics", (2, 3, 2, 2), running=True, use_input_stats=False),
+        instance_normed("empty batch", (0, 3, 4), running=True),
     ],
     "layer_norm": [
         group_normed("layer_norm", "vectors", (4, 5), 5, 5),
@@ -87,5 +106,16 @@ OPERATIONS = {
         )
         for size in (1, 2, 3, 4, 5, 9)
     ]
-    + [Sample("sequences", (normal(2, 3, 4),), lambda x: F.local_response_norm(x, 3, alpha=1.0))],
+    + [
+        Sample("sequences", (normal(2, 3, 4),), lambda x: F.local_response_norm(x, 3, alpha=1.0)),
+        *(
+            Sample(
+                f"{convention}, size {size}",
+                (normal(2, 5, 2),),
+                lambda x, s=size, c=convention: F.local_response_norm(x, s, 0.7, convention=c),
+            )
+            for convention in ("alexnet", "onnx")
+            for size in (3, 4)
+        ),
+    ],
 }
