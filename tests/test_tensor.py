@@ -8,6 +8,7 @@ from minidl.tensor import Tensor
 from minidl.errors import ArgumentError, AutogradError, DTypeError, ShapeError
 from minidl.functional import arithmetic, reduction, shape
 from minidl.functional.linear import linear, matmul
+from minidl.functional.padding import pad
 from minidl.gradcheck import gradcheck
 
 
@@ -113,7 +114,7 @@ UNARY = {
         lambda x: np.concatenate([x[:, :1], x, x], 1),
     ),
     "pad": (
-        lambda x: shape.pad(x, [(0, 0), (1, 2), (0, 1)], 3.0),
+        lambda x: pad(x, [(0, 0), (1, 2), (0, 1)], 3.0),
         lambda x: np.pad(x, [(0, 0), (1, 2), (0, 1)], constant_values=3.0),
     ),
     "number on the left": (lambda x: 2.0 - 3.0 / (x * x + 1.0), lambda x: 2 - 3 / (x * x + 1)),
@@ -277,7 +278,7 @@ def test_writing_by_index():
         (lambda x: x[:1].var(0, correction=1), "var: expected at least 2 elements"),
         (lambda x: shape.concatenate([x, x[:, :, :1]]), "concatenate: expected shapes equal but"),
         (lambda x: shape.stack([x, x[0]]), "stack: expected tensors of one shape"),
-        (lambda x: shape.pad(x, [(1, 1)]), "pad: expected 3 pairs"),
+        (lambda x: pad(x, [(1, 1)]), "pad: expected 3 pairs"),
         (
             lambda x: linear(x, Tensor(np.ones((2, 5)))),
             r"linear: expected x of shape \(..., 5\)",

@@ -87,19 +87,6 @@ class Concatenate(Function):
         return tuple(np.split(grad, self.ends, self.axis))
 
 
-class Pad(Function):
-    """x with a border of one value."""
-
-    def forward(self, x, *, widths, value):
-        """Return x with widths[i] = (before, after) elements added along axis i."""
-        self.inside = tuple(slice(b, b + n) for (b, _), n in zip(widths, x.shape, strict=True))
-        return np.pad(x, widths, constant_values=value)
-
-    def backward(self, grad):
-        """Cut the border off."""
-        return grad[self.inside]
-
-
 def _is_basic(index: Any) -> bool:
     parts = index if isinstance(index, tuple) else (index,)
     return all(isinstance(p, int | np.integer | slice | type(None) | type(...)) for p in parts)
@@ -193,12 +180,3 @@ def stack(tensors: Sequence[Tensor], axis: int = 0) -> Tensor:
     if len({t.shape for t in tensors}) > 1:
         raise ShapeError(expected("stack", "tensors of one shape", [t.shape for t in tensors]))
     return concatenate([t.unsqueeze(axis) for t in tensors], axis)
-
-
-def pad(x: Tensor, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor:
-    """Add widths[i] = (before, after) elements of `value` along each axis i."""
-    if len(widths) != x.ndim or any(b < 0 or a < 0 for b, a in widths):
-        raise ShapeError(
-            expected("pad", f"{x.ndim} pairs of non-negative widths for {x.shape}", list(widths))
-        )
-    return Pad.apply(x, widths=tuple(map(tuple, widths)), value=value)

@@ -41,8 +41,4 @@ OPERATIONS = {
         Sample("first axis", (normal(2, 3), normal(2, 3)), lambda *t: F.stack(t)),
         Sample("last axis", (normal(2, 3), normal(2, 3)), lambda *t: F.stack(t, -1)),
     ],
-    "pad": [
-        Sample("uneven", (normal(3, 2),), lambda x: F.pad(x, [(1, 0), (2, 3)], 0.5)),
-        Sample("none", (normal(3),), lambda x: F.pad(x, [(0, 0)])),
-    ],
 }
