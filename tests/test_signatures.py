@@ -10,6 +10,25 @@ import pytest
 from minidl import functional, nn, optim
 
 NN = {
+    "Embedding": (
+        "num_embeddings, embedding_dim, padding_idx=None, max_norm=None, norm_type=2.0, "
+        "scale_grad_by_freq=False"
+    ),
+    "RNN": (
+        "input_size, hidden_size, num_layers=1, nonlinearity='tanh', bias=True, "
+        "batch_first=False, dropout=0.0, bidirectional=False"
+    ),
+    "GRU": (
+        "input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, "
+        "bidirectional=False, recurrent_dropout=0.0"
+    ),
+    "LSTM": (
+        "input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, "
+        "bidirectional=False, recurrent_dropout=0.0"
+    ),
+    "RNNCell": "input_size, hidden_size, bias=True, nonlinearity='tanh'",
+    "GRUCell": "input_size, hidden_size, bias=True, recurrent_dropout=0.0",
+    "LSTMCell": "input_size, hidden_size, bias=True, recurrent_dropout=0.0",
     "Linear": "in_features, out_features, bias=True",
     "Conv2d": (
         "in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, "
@@ -50,6 +69,21 @@ OWN = {
     "DropBlockSchedule": "model, steps",
 }
 FUNCTIONAL = {
+    "embedding": (
+        "index, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False"
+    ),
+    "rnn": (
+        "x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, nonlinearity='tanh', "
+        "lengths=None, reverse=False"
+    ),
+    "gru": (
+        "x, h0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, reverse=False, "
+        "recurrent_dropout=0.0"
+    ),
+    "lstm": (
+        "x, h0, c0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, "
+        "reverse=False, recurrent_dropout=0.0"
+    ),
     "linear": "x, weight, bias=None",
     "conv2d": "x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1",
     "max_pool2d": "x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False",

@@ -6,6 +6,7 @@ from minidl.nn.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from minidl.nn.container import ModuleDict, ModuleList, Sequential
 from minidl.nn.conv import Conv2d
 from minidl.nn.dropout import DropBlock2d, DropBlockSchedule, Dropout
+from minidl.nn.embedding import Embedding
 from minidl.nn.group_norm import GroupNorm, LayerNorm
 from minidl.nn.instance_norm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from minidl.nn.linear import Flatten, Identity, Linear
@@ -13,9 +14,14 @@ from minidl.nn.local_response_norm import LocalResponseNorm
 from minidl.nn.loss import CrossEntropyLoss
 from minidl.nn.module import Module, Parameter
 from minidl.nn.pool import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from minidl.nn.recurrent import GRU, LSTM, RNN
+from minidl.nn.recurrent_cell import GRUCell, LSTMCell, RNNCell
 from minidl.nn.summary import summary
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "AdaptiveAvgPool2d",
     "AvgPool2d",
     "BatchNorm1d",
@@ -26,12 +32,15 @@ __all__ = [
     "DropBlock2d",
     "DropBlockSchedule",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "GRUCell",
     "GroupNorm",
     "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
+    "LSTMCell",
     "LayerNorm",
     "Linear",
     "LocalResponseNorm",
@@ -40,6 +49,7 @@ __all__ = [
     "ModuleDict",
     "ModuleList",
     "Parameter",
+    "RNNCell",
     "ReLU",
     "Sequential",
     "Sigmoid",
