@@ -34,6 +34,7 @@ DEFAULTS = {
     "drop_block": "cython",
     "dropout": "cython",
     "group_norm": "cython",
+    "linear": "cython",
     "lrn": "cython",
     "optimizer": "cython",
     "pool": "cython",

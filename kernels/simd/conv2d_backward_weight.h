@@ -56,7 +56,7 @@ static void NAME(turn)(
     const REAL *dy, long plane, const long *out, long count, long width, long padded, REAL *panel)
 {
     long t = 0;
-#ifdef CONV_SHUFFLE
+#ifdef CAN_SHUFFLE
     while (t + LANES <= count && out[t + LANES - 1] - out[t] == LANES - 1) {
         for (long j = 0; j < padded; j += LANES) {
             VEC square[LANES];

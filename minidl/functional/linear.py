@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minidl import backend
 from minidl.autograd import Function, Variable
 from minidl.errors import ShapeError, check_floating, check_rank, check_size, expected
+from minidl.functional.activation import relu as rectified
 from minidl.functional.arithmetic import operand, sum_to
 from minidl.kernels.parallel import product
 
@@ -40,24 +43,24 @@ class MatMul(Function):
 
 
 class Linear(Function):
-    """y = x W^T + b."""
+    """y = x W^T + b, then max(y, 0) where relu is set."""
 
-    def forward(self, x, weight, bias):
-        """Return x W^T + b."""
-        self.x, self.weight = x, weight
-        y = product(x, weight.T)
-        if bias is None:
-            return y
-        return np.add(y, bias, out=y if y.dtype == bias.dtype else None)
+    def forward(self, x, weight, bias, relu):
+        """Return x W^T + b, the last axis of x for rows; the kernel adds the bias and rectifies."""
+        rows = x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        y = backend.call("linear", "forward", rows, weight, bias, relu)
+        self.shape, self.rows, self.weight = x.shape, rows, weight
+        self.y = y if relu else None
+        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], len(weight))
 
     def backward(self, grad):
-        """Return grad W, grad^T x and the sum of grad over all rows."""
-        rows = grad.reshape(-1, grad.shape[-1])
-        return (
-            product(grad, self.weight) if self.needs[0] else None,
-            product(rows.T, self.x.reshape(-1, self.x.shape[-1])) if self.needs[1] else None,
-            rows.sum(axis=0) if self.needs[2] else None,
+        """Return g W, g^T x and the sum of g over all rows, where g is what passes ReLU."""
+        grad = grad if grad.ndim == 2 else grad.reshape(len(self.rows), len(self.weight))
+        needs = (True, True, True) if backend.brought("linear") else self.needs[:3]
+        dx, dweight, dbias = backend.call(
+            "linear", "backward", grad, self.rows, self.weight, self.y, needs
         )
+        return None if dx is None else dx.reshape(self.shape), dweight, dbias, None
 
 
 def matmul(a: Any, b: Any) -> Tensor:
@@ -76,14 +79,15 @@ def matmul(a: Any, b: Any) -> Tensor:
     return MatMul.apply(a, b)
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """y = x W^T + b.
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, relu: bool = False) -> Tensor:
+    """y = x W^T + b, and where asked for max(y, 0) in the same pass.
 
     Parameters
     ----------
     x : (..., d) float
     weight : (k, d) float
     bias : (k,) float, or None
+    relu : whether a ReLU follows
 
     Returns
     -------
@@ -111,7 +115,9 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     )
     if not fits:
         _check(x, weight, bias)
-    return Linear.apply(x, weight, bias)
+    if relu and (backend.brought("relu") or backend.brought("linear")):
+        return rectified(Linear.apply(x, weight, bias, False))
+    return Linear.apply(x, weight, bias, relu)
 
 
 def _check(x: Any, weight: Any, bias: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from minidl.errors import ArgumentError, DTypeError, expected
+from minidl.nn.activation import ReLU
 from minidl.nn.module import Module
 
 
@@ -79,7 +80,11 @@ class ModuleList(Numbered):
 
 
 class Sequential(Numbered):
-    """Modules applied one after the other: Sequential(a, b)(x) = b(a(x))."""
+    """Modules applied one after the other: Sequential(a, b)(x) = b(a(x)).
+
+    A fully connected layer or a batch normalization with a ReLU behind it is one call, `layer(x,
+    relu=True)`, unless either has hooks.
+    """
 
     def __init__(self, *modules: Module) -> None:
         super().__init__()
@@ -87,13 +92,31 @@ class Sequential(Numbered):
 
     def forward(self, x: Any) -> Any:
         """Return what the last module makes of what those before it made of x."""
-        for module in self.children():
-            x = module(x)
+        modules = list(self.children())
+        done = 0
+        while done < len(modules):
+            module = modules[done]
+            if done + 1 < len(modules) and _fuse(module, modules[done + 1]):
+                x = module(x, relu=True)
+                done += 2
+            else:
+                x = module(x)
+                done += 1
         return x
 
     def __getitem__(self, index: int | slice) -> Any:
         modules = [vars(self)[name] for name in self._names(index)]
         return Sequential(*modules) if isinstance(index, slice) else modules[0]
+
+
+def _fuse(module: Module, following: Module) -> bool:
+    """Whether the two are one call: a layer that can rectify and a ReLU, neither of them watched."""
+    return (
+        module.fuses_relu
+        and type(following) is ReLU
+        and not module.has_hooks()
+        and not following.has_hooks()
+    )
 
 
 class ModuleDict(Module):

@@ -25,6 +25,8 @@ class Linear(Module):
     weight : (out_features, in_features);  bias : (out_features,) or None
     """
 
+    fuses_relu = True
+
     def __init__(
         self,
         in_features: int,
@@ -39,9 +41,9 @@ class Linear(Module):
         self.weight = Parameter(init.default(shape, in_features, rng))
         self.bias = Parameter(init.default((out_features,), in_features, rng)) if bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., in_features) to (..., out_features)."""
-        return F.linear(x, self.weight, self.bias)
+    def forward(self, x: Tensor, *, relu: bool = False) -> Tensor:
+        """(..., in_features) to (..., out_features); rectified in the same pass where asked for."""
+        return F.linear(x, self.weight, self.bias, relu)
 
     def extra_repr(self) -> str:
         """Return the sizes."""

@@ -42,7 +42,11 @@ class Module:
     ----------
     training : bool
         True in training, False in evaluation; see `train` and `eval`
+    fuses_relu : bool
+        of the class: whether `forward` takes `relu=True` and then rectifies in the same pass
     """
+
+    fuses_relu = False
 
     def __init__(self) -> None:
         self.training = True
@@ -70,10 +74,17 @@ class Module:
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         _check_made(self)
-        hooks = self.forward_pre_hooks, self.forward_hooks, self.backward_hooks
-        if hooks[0].callables or hooks[1].callables or hooks[2].callables:
+        if self.has_hooks():
             return self._call_with_hooks(inputs, options)
         return self.forward(*inputs, **options)
+
+    def has_hooks(self) -> bool:
+        """Whether any hook is registered: somebody watches each call."""
+        return bool(
+            self.forward_pre_hooks.callables
+            or self.forward_hooks.callables
+            or self.backward_hooks.callables
+        )
 
     def _call_with_hooks(self, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
         for hook in self.forward_pre_hooks:

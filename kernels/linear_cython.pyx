@@ -1,0 +1,149 @@
+# cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""The fully connected layer in C; what is computed stands in linear_numpy.
+
+Large products are left to BLAS, whose blocking for every level of the caches wins there.
+"""
+
+import numpy as np
+
+from libc.stdlib cimport free, malloc
+from numpy cimport (
+    NPY_FLOAT32, PyArray_DATA, PyArray_DIMS, PyArray_EMPTY, PyArray_TYPE, import_array, ndarray,
+    npy_intp,
+)
+
+from minidl.kernels import parallel
+
+import_array()
+
+# Multiplications: those that a thread should have, at least, and those from which on BLAS is faster.
+LEAST, MANY = 4_000_000, 60_000_000
+
+cdef extern nogil:
+    void linear_product_f32(
+        const float*, long, long, const float*, int, const float*, int, float*, long, long, long,
+        long, long, float*)
+    void linear_product_f64(
+        const double*, long, long, const double*, int, const double*, int, double*, long, long,
+        long, long, long, double*)
+    void linear_room_f32(long*)
+    void linear_room_f64(long*)
+    void linear_finish_f32(float*, const float*, int, long, long)
+    void linear_finish_f64(double*, const double*, int, long, long)
+    void linear_bias_f32(const float*, const float*, float*, float*, float*, long, long)
+    void linear_bias_f64(const double*, const double*, double*, double*, double*, long, long)
+
+
+cdef ndarray _empty(long rows, long columns, ndarray like):
+    cdef npy_intp sizes[2]
+    sizes[0], sizes[1] = rows, columns
+    return PyArray_EMPTY(2, sizes, PyArray_TYPE(like), 0)
+
+
+cdef _fill(
+    ndarray c, ndarray a, bint a_turned, ndarray b, bint b_turned, ndarray bias, bint relu,
+    long start, long stop,
+):
+    """The columns start .. stop of c = a b; an operand may be given turned over."""
+    cdef long m = PyArray_DIMS(c)[0], n = PyArray_DIMS(c)[1], numbers
+    cdef long depth = PyArray_DIMS(b)[1 if b_turned else 0]
+    cdef long row = 1 if a_turned else depth, deep = m if a_turned else 1
+    cdef const void *left = PyArray_DATA(a)
+    cdef const void *right = PyArray_DATA(b)
+    cdef const void *shift = NULL if bias is None else PyArray_DATA(bias)
+    cdef void *out = PyArray_DATA(c)
+    cdef void *room
+    cdef bint single = PyArray_TYPE(c) == NPY_FLOAT32
+    if single:
+        linear_room_f32(&numbers)
+    else:
+        linear_room_f64(&numbers)
+    room = malloc(numbers * (4 if single else 8))
+    if room == NULL:
+        raise MemoryError("linear: expected room for a product, got none")
+    with nogil:
+        if single:
+            linear_product_f32(
+                <const float*>left, row, deep, <const float*>right, b_turned, <const float*>shift,
+                relu, <float*>out, m, depth, n, start, stop, <float*>room)
+        else:
+            linear_product_f64(
+                <const double*>left, row, deep, <const double*>right, b_turned,
+                <const double*>shift, relu, <double*>out, m, depth, n, start, stop, <double*>room)
+        free(room)
+
+
+cdef _finish(ndarray y, ndarray bias, bint relu):
+    """Add the bias to what BLAS has made, then ReLU."""
+    cdef long n = PyArray_DIMS(y)[0], k = PyArray_DIMS(y)[1]
+    cdef const void *shift = NULL if bias is None else PyArray_DATA(bias)
+    cdef void *out = PyArray_DATA(y)
+    cdef bint single = PyArray_TYPE(y) == NPY_FLOAT32
+    with nogil:
+        if single:
+            linear_finish_f32(<float*>out, <const float*>shift, relu, n, k)
+        else:
+            linear_finish_f64(<double*>out, <const double*>shift, relu, n, k)
+
+
+cdef ndarray _product(
+    ndarray a, bint a_turned, ndarray b, bint b_turned, ndarray bias=None, bint relu=False
+):
+    cdef long m = PyArray_DIMS(a)[1 if a_turned else 0], n = PyArray_DIMS(b)[0 if b_turned else 1]
+    cdef long depth = PyArray_DIMS(b)[1 if b_turned else 0], work = m * depth * n
+    cdef ndarray c
+    if work >= MANY or m < 4:
+        c = parallel.product(a.T if a_turned else a, b.T if b_turned else b)
+        if bias is not None or relu:
+            _finish(c, bias, relu)
+        return c
+    c = _empty(m, n, b)
+    if work < 2 * LEAST:
+        _fill(c, a, a_turned, b, b_turned, bias, relu, 0, n)
+    else:
+        parallel.run(
+            lambda start, stop: _fill(c, a, a_turned, b, b_turned, bias, relu, start, stop), n,
+            LEAST // (m * depth) + 32)
+    return c
+
+
+def forward(ndarray x, ndarray weight, ndarray bias, bint relu):
+    """y = x W^T + b, then ReLU where it is asked for; see linear_numpy.forward."""
+    return _product(x, False, weight, True, bias, relu)
+
+
+cdef _bias(ndarray dy, ndarray y, ndarray g, ndarray sums):
+    """Fill the two rows of `sums`, of which the first is the gradient of the bias, and g."""
+    cdef long n = PyArray_DIMS(dy)[0], k = PyArray_DIMS(dy)[1]
+    cdef const void *source = PyArray_DATA(dy)
+    cdef const void *result = NULL if y is None else PyArray_DATA(y)
+    cdef void *out = NULL if y is None else PyArray_DATA(g)
+    cdef void *total = PyArray_DATA(sums)
+    cdef bint single = PyArray_TYPE(dy) == NPY_FLOAT32
+    with nogil:
+        if single:
+            linear_bias_f32(
+                <const float*>source, <const float*>result, <float*>out, <float*>total,
+                <float*>total + k, n, k)
+        else:
+            linear_bias_f64(
+                <const double*>source, <const double*>result, <double*>out, <double*>total,
+                <double*>total + k, n, k)
+
+
+def backward(ndarray dy, ndarray x, ndarray weight, ndarray y, needs):
+    """dx, dweight and dbias; see linear_numpy.backward."""
+    cdef ndarray g = dy, sums
+    cdef long k = PyArray_DIMS(dy)[1]
+    dbias = None
+    if y is not None or needs[2]:
+        if y is not None:
+            g = _empty(PyArray_DIMS(dy)[0], k, dy)
+        sums = _empty(2, k, dy)
+        _bias(dy, y, g, sums)
+        dbias = sums[0].copy() if needs[2] else None
+    return (
+        _product(g, False, weight, False) if needs[0] else None,
+        _product(g, True, x, False) if needs[1] else None,
+        dbias,
+    )

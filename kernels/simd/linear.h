@@ -1,0 +1,248 @@
+/* Products of matrices for the fully connected layer, in sizes that a training step meets many times.
+
+   BLAS libraries are made for large matrices; here a product that stays in the caches is one call, and
+   what follows it (bias, ReLU) is done while its numbers are in registers. */
+
+#include "turn.h"
+
+#undef ROWS
+#undef COLUMNS
+#undef DEEP
+#undef BLOCK
+#if defined(HAVE_AVX512)
+#define ROWS 14
+#else
+#define ROWS 6
+#endif
+#define COLUMNS (2 * LANES)
+#define DEEP 400          /* most terms of a sum at once, a multiple of 16: a panel of B fits L1 */
+#define BLOCK (16 * ROWS) /* most rows at once: they fit the second-level cache */
+
+/* Numbers of room that `linear_product` needs. */
+#define LINEAR_ROOM (DEEP * (BLOCK + COLUMNS))
+
+/* packed[panel of ROWS rows][p][row] = a[i * a_row + p * a_deep], zeros behind the last row. */
+static void NAME(pack_left)(
+    const REAL *a, long a_row, long a_deep, long m, long deep, REAL *packed)
+{
+    for (long i = 0; i < m; i += ROWS, packed += ROWS * deep)
+        for (long p = 0; p < deep; p++)
+            for (long r = 0; r < ROWS; r++)
+                packed[p * ROWS + r] = i + r < m ? a[(i + r) * a_row + p * a_deep] : 0;
+}
+
+/* panel[p][j] = b[p * b_row + j], zeros behind `width` columns. */
+static void NAME(pack_right)(const REAL *b, long b_row, long deep, long width, REAL *panel)
+{
+    for (long p = 0; p < deep; p++, panel += COLUMNS, b += b_row)
+        if (width == COLUMNS) {
+            STORE(panel, LOAD(b));
+            STORE(panel + LANES, LOAD(b + LANES));
+        } else
+            for (long j = 0; j < COLUMNS; j++)
+                panel[j] = j < width ? b[j] : 0;
+}
+
+/* panel[p][j] = b[j * b_row + p], zeros behind `width` columns: the rows of b become columns. */
+static void NAME(pack_turned)(const REAL *b, long b_row, long deep, long width, REAL *panel)
+{
+    for (long j = 0; j < COLUMNS; j += LANES) {
+        long p = 0;
+#ifdef CAN_SHUFFLE
+        for (; j + LANES <= width && p + LANES <= deep; p += LANES) {
+            VEC square[LANES];
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++)
+                square[i] = LOAD(b + (j + i) * b_row + p);
+            NAME(turn_square)(square);
+#pragma GCC unroll 16
+            for (int i = 0; i < LANES; i++)
+                STORE(panel + (p + i) * COLUMNS + j, square[i]);
+        }
+#endif
+        for (; p < deep; p++)
+            for (long i = j; i < j + LANES; i++)
+                panel[p * COLUMNS + i] = i < width ? b[i * b_row + p] : 0;
+    }
+}
+
+/* What becomes of a sum: it is added to what C holds (`add`), gets the bias of its column, and where
+   `relu` is set 0 takes the place of what is not positive. */
+typedef struct {
+    const REAL *bias;
+    int add, relu;
+} NAME(ending);
+
+/* A tile of C: rows of A, row_step apart with their terms deep_step apart, times a panel of B with its
+   rows b_row apart. `rows` is a constant where this is inlined. */
+INLINE void NAME(tile)(
+    const REAL *a, long row_step, long deep_step, const REAL *b, long b_row, long deep, REAL *c,
+    long c_row, const NAME(ending) *end, const int rows)
+{
+    VEC t[ROWS][2], left = SPLAT(0), right = left;
+    const VEC zero = left;
+    for (int i = 0; i < rows; i++)
+        t[i][0] = t[i][1] = zero;
+    for (long p = 0; p < deep; p++, b += b_row, a += deep_step) {
+        left = LOAD(b);
+        right = LOAD(b + LANES);
+#pragma GCC unroll 14
+        for (int i = 0; i < rows; i++) {
+            VEC number = SPLAT(a[i * row_step]);
+            t[i][0] += number * left;
+            t[i][1] += number * right;
+        }
+    }
+    left = end->bias ? LOAD(end->bias) : zero;
+    right = end->bias ? LOAD(end->bias + LANES) : zero;
+#pragma GCC unroll 14
+    for (int i = 0; i < rows; i++) {
+        REAL *to = c + i * c_row;
+        VEC u = t[i][0] + left, v = t[i][1] + right;
+        if (end->add) {
+            u += LOAD(to);
+            v += LOAD(to + LANES);
+        }
+        if (end->relu) {
+            u = SELECT(u <= zero, zero, u);
+            v = SELECT(v <= zero, zero, v);
+        }
+        STORE(to, u);
+        STORE(to + LANES, v);
+    }
+}
+
+/* A tile at the edge: fewer rows, which are packed, or fewer columns; it is made beside C. */
+static void NAME(edge)(
+    const REAL *a, long row_step, long deep_step, const REAL *b, long b_row, long deep, REAL *c,
+    long c_row, const NAME(ending) *end, long rows, long width)
+{
+    REAL made[ROWS * COLUMNS];
+    const NAME(ending) plain = {NULL, 0, 0};
+    if (rows == ROWS)
+        NAME(tile)(a, row_step, deep_step, b, b_row, deep, made, COLUMNS, &plain, ROWS);
+    else if (rows <= 2)
+        NAME(tile)(a, 1, ROWS, b, b_row, deep, made, COLUMNS, &plain, 2);
+    else if (rows <= 4)
+        NAME(tile)(a, 1, ROWS, b, b_row, deep, made, COLUMNS, &plain, 4);
+    else
+        NAME(tile)(a, 1, ROWS, b, b_row, deep, made, COLUMNS, &plain, ROWS);
+    for (long i = 0; i < rows; i++)
+        for (long j = 0; j < width; j++) {
+            REAL *to = c + i * c_row + j;
+            REAL number = made[i * COLUMNS + j] + (end->bias ? end->bias[j] : 0);
+            number += end->add ? *to : 0;
+            *to = end->relu && number <= 0 ? 0 : number;
+        }
+}
+
+/* The rows of a block, or fewer, for one panel of B. */
+INLINE void NAME(panel_of)(
+    const REAL *a, long a_row, int in_place, const REAL *packed, const REAL *b, long b_row,
+    long deep, REAL *c, long c_row, const NAME(ending) *end, long rows, long width)
+{
+    for (long r = 0; r < rows; r += ROWS, packed += ROWS * deep, c += ROWS * c_row) {
+        int whole = rows - r >= ROWS;
+        const REAL *from = in_place && whole ? a + r * a_row : packed;
+        long row_step = in_place && whole ? a_row : 1, deep_step = in_place && whole ? 1 : ROWS;
+        if (!whole || width < COLUMNS)
+            NAME(edge)(from, row_step, deep_step, b, b_row, deep, c, c_row, end,
+                       whole ? ROWS : rows - r, width);
+        else if (in_place)
+            NAME(tile)(from, a_row, 1, b, b_row, deep, c, c_row, end, ROWS);
+        else
+            NAME(tile)(from, 1, ROWS, b, b_row, deep, c, c_row, end, ROWS);
+    }
+}
+
+/* C (m x n) = A (m x depth) B (depth x n), plus a bias for each column or NULL, then ReLU where it is
+   set: the columns start .. stop. C's rows are n apart. A's element (i, p) is a[i * a_row + p *
+   a_deep]; B's element (p, j) is b[p * n + j], or, turned, b[j * depth + p]. */
+static void NAME(linear_product)(
+    const REAL *a, long a_row, long a_deep, const REAL *b, int turned, const REAL *bias, int relu,
+    REAL *c, long m, long depth, long n, long start, long stop, REAL *room)
+{
+    REAL *panel = room + DEEP * BLOCK;
+    long parts = (depth + DEEP - 1) / DEEP, part = parts ? ((depth + parts - 1) / parts + 15) / 16 * 16 : 1;
+    for (long from = 0; from == 0 || from < depth; from += part) {
+        long deep = depth - from < part ? depth - from : part;
+        int last = from + deep >= depth;
+        for (long i = 0; i < m; i += BLOCK) {
+            long rows = m - i < BLOCK ? m - i : BLOCK;
+            long packed = a_deep == 1 ? rows / ROWS * ROWS : 0; /* so many rows are not packed */
+            const REAL *block = a + i * a_row + from * a_deep;
+            NAME(pack_left)(
+                block + packed * a_row, a_row, a_deep, rows - packed, deep, room + packed * deep);
+            for (long j = start; j < stop; j += COLUMNS) {
+                NAME(ending) end = {bias && last ? bias + j : NULL, from > 0, relu && last};
+                long width = stop - j < COLUMNS ? stop - j : COLUMNS, step = COLUMNS;
+                const REAL *right = panel;
+                if (turned)
+                    NAME(pack_turned)(b + j * depth + from, depth, deep, width, panel);
+                /* Rows that are a multiple of 1 KiB apart crowd into few lines of the cache. */
+                else if (width < COLUMNS || rows > 8 * ROWS || n % 256 == 0)
+                    NAME(pack_right)(b + from * n + j, n, deep, width, panel);
+                else
+                    right = b + from * n + j, step = n;
+                NAME(panel_of)(
+                    block, a_row, a_deep == 1, room, right, step, deep, c + i * n + j, n, &end,
+                    rows, width);
+            }
+        }
+    }
+}
+
+/* Numbers of room, as a function that the dispatcher finds. */
+static void NAME(linear_room)(long *numbers)
+{
+    *numbers = LINEAR_ROOM;
+}
+
+/* y += bias, then ReLU where it is set: what remains to be done behind BLAS. */
+static void NAME(linear_finish)(REAL *y, const REAL *bias, int relu, long n, long k)
+{
+    const VEC zero = SPLAT(0);
+    for (long i = 0; i < n; i++, y += k) {
+        long j = 0;
+        for (; j + LANES <= k; j += LANES) {
+            VEC v = LOAD(y + j) + (bias ? LOAD(bias + j) : zero);
+            STORE(y + j, relu ? SELECT(v <= zero, zero, v) : v);
+        }
+        for (; j < k; j++) {
+            REAL number = y[j] + (bias ? bias[j] : 0);
+            y[j] = relu && number <= 0 ? 0 : number;
+        }
+    }
+}
+
+/* db = the sum of the rows of g, where g is dy, or dy where y > 0 and else 0 if there is a y; then g
+   is written. Sums of 64 rows are summed, so that many rows do not wear the last digits away. */
+static void NAME(linear_bias)(
+    const REAL *dy, const REAL *y, REAL *g, REAL *db, REAL *part, long n, long k)
+{
+    memset(db, 0, k * sizeof(REAL));
+    for (long from = 0; from < n; from += 64) {
+        long to = n - from < 64 ? n : from + 64;
+        memset(part, 0, k * sizeof(REAL));
+        for (long i = from; i < to; i++) {
+            const REAL *row = dy + i * k;
+            long j = 0;
+            for (; j + LANES <= k; j += LANES) {
+                VEC v = LOAD(row + j);
+                if (y) {
+                    v = SELECT(LOAD(y + i * k + j) <= 0, SPLAT(0), v);
+                    STORE(g + i * k + j, v);
+                }
+                STORE(part + j, LOAD(part + j) + v);
+            }
+            for (; j < k; j++) {
+                REAL number = y && y[i * k + j] <= 0 ? 0 : row[j];
+                if (y)
+                    g[i * k + j] = number;
+                part[j] += number;
+            }
+        }
+        for (long j = 0; j < k; j++)
+            db[j] += part[j];
+    }
+}
