@@ -67,6 +67,11 @@ OPTIM = {
 OWN = {
     "DropBlock2d": "keep_prob=0.9, block_size=7, shared=False",
     "DropBlockSchedule": "model, steps",
+    "Folded": "",
+    "fold_batch_norm": "layer, norm",
+    "fold_batch_norms": "model, pairs=()",
+    "population_statistics": "model, data",
+    "scale_and_shift": "norm",
 }
 FUNCTIONAL = {
     "embedding": (

@@ -36,6 +36,8 @@ class BatchNorm(ChannelNorm):
     Ioffe & Szegedy 2015.
     """
 
+    fuses_relu = True
+
     def __init__(
         self,
         num_features: int,
