@@ -26,8 +26,8 @@ cdef extern nogil:
     void linear_product_f64(
         const double*, long, long, const double*, int, const double*, int, double*, long, long,
         long, long, long, double*)
-    void linear_room_f32(long*)
-    void linear_room_f64(long*)
+    void linear_room_f32(long, long, long*)
+    void linear_room_f64(long, long, long*)
     void linear_finish_f32(float*, const float*, int, long, long)
     void linear_finish_f64(double*, const double*, int, long, long)
     void linear_bias_f32(const float*, const float*, float*, float*, float*, long, long)
@@ -55,10 +55,10 @@ cdef _fill(
     cdef void *room
     cdef bint single = PyArray_TYPE(c) == NPY_FLOAT32
     if single:
-        linear_room_f32(&numbers)
+        linear_room_f32(m, depth, &numbers)
     else:
-        linear_room_f64(&numbers)
-    room = malloc(numbers * (4 if single else 8))
+        linear_room_f64(m, depth, &numbers)
+    room = malloc(numbers * (4 if single else 8) + 64)
     if room == NULL:
         raise MemoryError("linear: expected room for a product, got none")
     with nogil:
@@ -112,38 +112,41 @@ def forward(ndarray x, ndarray weight, ndarray bias, bint relu):
     return _product(x, False, weight, True, bias, relu)
 
 
-cdef _bias(ndarray dy, ndarray y, ndarray g, ndarray sums):
-    """Fill the two rows of `sums`, of which the first is the gradient of the bias, and g."""
+cdef ndarray _bias(ndarray dy, ndarray y, ndarray g):
+    """Return the gradient of the bias, and fill g where there is a y."""
     cdef long n = PyArray_DIMS(dy)[0], k = PyArray_DIMS(dy)[1]
+    cdef npy_intp size = k
+    cdef ndarray dbias = PyArray_EMPTY(1, &size, PyArray_TYPE(dy), 0)
     cdef const void *source = PyArray_DATA(dy)
     cdef const void *result = NULL if y is None else PyArray_DATA(y)
     cdef void *out = NULL if y is None else PyArray_DATA(g)
-    cdef void *total = PyArray_DATA(sums)
+    cdef void *total = PyArray_DATA(dbias)
     cdef bint single = PyArray_TYPE(dy) == NPY_FLOAT32
+    cdef void *part = malloc(k * (4 if single else 8) + 64)
+    if part == NULL:
+        raise MemoryError("linear: expected room for a sum of rows, got none")
     with nogil:
         if single:
             linear_bias_f32(
                 <const float*>source, <const float*>result, <float*>out, <float*>total,
-                <float*>total + k, n, k)
+                <float*>part, n, k)
         else:
             linear_bias_f64(
                 <const double*>source, <const double*>result, <double*>out, <double*>total,
-                <double*>total + k, n, k)
+                <double*>part, n, k)
+        free(part)
+    return dbias
 
 
 def backward(ndarray dy, ndarray x, ndarray weight, ndarray y, needs):
     """dx, dweight and dbias; see linear_numpy.backward."""
-    cdef ndarray g = dy, sums
-    cdef long k = PyArray_DIMS(dy)[1]
-    dbias = None
+    cdef ndarray g = dy, dbias = None
+    if y is not None:
+        g = _empty(PyArray_DIMS(dy)[0], PyArray_DIMS(dy)[1], dy)
     if y is not None or needs[2]:
-        if y is not None:
-            g = _empty(PyArray_DIMS(dy)[0], k, dy)
-        sums = _empty(2, k, dy)
-        _bias(dy, y, g, sums)
-        dbias = sums[0].copy() if needs[2] else None
+        dbias = _bias(dy, y, g)
     return (
         _product(g, False, weight, False) if needs[0] else None,
         _product(g, True, x, False) if needs[1] else None,
-        dbias,
+        dbias if needs[2] else None,
     )

@@ -188,7 +188,10 @@ def call(family: str, function: str, *args: Any, **options: Any) -> Any:
     -------
     What the kernel returns: an array or a tuple of arrays and numbers.
     """
-    args = settle(f"{family}.{function}", args)
+    if not _settled_already(args):
+        args = _settle(f"{family}.{function}", args)
+    if not _stack:
+        return serving(family, function)[0](*args, **options)
     for use in reversed(_stack):
         if use.family not in (None, family):
             continue
@@ -205,13 +208,15 @@ def brought(family: str) -> bool:
 
     Fused paths then step aside for the family's basic functions, which are what the module brings.
     """
-    return any(use.family == family and use.brought for use in _stack)
+    return bool(_stack) and any(use.family == family and use.brought for use in _stack)
 
 
 def settle(op: str, args: tuple) -> tuple:
     """Return `args` with every array C-contiguous and all floating arrays of one type."""
-    if _settled_already(args):
-        return args
+    return args if _settled_already(args) else _settle(op, args)
+
+
+def _settle(op: str, args: tuple) -> tuple:
     floats = [a.dtype for a in args if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
     if any(dtype.itemsize > 8 for dtype in floats):
         raise DTypeError(expected(op, "float32 or float64 arrays", f"{max(floats)}", "use .astype"))
@@ -228,13 +233,15 @@ def _settled_already(args: tuple) -> bool:
             continue
         dtype = a.dtype
         if dtype is FLOAT32 or dtype is FLOAT64:
-            if floating is not None and floating is not dtype:
+            if floating is None:
+                floating = dtype
+            elif floating is not dtype:
                 return False
-            floating = dtype
         elif dtype.kind not in "biu" or not dtype.isnative:
             return False
         flags = a.flags
-        if not flags.c_contiguous or not flags.aligned:
+        # carray: contiguous, aligned and writeable at once, which is the usual case.
+        if not flags.carray and not (flags.c_contiguous and flags.aligned):
             return False
     return True
 

@@ -11,8 +11,8 @@
 DISPATCH_F32(linear_product, PRODUCT(float), PRODUCT_ARGUMENTS)
 DISPATCH_F64(linear_product, PRODUCT(double), PRODUCT_ARGUMENTS)
 
-DISPATCH_F32(linear_room, (long *numbers), (numbers))
-DISPATCH_F64(linear_room, (long *numbers), (numbers))
+DISPATCH_F32(linear_room, (long m, long depth, long *numbers), (m, depth, numbers))
+DISPATCH_F64(linear_room, (long m, long depth, long *numbers), (m, depth, numbers))
 
 #define FINISH(R) (R *y, const R *bias, int relu, long n, long k)
 DISPATCH_F32(linear_finish, FINISH(float), (y, bias, relu, n, k))

@@ -18,9 +18,6 @@
 #define DEEP 400          /* most terms of a sum at once, a multiple of 16: a panel of B fits L1 */
 #define BLOCK (16 * ROWS) /* most rows at once: they fit the second-level cache */
 
-/* Numbers of room that `linear_product` needs. */
-#define LINEAR_ROOM (DEEP * (BLOCK + COLUMNS))
-
 /* packed[panel of ROWS rows][p][row] = a[i * a_row + p * a_deep], zeros behind the last row. */
 static void NAME(pack_left)(
     const REAL *a, long a_row, long a_deep, long m, long deep, REAL *packed)
@@ -162,13 +159,14 @@ static void NAME(linear_product)(
     const REAL *a, long a_row, long a_deep, const REAL *b, int turned, const REAL *bias, int relu,
     REAL *c, long m, long depth, long n, long start, long stop, REAL *room)
 {
-    REAL *panel = room + DEEP * BLOCK;
-    long parts = (depth + DEEP - 1) / DEEP, part = parts ? ((depth + parts - 1) / parts + 15) / 16 * 16 : 1;
+    long parts = (depth + DEEP - 1) / DEEP;
+    long part = parts > 1 ? ((depth + parts - 1) / parts + 15) / 16 * 16 : DEEP;
     for (long from = 0; from == 0 || from < depth; from += part) {
         long deep = depth - from < part ? depth - from : part;
         int last = from + deep >= depth;
         for (long i = 0; i < m; i += BLOCK) {
             long rows = m - i < BLOCK ? m - i : BLOCK;
+            REAL *panel = room + (rows + ROWS - 1) / ROWS * ROWS * deep;
             long packed = a_deep == 1 ? rows / ROWS * ROWS : 0; /* so many rows are not packed */
             const REAL *block = a + i * a_row + from * a_deep;
             NAME(pack_left)(
@@ -192,10 +190,11 @@ static void NAME(linear_product)(
     }
 }
 
-/* Numbers of room, as a function that the dispatcher finds. */
-static void NAME(linear_room)(long *numbers)
+/* How many numbers of room `linear_product` needs for so many rows and terms. */
+static void NAME(linear_room)(long m, long depth, long *numbers)
 {
-    *numbers = LINEAR_ROOM;
+    long rows = m < BLOCK ? (m + ROWS - 1) / ROWS * ROWS : BLOCK;
+    *numbers = (depth < DEEP ? depth : DEEP) * (rows + COLUMNS);
 }
 
 /* y += bias, then ReLU where it is set: what remains to be done behind BLAS. */

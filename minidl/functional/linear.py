@@ -98,26 +98,30 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, relu: bool = F
     ShapeError
         when the last axis of x is not d, or bias is not (k,)
     """
-    fits = (
-        isinstance(x, Variable)
-        and isinstance(weight, Variable)
-        and weight.ndim == 2
-        and x.ndim > 0
-        and x.shape[-1] == weight.shape[1]
-        and x.dtype.kind == weight.dtype.kind == "f"
-        and (
-            bias is None
-            or (
-                (isinstance(bias, Variable) and bias.dtype.kind == "f")
-                and bias.shape == weight.shape[:1]
-            )
-        )
-    )
-    if not fits:
+    if not _fits(x, weight, bias):
         _check(x, weight, bias)
     if relu and (backend.brought("relu") or backend.brought("linear")):
         return rectified(Linear.apply(x, weight, bias, False))
     return Linear.apply(x, weight, bias, relu)
+
+
+def _fits(x: Any, weight: Any, bias: Any) -> bool:
+    """Whether there is nothing to complain of: the quick answer for the usual arguments."""
+    if not (isinstance(x, Variable) and isinstance(weight, Variable)):
+        return False
+    a, w, b = x.data, weight.data, None
+    if bias is not None:
+        if not isinstance(bias, Variable):
+            return False
+        b = bias.data
+    shape = w.shape
+    return (
+        len(shape) == 2
+        and a.ndim > 0
+        and a.shape[-1] == shape[1]
+        and a.dtype.kind == w.dtype.kind == "f"
+        and (b is None or (b.shape == shape[:1] and b.dtype.kind == "f"))
+    )
 
 
 def _check(x: Any, weight: Any, bias: Any) -> None:

@@ -92,7 +92,7 @@ class Sequential(Numbered):
 
     def forward(self, x: Any) -> Any:
         """Return what the last module makes of what those before it made of x."""
-        modules = list(self.children())
+        modules = [value for value in vars(self).values() if isinstance(value, Module)]
         done = 0
         while done < len(modules):
             module = modules[done]

@@ -73,8 +73,12 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__}.forward: write this method")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        _check_made(self)
-        if self.has_hooks():
+        try:
+            hooked = self.has_hooks()
+        except AttributeError:
+            _check_made(self)
+            raise
+        if hooked:
             return self._call_with_hooks(inputs, options)
         return self.forward(*inputs, **options)
 
