@@ -110,7 +110,7 @@ class Sequential(Numbered):
 
 
 def _fuse(module: Module, following: Module) -> bool:
-    """Whether the two are one call: a layer that can rectify and a ReLU, neither of them watched."""
+    """Whether the two are one call: a layer that can rectify, a ReLU, and neither is watched."""
     return (
         module.fuses_relu
         and type(following) is ReLU
