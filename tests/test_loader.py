@@ -292,7 +292,7 @@ def as_lists(batches):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize(("moment", "done"), enumerate([0, 1, 2, 3, 3, 4, 5, 6]))
+@pytest.mark.parametrize(("moment", "done"), list(enumerate([0, 1, 2, 3, 3, 4, 5, 6])))
 def test_resumed_at_any_moment_to_the_bit(moment, done, workers):
     """11 samples in 3 batches: before a pass and after each of its batches, twice."""
     whole = resumable()

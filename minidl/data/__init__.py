@@ -6,6 +6,7 @@ from minidl.data.dataset import ConcatDataset, Dataset, Subset, TensorDataset
 from minidl.data.datasets import digits
 from minidl.data.loader import DataLoader
 from minidl.data.sampler import WeightedRandomSampler
+from minidl.data.splits import k_fold, random_split
 from minidl.data.workers import WorkerError
 
 __all__ = [
@@ -17,6 +18,8 @@ __all__ = [
     "WeightedRandomSampler",
     "WorkerError",
     "digits",
+    "k_fold",
     "random_shift",
+    "random_split",
     "split",
 ]
