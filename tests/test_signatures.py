@@ -53,7 +53,11 @@ NN = {
     "AvgPool2d": "kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True",
     "AdaptiveAvgPool2d": "output_size",
     "Flatten": "start_dim=1",
-    "Dropout": "p=0.5",
+    "Dropout": "p=0.5, standard=False",
+    "Dropout1d": "p=0.5",
+    "Dropout2d": "p=0.5",
+    "Dropout3d": "p=0.5",
+    "AlphaDropout": "p=0.5",
     "CrossEntropyLoss": "reduction='mean', label_smoothing=0.0",
     "ReLU": "",
     "Sigmoid": "",
@@ -65,15 +69,42 @@ OPTIM = {
     "Adam": "params, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0",
 }
 OWN = {
+    "LayerNormLSTM": (
+        "input_size, hidden_size, forget_bias=1.0, activation='tanh', layer_norm=True, "
+        "norm_gain=1.0, norm_shift=0.0, dropout_keep_prob=1.0, dropout_prob_seed=None, "
+        "batch_first=False"
+    ),
+    "LayerNormLSTMCell": (
+        "input_size, hidden_size, forget_bias=1.0, activation='tanh', layer_norm=True, "
+        "norm_gain=1.0, norm_shift=0.0, dropout_keep_prob=1.0, dropout_prob_seed=None"
+    ),
     "DropBlock2d": "keep_prob=0.9, block_size=7, shared=False",
     "DropBlockSchedule": "model, steps",
+    "DropConnect": (
+        "in_features, out_features, bias=True, p=0.5, activation=None, inference='gaussian', "
+        "samples=100, shared=False"
+    ),
+    "GaussianDropout": "p=0.5, form='paper'",
+    "RecurrentDropout": "p=0.5, per_step=False",
+    "Standout": "layer, alpha=1.0, beta=0.0, shift='weights', network=None, activation=None",
+    "GaussianNoise": "std=0.1",
+    "BinaryStochastic": "slope=False",
+    "WeightNoise": "module, std=0.1",
     "Folded": "",
     "fold_batch_norm": "layer, norm",
     "fold_batch_norms": "model, pairs=()",
+    "init_weight_norm": "model, x",
     "population_statistics": "model, data",
+    "remove_weight_norm": "module, name='weight'",
     "scale_and_shift": "norm",
+    "weight_norm": "module, name='weight', dim=0",
+    "weight_norm_state": "state",
 }
 FUNCTIONAL = {
+    "layer_norm_lstm": (
+        "x, h0, c0, weight_ih, weight_hh, gain=None, shift=None, bias=None, forget_bias=1.0, "
+        "activation='tanh', lengths=None, recurrent_dropout=0.0"
+    ),
     "embedding": (
         "index, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False"
     ),
@@ -104,8 +135,20 @@ FUNCTIONAL = {
         "momentum=0.1, eps=1e-05"
     ),
     "layer_norm": "x, normalized_shape, weight=None, bias=None, eps=1e-05",
+    "weight_norm": "v, g, dim=0",
     "local_response_norm": "x, size, alpha=0.0001, beta=0.75, k=1.0, convention='pytorch'",
-    "dropout": "x, p=0.5, training=True",
+    "dropout": "x, p=0.5, training=True, standard=False",
+    "dropout1d": "x, p=0.5, training=True",
+    "dropout2d": "x, p=0.5, training=True",
+    "dropout3d": "x, p=0.5, training=True",
+    "alpha_dropout": "x, p=0.5, training=True",
+    "gaussian_dropout": "x, p=0.5, training=True, form='paper'",
+    "drop_connect": "x, weight, bias=None, p=0.5, training=True, shared=False",
+    "drop_connect_moments": "x, weight, bias=None, p=0.5",
+    "drop_connect_inference": "x, weight, bias=None, p=0.5, activation=None, samples=100",
+    "standout": "x, logits, training=True",
+    "gaussian_noise": "x, std=0.1, training=True",
+    "binary_stochastic": "x, training=True, slope=False",
     "drop_block": "x, keep_prob=0.9, block_size=7, training=True, shared=False",
     "cross_entropy": "logits, targets, reduction='mean', label_smoothing=0.0",
     "softmax": "x, axis=-1",

@@ -17,17 +17,40 @@ from minidl.functional.arithmetic import (
     where,
 )
 from minidl.functional.batch_norm import batch_norm
-from minidl.functional.conv import conv2d
-from minidl.functional.dropout import drop_block, dropout
+from minidl.functional.conv import conv1d, conv2d, conv_transpose2d
+from minidl.functional.drop_block import drop_block
+from minidl.functional.drop_connect import (
+    drop_connect,
+    drop_connect_inference,
+    drop_connect_moments,
+)
+from minidl.functional.dropout import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    gaussian_dropout,
+)
 from minidl.functional.embedding import embedding
 from minidl.functional.group_norm import group_norm, instance_norm, layer_norm
 from minidl.functional.gru import gru
+from minidl.functional.layer_norm_lstm import layer_norm_lstm
 from minidl.functional.linear import linear, matmul
 from minidl.functional.local_response_norm import local_response_norm
 from minidl.functional.loss import cross_entropy
 from minidl.functional.lstm import lstm
+from minidl.functional.noise import binary_stochastic, gaussian_noise
 from minidl.functional.padding import pad
-from minidl.functional.pool import adaptive_avg_pool2d, avg_pool2d, max_pool2d
+from minidl.functional.pool import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_max_pool2d,
+    avg_pool1d,
+    avg_pool2d,
+    max_pool1d,
+    max_pool2d,
+)
 from minidl.functional.recurrent import rnn
 from minidl.functional.reduction import mean, var
 from minidl.functional.shape import (
@@ -39,35 +62,56 @@ from minidl.functional.shape import (
     stack,
     transpose,
 )
+from minidl.functional.standout import standout
+from minidl.functional.upsample import interpolate
+from minidl.functional.weight_norm import weight_norm
 
 __all__ = [
     "absolute",
+    "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
+    "adaptive_max_pool2d",
     "add",
+    "alpha_dropout",
+    "avg_pool1d",
     "avg_pool2d",
     "batch_norm",
+    "binary_stochastic",
     "broadcast_to",
     "clip",
     "concatenate",
+    "conv1d",
     "conv2d",
+    "conv_transpose2d",
     "cross_entropy",
     "div",
     "drop_block",
+    "drop_connect",
+    "drop_connect_inference",
+    "drop_connect_moments",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
     "embedding",
     "exp",
     "flatten",
+    "gaussian_dropout",
+    "gaussian_noise",
     "getitem",
     "group_norm",
     "gru",
     "instance_norm",
+    "interpolate",
     "layer_norm",
+    "layer_norm_lstm",
     "linear",
     "local_response_norm",
     "log",
     "log_softmax",
     "lstm",
     "matmul",
+    "max_pool1d",
     "max_pool2d",
     "maximum",
     "mean",
@@ -82,9 +126,11 @@ __all__ = [
     "softmax",
     "sqrt",
     "stack",
+    "standout",
     "sub",
     "tanh",
     "transpose",
     "var",
+    "weight_norm",
     "where",
 ]

@@ -118,4 +118,18 @@ OPERATIONS = {
             for size in (3, 4)
         ),
     ],
+    "weight_norm": [
+        Sample("one length for each row", (normal(3, 4), normal(3, 1)), F.weight_norm),
+        Sample("filters", (normal(4, 2, 3, 2), normal(4, 1, 1, 1)), F.weight_norm),
+        Sample(
+            "along the last axis",
+            (normal(3, 4), normal(1, 4)),
+            lambda v, g: F.weight_norm(v, g, dim=-1),
+        ),
+        Sample(
+            "one length in all",
+            (normal(3, 4), np.array(1.7)),
+            lambda v, g: F.weight_norm(v, g, dim=None),
+        ),
+    ],
 }
