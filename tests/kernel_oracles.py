@@ -10,6 +10,7 @@ import itertools
 
 import kernel_cases
 import numpy as np
+import optimizer_oracles
 import pytest
 import recurrent_oracles
 import scipy.signal
@@ -392,52 +393,6 @@ def dropout_by_seed(module):
             close(module.seeded_backward(dy, seed, p), dy * keep.reshape(x.shape) * scale)
 
 
-def optimizer_adam(module):
-    for decay in (0.0, 0.3):
-        p, m = drawn(22, (3, 2), (3, 2))
-        v, theta = m**2 + 0.1, p.copy()
-        first, second = m.copy(), v.copy()
-        other = [np.zeros(1) for _ in range(4)]
-        for t in (1, 2, 7):
-            (g,) = drawn(23 + t, (3, 2))
-            arguments = [p, other[0]], [g, other[1]], [first, other[2]], [second, other[3]]
-            module.adam(*arguments, [t, 1], 0.02, 0.8, 0.95, 0.1, decay)
-            for place in np.ndindex(p.shape):
-                slope_here = g[place] + decay * theta[place]
-                m[place] = 0.8 * m[place] + 0.2 * slope_here
-                v[place] = 0.95 * v[place] + 0.05 * slope_here**2
-                m_hat, v_hat = m[place] / (1 - 0.8**t), v[place] / (1 - 0.95**t)
-                theta[place] -= 0.02 * m_hat / (v_hat**0.5 + 0.1)
-            close(p, theta)
-            close(first, m)
-            close(second, v)
-    close(other, np.zeros((4, 1)))
-    p = [np.array([np.inf])]
-    module.adam(p, [np.ones(1)], [np.ones(1)], [np.ones(1)], [1], 0.02, 0.8, 0.95, 0.1, 0.0)
-    assert p[0] == np.inf
-
-
-def optimizer_sgd(module):
-    options = itertools.product((0.0, 0.3), (0.0, 0.9), (0.0, 0.4), (False, True))
-    for decay, momentum, dampening, nesterov in options:
-        p, velocity = drawn(24, (2, 3), (2, 3))
-        theta, v = p.copy(), velocity.copy()
-        for step in range(3):
-            (g,) = drawn(30 + step, (2, 3))
-            velocities = [velocity] if momentum else []
-            module.sgd([p], [g], velocities, 0.02, momentum, dampening, decay, nesterov)
-            slope_here = g + decay * theta
-            if momentum:
-                v = momentum * v + (1 - dampening) * slope_here
-                close(velocity, v)
-                slope_here = slope_here + momentum * v if nesterov else v
-            theta = theta - 0.02 * slope_here
-            close(p, theta)
-    p = np.array([np.inf])
-    module.sgd([p], [np.ones(1)], [], 0.02, 0.0, 0.0, 0.0, False)
-    assert p == np.inf
-
-
 def softmax_cross_entropy(module):
     rng = np.random.default_rng(19)
     for n, k in [(5, 4), (3, 1), (0, 3)]:
@@ -576,7 +531,7 @@ ORACLES = {
     "group_norm": [group_norm],
     "linear": [linear],
     "lrn": [lrn],
-    "optimizer": [optimizer_adam, optimizer_sgd],
+    "optimizer": optimizer_oracles.ORACLES,
     "pool": [
         pool_max,
         pool_places_outside,
