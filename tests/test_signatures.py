@@ -65,8 +65,31 @@ NN = {
     "Identity": "",
 }
 OPTIM = {
-    "SGD": "params, lr=0.001, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False",
-    "Adam": "params, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0",
+    "SGD": (
+        "params, lr=0.001, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, "
+        "maximize=False"
+    ),
+    "Momentum": "params, lr=0.001, momentum=0.9, weight_decay=0.0, lookahead=False",
+    "Adagrad": (
+        "params, lr=0.01, lr_decay=0.0, weight_decay=0.0, initial_accumulator_value=0.0, "
+        "eps=1e-10, maximize=False"
+    ),
+    "Adadelta": (
+        "params, lr=1.0, rho=0.9, eps=1e-06, weight_decay=0.0, maximize=False, unit_correction=True"
+    ),
+    "RMSprop": (
+        "params, lr=0.01, alpha=0.99, eps=1e-08, weight_decay=0.0, momentum=0.0, centered=False, "
+        "maximize=False"
+    ),
+    "Adam": (
+        "params, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0, amsgrad=False, "
+        "maximize=False"
+    ),
+    "AdamW": (
+        "params, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01, amsgrad=False, "
+        "maximize=False"
+    ),
+    "Adamax": ("params, lr=0.002, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0, maximize=False"),
 }
 OWN = {
     "LayerNormLSTM": (

@@ -5,10 +5,15 @@
 
 #include "multiversion.h"
 
-#define ADAM(R) (R *p, const R *g, R *m, R *v, const double *o, long start, long stop)
-DISPATCH_F32(optimizer_adam, ADAM(float), (p, g, m, v, o, start, stop))
-DISPATCH_F64(optimizer_adam, ADAM(double), (p, g, m, v, o, start, stop))
+/* a: where the arrays of one parameter begin, o: options as optimizer.h lists them. */
+#define STEP(name)                                                                     \
+    DISPATCH_F32(name, (void *const *a, const double *o, long start, long stop), (a, o, start, stop)) \
+    DISPATCH_F64(name, (void *const *a, const double *o, long start, long stop), (a, o, start, stop))
 
-#define SGD(R) (R *p, const R *g, R *v, const double *o, int nesterov, long start, long stop)
-DISPATCH_F32(optimizer_sgd, SGD(float), (p, g, v, o, nesterov, start, stop))
-DISPATCH_F64(optimizer_sgd, SGD(double), (p, g, v, o, nesterov, start, stop))
+STEP(optimizer_sgd)
+STEP(optimizer_momentum)
+STEP(optimizer_adam)
+STEP(optimizer_rmsprop)
+STEP(optimizer_adagrad)
+STEP(optimizer_adadelta)
+STEP(optimizer_adamax)

@@ -1,10 +1,39 @@
-/* The values start .. stop of one parameter, in one pass over memory. */
+/* The values start .. stop of one parameter, in one pass over memory.
 
-#ifndef ROOT
+   Each step is written once, for LANES values from place i on: a[0] is the parameter, a[1] its
+   gradient, which alone is not written to, then comes the state; a state that the options make
+   unnecessary is NULL. c are the options. */
+
+#ifndef MOST
+#define MOST 6     /* arrays of a parameter */
+#define OPTIONS 10 /* of a step */
 #define ROOT(a) (sizeof(a) == 4 ? (REAL)sqrtf((float)(a)) : (REAL)sqrt(a))
 #ifdef MINIDL_X86
 #include <immintrin.h>
 #endif
+
+/* The last few values go through room of their own. */
+#define WALK(step, count)                                                                       \
+    static void NAME(optimizer_##step)(void *const *arrays, const double *o, long start, long stop) \
+    {                                                                                           \
+        REAL *a[MOST], *last[MOST], room[MOST][LANES], c[OPTIONS];                              \
+        for (int k = 0; k < OPTIONS; k++)                                                       \
+            c[k] = (REAL)o[k];                                                                  \
+        for (int k = 0; k < count; k++)                                                         \
+            a[k] = (REAL *)arrays[k];                                                           \
+        long i = start;                                                                         \
+        for (; i + LANES <= stop; i += LANES)                                                   \
+            NAME(step##_lanes)(a, c, i);                                                        \
+        if (i == stop)                                                                          \
+            return;                                                                             \
+        memset(room, 0, sizeof(room));                                                          \
+        for (int k = 0; k < count; k++)                                                         \
+            last[k] = a[k] ? memcpy(room[k], a[k] + i, (stop - i) * sizeof(REAL)) : NULL;       \
+        NAME(step##_lanes)(last, c, 0);                                                         \
+        for (int k = 0; k < count; k++)                                                         \
+            if (a[k] && k != 1)                                                                 \
+                memcpy(a[k] + i, room[k], (stop - i) * sizeof(REAL));                           \
+    }
 #endif
 
 /* Compilers turn sqrt into vectors only where it need not set errno. */
@@ -23,44 +52,109 @@ INLINE VEC NAME(roots)(VEC v)
 #endif
 }
 
-/* o: lr / (1 - beta1^t), beta1, beta2, sqrt(1 - beta2^t), eps, weight_decay. */
-static void NAME(optimizer_adam)(REAL *restrict p, const REAL *restrict g, REAL *restrict m,
-                                 REAL *restrict v, const double *o, long start, long stop)
+/* The larger of two; NaN where one is. */
+INLINE VEC NAME(larger)(VEC a, VEC b) { return SELECT((a >= b) | (a != a), a, b); }
+
+/* sign times the gradient, plus decay times the parameter, which may be infinite. */
+INLINE VEC NAME(downhill)(REAL *const *a, long i, REAL sign, REAL decay)
 {
-    REAL rate = (REAL)o[0], beta1 = (REAL)o[1], beta2 = (REAL)o[2], correction = (REAL)(1 / o[3]);
-    REAL eps = (REAL)o[4], decay = (REAL)o[5], rest1 = (REAL)(1 - o[1]), rest2 = (REAL)(1 - o[2]);
-    long i = start;
-    for (; i + LANES <= stop; i += LANES) {
-        VEC gradient = LOAD(g + i), here = LOAD(p + i);
-        if (decay != 0)
-            gradient += decay * here;
-        VEC mean = beta1 * LOAD(m + i) + rest1 * gradient;
-        VEC square = beta2 * LOAD(v + i) + rest2 * gradient * gradient;
-        STORE(m + i, mean);
-        STORE(v + i, square);
-        STORE(p + i, here - rate * mean / (NAME(roots)(square) * correction + eps));
-    }
-    for (; i < stop; i++) {
-        REAL gradient = decay != 0 ? g[i] + decay * p[i] : g[i];
-        m[i] = beta1 * m[i] + rest1 * gradient;
-        v[i] = beta2 * v[i] + rest2 * gradient * gradient;
-        p[i] -= rate * m[i] / (ROOT(v[i]) * correction + eps);
-    }
+    VEC g = sign * LOAD(a[1] + i);
+    return decay != 0 ? g + decay * LOAD(a[0] + i) : g;
 }
 
-/* o: lr, momentum, 1 - dampening, weight_decay; without momentum v is not touched. */
-static void NAME(optimizer_sgd)(REAL *restrict p, const REAL *restrict g, REAL *restrict v,
-                                const double *o, int nesterov, long start, long stop)
+/* a: p, g, velocity. c: sign, weight_decay, lr, momentum, 1 - dampening, nesterov. */
+INLINE void NAME(sgd_lanes)(REAL *const *a, const REAL *c, long i)
 {
-    REAL lr = (REAL)o[0], momentum = (REAL)o[1], share = (REAL)o[2], decay = (REAL)o[3];
-    if (momentum == 0) {
-        for (long i = start; i < stop; i++)
-            p[i] -= lr * (decay != 0 ? g[i] + decay * p[i] : g[i]);
-        return;
+    VEC g = NAME(downhill)(a, i, c[0], c[1]);
+    if (a[2]) {
+        VEC v = c[3] * LOAD(a[2] + i) + c[4] * g;
+        STORE(a[2] + i, v);
+        g = c[5] != 0 ? g + c[3] * v : v;
     }
-    for (long i = start; i < stop; i++) {
-        REAL gradient = decay != 0 ? g[i] + decay * p[i] : g[i];
-        v[i] = momentum * v[i] + share * gradient;
-        p[i] -= lr * (nesterov ? gradient + momentum * v[i] : v[i]);
-    }
+    STORE(a[0] + i, LOAD(a[0] + i) - c[2] * g);
 }
+WALK(sgd, 3)
+
+/* a: p, g, velocity. c: sign, weight_decay, lr, momentum. */
+INLINE void NAME(momentum_lanes)(REAL *const *a, const REAL *c, long i)
+{
+    VEC v = c[3] * LOAD(a[2] + i) + c[2] * NAME(downhill)(a, i, c[0], c[1]);
+    STORE(a[2] + i, v);
+    STORE(a[0] + i, LOAD(a[0] + i) - v);
+}
+WALK(momentum, 3)
+
+/* a: p, g, mean, square, maximum. c: sign, weight_decay unless decoupled, lr / (1 - beta1^t),
+   beta1, 1 - beta1, beta2, 1 - beta2, 1 / sqrt(1 - beta2^t), eps, what is kept of p. */
+INLINE void NAME(adam_lanes)(REAL *const *a, const REAL *c, long i)
+{
+    VEC g = NAME(downhill)(a, i, c[0], c[1]);
+    VEC m = c[3] * LOAD(a[2] + i) + c[4] * g;
+    VEC v = c[5] * LOAD(a[3] + i) + c[6] * g * g;
+    STORE(a[2] + i, m);
+    STORE(a[3] + i, v);
+    if (a[4]) {
+        v = NAME(larger)(LOAD(a[4] + i), v);
+        STORE(a[4] + i, v);
+    }
+    STORE(a[0] + i, c[9] * LOAD(a[0] + i) - c[2] * m / (NAME(roots)(v) * c[7] + c[8]));
+}
+WALK(adam, 5)
+
+/* a: p, g, square, mean, velocity. c: sign, weight_decay, lr, alpha, 1 - alpha, eps, momentum. */
+INLINE void NAME(rmsprop_lanes)(REAL *const *a, const REAL *c, long i)
+{
+    VEC g = NAME(downhill)(a, i, c[0], c[1]);
+    VEC v = c[3] * LOAD(a[2] + i) + c[4] * g * g;
+    STORE(a[2] + i, v);
+    if (a[3]) {
+        VEC m = c[3] * LOAD(a[3] + i) + c[4] * g;
+        STORE(a[3] + i, m);
+        v -= m * m;
+    }
+    VEC s = g / (NAME(roots)(v) + c[5]);
+    if (a[4]) {
+        s += c[6] * LOAD(a[4] + i);
+        STORE(a[4] + i, s);
+    }
+    STORE(a[0] + i, LOAD(a[0] + i) - c[2] * s);
+}
+WALK(rmsprop, 5)
+
+/* a: p, g, sum. c: sign, weight_decay, lr / (1 + (t - 1) lr_decay), eps. */
+INLINE void NAME(adagrad_lanes)(REAL *const *a, const REAL *c, long i)
+{
+    VEC g = NAME(downhill)(a, i, c[0], c[1]);
+    VEC sum = LOAD(a[2] + i) + g * g;
+    STORE(a[2] + i, sum);
+    STORE(a[0] + i, LOAD(a[0] + i) - c[2] * g / (NAME(roots)(sum) + c[3]));
+}
+WALK(adagrad, 3)
+
+/* a: p, g, square, delta. c: sign, weight_decay, lr, rho, 1 - rho, eps. */
+INLINE void NAME(adadelta_lanes)(REAL *const *a, const REAL *c, long i)
+{
+    VEC g = NAME(downhill)(a, i, c[0], c[1]);
+    VEC v = c[3] * LOAD(a[2] + i) + c[4] * g * g;
+    STORE(a[2] + i, v);
+    VEC d = g / NAME(roots)(v + c[5]);
+    if (a[3]) {
+        VEC u = LOAD(a[3] + i);
+        d *= NAME(roots)(u + c[5]);
+        STORE(a[3] + i, c[3] * u + c[4] * d * d);
+    }
+    STORE(a[0] + i, LOAD(a[0] + i) - c[2] * d);
+}
+WALK(adadelta, 4)
+
+/* a: p, g, mean, norm. c: sign, weight_decay, lr / (1 - beta1^t), beta1, 1 - beta1, beta2, eps. */
+INLINE void NAME(adamax_lanes)(REAL *const *a, const REAL *c, long i)
+{
+    VEC g = NAME(downhill)(a, i, c[0], c[1]);
+    VEC m = c[3] * LOAD(a[2] + i) + c[4] * g;
+    VEC u = NAME(larger)(c[5] * LOAD(a[3] + i), SELECT(g < 0, -g, g) + c[6]);
+    STORE(a[2] + i, m);
+    STORE(a[3] + i, u);
+    STORE(a[0] + i, LOAD(a[0] + i) - c[2] * m / u);
+}
+WALK(adamax, 4)
