@@ -5,6 +5,13 @@ from minidl.data.augmentation import random_shift
 from minidl.data.dataset import ConcatDataset, Dataset, Subset, TensorDataset
 from minidl.data.datasets import digits
 from minidl.data.loader import DataLoader
+from minidl.data.preprocessing import (
+    MinMaxScaler,
+    PCAWhitening,
+    Preprocessing,
+    StandardScaler,
+    ZCAWhitening,
+)
 from minidl.data.sampler import WeightedRandomSampler
 from minidl.data.splits import k_fold, random_split
 from minidl.data.workers import WorkerError
@@ -13,10 +20,15 @@ __all__ = [
     "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "MinMaxScaler",
+    "PCAWhitening",
+    "Preprocessing",
+    "StandardScaler",
     "Subset",
     "TensorDataset",
     "WeightedRandomSampler",
     "WorkerError",
+    "ZCAWhitening",
     "digits",
     "k_fold",
     "random_shift",
