@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from minidl.tensor import Tensor
 
 
-def _follow(running: Any, mean: np.ndarray, var: np.ndarray, m: int, momentum: float) -> None:
+def follow(running: Any, mean: np.ndarray, var: np.ndarray, m: int, momentum: float) -> None:
     """Move the running statistics (two arrays, or None) in place, m values per channel further."""
     if running is not None and m > 0:
         new = backend.call("batch_norm", "update_running", *running, mean, var, m, momentum)
@@ -33,7 +33,7 @@ class BatchNorm(Function):
         y, self.x_hat, self.inv_std, mean, var = backend.call(
             "batch_norm", "forward", as_ncs(x), gamma, beta, eps
         )
-        _follow(running, mean, var, x.size // max(x.shape[1], 1), momentum)
+        follow(running, mean, var, x.size // max(x.shape[1], 1), momentum)
         return y.reshape(x.shape)
 
     def backward(self, grad):
@@ -61,7 +61,7 @@ class FusedBatchNorm(Function):
             relu,
         )
         self.y = y if relu else None
-        _follow(running, self.mean, var, x.size // max(x.shape[1], 1), momentum)
+        follow(running, self.mean, var, x.size // max(x.shape[1], 1), momentum)
         return y.reshape(x.shape)
 
     def backward(self, grad):

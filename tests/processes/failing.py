@@ -1,0 +1,11 @@
+"""One rank fails while the others wait for its message."""
+
+import numpy as np
+
+from minidl import distributed
+from minidl.distributed.world import world
+
+distributed.init()
+if distributed.rank() == 1:
+    raise ValueError("rank 1 has had enough")
+world().sum(np.ones(3))
