@@ -36,6 +36,7 @@ DEFAULTS = {
     "group_norm": "cython",
     "linear": "cython",
     "lrn": "cython",
+    "lstm": "cython",
     "optimizer": "cython",
     "pool": "cython",
     "relu": "cython",

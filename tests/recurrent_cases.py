@@ -68,4 +68,25 @@ def rnn(rng, dtype):
             yield "backward", (dstates, states, weight_hh, relu, lengths, reverse)
 
 
-CASES = {"gru": gru, "lstm": lstm, "rnn": rnn}
+def layer_norm_lstm(rng, dtype):
+    for number, (steps, n, d, drop, lengths, reverse) in enumerate(sequences(rng, dtype)):
+        if reverse:
+            continue
+        activation = ("tanh", "relu", "sigmoid")[number // 2 % 3]
+        gain, shift = (normal(rng, dtype, 5, d) for _ in range(2))
+        if number % 5 == 0:
+            gain = shift = None
+        weight_hh = normal(rng, dtype, 4 * d, d) / dtype(d**0.5)
+        projected, bias = 2 * normal(rng, dtype, steps, n, 4 * d), normal(rng, dtype, 4 * d)
+        h0, c0 = normal(rng, dtype, n, d), normal(rng, dtype, n, d)
+        for keep in (True, False):
+            rest = gain, shift, h0, c0, drop, lengths, 0.7, activation, keep
+            yield "forward", (projected, bias, weight_hh, *rest)
+        gates, hats = (np.tanh(normal(rng, dtype, steps, n, 5, d)) for _ in range(2))
+        cells, dstates = (normal(rng, dtype, steps + more, n, d) for more in (1, 2))
+        inv_std = normal(rng, dtype, steps, n, 5)
+        rest = weight_hh, gain, drop, lengths, activation
+        yield "backward", (dstates, cells, gates, hats, inv_std, *rest)
+
+
+CASES = {"gru": gru, "layer_norm_lstm": layer_norm_lstm, "lstm": lstm, "rnn": rnn}

@@ -40,7 +40,7 @@ def drawn(seed, *shapes):
     return [rng.standard_normal(shape) for shape in shapes]
 
 
-STEPS, N, D = 3, 2, 2
+STEPS, N, D = 3, 2, 3
 KINDS = [  # lengths, reverse, whether candidates are dropped (in a plain network: relu)
     ([2, 3], False, True),
     ([1, 3], True, True),
@@ -185,4 +185,79 @@ def rnn(module):
         check_slope(module.forward, arguments, found, dy)
 
 
-ORACLES = {"gru": [gru], "lstm": [lstm], "rnn": [rnn]}
+def normalized(v, gain, shift):
+    """Layer normalization of a list, with the standard deviation's inverse and what was scaled."""
+    mean = sum(v) / D
+    inv_std = (sum((x - mean) ** 2 for x in v) / D + 1e-12) ** -0.5
+    hat = [(x - mean) * inv_std for x in v]
+    return [gain[j] * hat[j] + shift[j] for j in range(D)], hat, inv_std
+
+
+ACTIVATIONS = {"tanh": math.tanh, "relu": lambda v: max(v, 0.0), "sigmoid": sigmoid}
+
+
+def plain_step(a, c, forget_bias, activation, norm, factor):
+    """One step of the cell as its paper has it: (h, c, gates, hats, inv_std), in plain numbers."""
+    act = ACTIVATIONS[activation]
+    hats, inv_std = [[0] * D] * 5, [0] * 5
+    if norm is not None:
+        scaled = [normalized(a[k], norm[0][k], norm[1][k]) for k in range(4)]
+        a, hats, inv_std = (list(part) for part in zip(*scaled, strict=True))
+    i, o = ([sigmoid(v) for v in a[k]] for k in (0, 3))
+    g, f = [act(v) for v in a[1]], [sigmoid(v + forget_bias) for v in a[2]]
+    c = [c[j] * f[j] + i[j] * g[j] * factor[j] for j in range(D)]
+    if norm is not None:
+        c, hat, inv = normalized(c, norm[0][4], norm[1][4])
+        hats, inv_std = [*hats, hat], [*inv_std, inv]
+    y = [act(v) for v in c]
+    return [y[j] * o[j] for j in range(D)], c, [i, g, f, o, y], hats, inv_std
+
+
+LAYER_NORM_KINDS = [  # lengths, whether candidates are dropped, whether there is a norm, activation
+    ([2, 3], True, True, "tanh"),
+    ([3, 3], False, True, "sigmoid"),
+    ([1, 3], False, True, "relu"),
+    ([3, 2], True, False, "tanh"),
+]
+
+
+def layer_norm_lstm(module):
+    for number, (lengths, dropped, norm, activation) in enumerate(LAYER_NORM_KINDS):
+        projected, bias, weight, gain, shift, h0, c0, drop, dy = drawn(
+            *(number + 20, (STEPS, N, 4 * D), 4 * D, (4 * D, D), (5, D), (5, D), (N, D), (N, D)),
+            *((STEPS, N, D), (STEPS + 2, N, D)),
+        )
+        drop, lengths = drop if dropped else None, np.array(lengths)
+        gain, shift = (gain, shift) if norm else (None, None)
+        rest = drop, lengths, 0.7, activation
+        arguments = projected, bias, weight, gain, shift, h0, c0, *rest, True
+        states, cells, gates, hats, inv_std = module.forward(*arguments)
+        for b in range(N):
+            h, c = list(h0[b]), list(c0[b])
+            for t in range(lengths[b]):
+                close([states[t, b], cells[t, b]], [h, c])
+                a = sums(t, b, 4, projected, bias, weight, h)
+                scale = (gain, shift) if norm else None
+                factor = drop[t, b] if dropped else [1] * D
+                h, c, *kept = plain_step(a, c, 0.7, activation, scale, factor)
+                for got, want in zip((gates, hats, inv_std), kept, strict=True):
+                    close(got[t, b], want)
+            for slot in resting(lengths[b]):
+                close([states[slot, b], cells[slot, b]], [h, c])
+            close(states[-1, b], c)
+            for kept in (gates, hats, inv_std):
+                close(kept[lengths[b] :, b], 0)
+        quick = module.forward(*arguments[:-1], False)
+        close(quick[0], states)
+        assert [len(a) for a in quick[1:]] == [0] * 4
+        kept = cells, gates, hats, inv_std
+        rest = weight, gain, drop, lengths, activation
+        dprojected, dgain, dshift, dh0, dc0 = module.backward(dy, *kept, *rest)
+        dbias, dweight = dprojected.sum((0, 1)), by_weight(dprojected, states, False)
+        found = {0: dprojected, 1: dbias, 2: dweight, 3: dgain, 4: dshift, 5: dh0, 6: dc0}
+        if not norm:
+            close([found.pop(3), found.pop(4)], 0)
+        check_slope(module.forward, arguments, found, dy)
+
+
+ORACLES = {"gru": [gru], "layer_norm_lstm": [layer_norm_lstm], "lstm": [lstm], "rnn": [rnn]}

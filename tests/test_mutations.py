@@ -42,7 +42,6 @@ EQUIVALENT = {
         "backward_input: padded = np.zeros((n, c, h + 3 * ph, w + 2 * pw), dy.dtype)": ROOM,
         "backward_input: padded = np.zeros((n, c, h + 2 * ph, w + 3 * pw), dy.dtype)": ROOM,
     },
-    "dropout": {"mask: low, high = *np.uint64(33)*": "no mask of a test has 2^32 values"},
     "lrn": {"forward: before, after = *": ROOM, "backward: before, after = *": ROOM},
     "pool": {
         "max_forward: y = np.full((n, c, oh, ow), np.inf, x.dtype)": FIRST,
@@ -97,33 +96,40 @@ def axes(value):
         yield ast.keyword("axis", ast.Constant(0 if value.value == 1 else 1))
 
 
-def places(tree):
+def places(function):
     """Nodes to break, each with the statement it stands in; messages of errors are left alone."""
-    for function in tree.body:
-        if isinstance(function, ast.FunctionDef):
-            for statement in ast.walk(function):
-                if isinstance(statement, ast.stmt) and not isinstance(
-                    statement, (ast.FunctionDef, ast.Raise, ast.For, ast.If)
-                ):
-                    yield from ((function.name, statement, node) for node in ast.walk(statement))
-                elif isinstance(statement, ast.If):
-                    yield from ((function.name, statement, n) for n in ast.walk(statement.test))
+    for statement in ast.walk(function):
+        if isinstance(statement, ast.stmt) and not isinstance(
+            statement, (ast.FunctionDef, ast.Raise, ast.For, ast.If)
+        ):
+            yield from ((statement, node) for node in ast.walk(statement))
+        elif isinstance(statement, ast.If):
+            yield from ((statement, n) for n in ast.walk(statement.test))
 
 
 def mutants(source):
     """(name, source) of every mutant of a module; the name tells function and broken statement."""
-    tree = ast.parse(source)
-    for name, statement, node in places(tree):
-        for variant in variants(node):
-            memory = {}
-            broken = copy.deepcopy(tree, memory)
-            # deepcopy remembers which copy stands for which node: put the variant in its place.
-            twin, new = memory[id(node)], copy.deepcopy(variant)
-            put = Replace(twin, new)
-            broken = ast.fix_missing_locations(put.visit(broken))
-            after = memory[id(statement)] if statement is not node else new
-            text = ast.unparse(after.test if isinstance(after, ast.If) else after)
-            yield f"{name}: {text}", ast.unparse(broken)
+    parts = ast.parse(source).body
+    texts = [ast.unparse(part) for part in parts]
+    for number, function in enumerate(parts):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        for statement, node in places(function):
+            for variant in variants(node):
+                text, broken = mutant(function, statement, node, variant)
+                whole = [*texts[:number], broken, *texts[number + 1 :]]
+                yield f"{function.name}: {text}", "\n".join(whole)
+
+
+def mutant(function, statement, node, variant):
+    """The text of one statement, and of its function, with a variant in the place of a node."""
+    memory = {}
+    broken = copy.deepcopy(function, memory)
+    # deepcopy remembers which copy stands for which node: put the variant in its place.
+    twin, new = memory[id(node)], copy.deepcopy(variant)
+    broken = ast.fix_missing_locations(Replace(twin, new).visit(broken))
+    after = memory[id(statement)] if statement is not node else new
+    return ast.unparse(after.test if isinstance(after, ast.If) else after), ast.unparse(broken)
 
 
 class Replace(ast.NodeTransformer):

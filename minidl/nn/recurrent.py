@@ -119,7 +119,7 @@ class Recurrent(Module):
                     kept.append(end)
             x = outputs[0] if len(outputs) == 1 else F.concatenate(outputs, axis=2)
             if layer < self.num_layers - 1:
-                x = F.dropout(x, self.dropout, self.training, self.rng)
+                x = F.dropout(x, self.dropout, self.training, rng=self.rng)
         ends = [F.stack(kept) for kept in last]
         if not batched:
             x, ends = x[:, 0], [end[:, 0] for end in ends]
@@ -176,7 +176,7 @@ def initial_states(
 
 def new_parameters(
     gates: int, inputs: int, hidden: int, bias: bool, rng: np.random.Generator | None
-) -> dict[str, Parameter | None]:
+) -> dict[str, Any]:
     """Draw the parameters of one layer in one direction, U(-1/sqrt(hidden), 1/sqrt(hidden))."""
     rows = gates * hidden
     shapes = ((rows, inputs), (rows, hidden), (rows,), (rows,))

@@ -50,7 +50,33 @@ def dropped(name, gates):
     ]
 
 
+def normalized(label, sizes, plain=False, **options):
+    """A sample of the normalized layer, or of the same without normalization, with a bias."""
+    steps, n, inputs, d = sizes
+    arrays = [normal(steps, n, inputs), normal(n, d), normal(n, d)]
+    arrays += [normal(4 * d, inputs) * 0.5, normal(4 * d, d) * 0.5]
+    arrays += [normal(4 * d)] if plain else [normal(5, d), normal(5, d)]
+
+    def call(x, h0, c0, weight_ih, weight_hh, *rest):
+        gain, shift, bias = (None, None, rest[0]) if plain else (*rest, None)
+        more = {**options, "rng": np.random.default_rng(5)}
+        weights = weight_ih, weight_hh, gain, shift, bias
+        output, *last = F.layer_norm_lstm(x, h0, c0, *weights, **more)
+        return F.concatenate([output, F.stack(last)])
+
+    return Sample(label, tuple(arrays), call)
+
+
 OPERATIONS = {
+    "layer_norm_lstm": [
+        normalized("plain", (3, 2, 4, 3)),
+        normalized("lengths", (4, 3, 2, 3), lengths=[3, 1, 4], forget_bias=0.3),
+        normalized("recurrent dropout", (3, 2, 2, 4), recurrent_dropout=0.4),
+        normalized("sigmoid", (2, 2, 3, 3), activation="sigmoid"),
+        normalized("relu", (2, 2, 3, 3), activation="relu"),
+        normalized("without normalization", (3, 2, 2, 3), plain=True),
+        normalized("empty batch", (2, 0, 3, 2)),
+    ],
     "rnn": [
         *family("rnn", 1),
         sequence("rnn", "relu", 1, (3, 2, 4, 3), nonlinearity="relu"),
