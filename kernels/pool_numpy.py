@@ -1,4 +1,4 @@
-"""Max, average and adaptive average pooling: the specification.
+"""Max, average and adaptive pooling: the specification.
 
 x is (n, c, h, w), y is (n, c, oh, ow). kernel, stride, padding, dilation and out_size are pairs
 (vertical, horizontal). The caller chooses out_size, so windows may hang over the lower and right
@@ -240,3 +240,37 @@ def adaptive_avg_backward(dy, x_shape):
             count = (bottom - top) * (right - left)
             dx[:, :, top:bottom, left:right] += dy[:, :, p, q, None, None] / count
     return dx
+
+
+def adaptive_max_forward(x, out_size):
+    """y[p, q] = the largest of rows floor(p h / oh) to ceil((p + 1) h / oh), columns likewise.
+
+    Parameters
+    ----------
+    x : (n, c, h, w) float32 or float64
+    out_size : (oh, ow)
+
+    Returns
+    -------
+    y : (n, c, oh, ow), of the dtype of x
+    argmax : (n, c, oh, ow) int64, row * w + column of the value taken; `max_backward` takes it
+
+    Notes
+    -----
+    Among equals the first counts, and the last NaN over everything, as in `max_forward`.
+    """
+    n, c, h, w = x.shape
+    oh, ow = out_size
+    y, argmax = np.empty((n, c, oh, ow), x.dtype), np.empty((n, c, oh, ow), np.int64)
+    for p in range(oh):
+        for q in range(ow):
+            top, bottom = p * h // oh, -(-(p + 1) * h // oh)
+            left, right = q * w // ow, -(-(q + 1) * w // ow)
+            window = x[:, :, top:bottom, left:right].reshape(n, c, (bottom - top) * (right - left))
+            nan = np.isnan(window)
+            last_nan = window.shape[2] - 1 - nan[..., ::-1].argmax(axis=2)
+            place = np.where(nan.any(axis=2), last_nan, window.argmax(axis=2))
+            y[:, :, p, q] = np.take_along_axis(window, place[..., None], axis=2)[..., 0]
+            row, column = np.divmod(place, right - left)
+            argmax[:, :, p, q] = (top + row) * w + left + column
+    return y, argmax

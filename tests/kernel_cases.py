@@ -6,6 +6,7 @@ wrong axis or a swapped pair would notice.
 
 import numpy as np
 import recurrent_cases
+import upsample_cases
 
 
 def normal(rng, dtype, *shape):
@@ -99,6 +100,7 @@ WINDOWS = [
     # Rows of several vectors, with and without a rest, at the strides that are usual.
     (2, 2, (7, 41), (2, 2), (2, 2), (0, 0), (1, 1)),
     (2, 2, (6, 150), (2, 2), (2, 2), (0, 0), (1, 1)),
+    (5, 3, (10, 11), (2, 2), (2, 2), (0, 0), (1, 1)),
     (1, 2, (9, 45), (3, 3), (2, 2), (1, 1), (1, 1)),
     (1, 2, (6, 37), (3, 3), (1, 1), (1, 1), (1, 1)),
     (1, 2, (8, 70), (2, 3), (3, 3), (0, 1), (2, 2)),
@@ -149,6 +151,7 @@ def pool(rng, dtype):
     for size, out in [((5, 7), (2, 3)), ((4, 4), (1, 1)), ((3, 2), (5, 4)), ((1, 1), (1, 1))]:
         yield "adaptive_avg_forward", (normal(rng, dtype, 2, 3, *size), out)
         yield "adaptive_avg_backward", (normal(rng, dtype, 2, 3, *out), (2, 3, *size))
+        yield "adaptive_max_forward", (normal(rng, dtype, 2, 3, *size), out)
 
 
 def group_norm(rng, dtype):
@@ -261,6 +264,7 @@ def softmax_cross_entropy(rng, dtype):
 
 CASES = {
     **recurrent_cases.CASES,
+    **upsample_cases.CASES,
     "activation": activation,
     "batch_norm": batch_norm,
     "conv2d": conv2d,

@@ -15,6 +15,7 @@ import pytest
 import recurrent_oracles
 import scipy.signal
 import scipy.special
+import upsample_oracles
 
 
 def close(got, want, tolerance=1e-10):
@@ -321,6 +322,21 @@ def pool_adaptive(module):
             close(y[:, :, p, q], np.mean(x[:, :, rows, columns], axis=(2, 3)))
         dx = module.adaptive_avg_backward(dy, x.shape)
         close(dx, slope(module.adaptive_avg_forward, (x, out), 0, dy, 1.0))
+        for image in (x, np.round(x), np.where(x > 1, np.nan, x), np.full_like(x, -np.inf)):
+            y, argmax = module.adaptive_max_forward(image, out)
+            for a, b, p, q in np.ndindex(y.shape):
+                rows, columns = (
+                    range(at * size[d] // out[d], -(-(at + 1) * size[d] // out[d]))
+                    for d, at in enumerate((p, q))
+                )
+                window = [
+                    (image[a, b, row, column], row * size[1] + column)
+                    for row, column in itertools.product(rows, columns)
+                ]
+                nans = [pair for pair in window if pair[0] != pair[0]]
+                best = nans[-1] if nans else max(window, key=lambda pair: pair[0])
+                close(y[a, b, p, q], best[0])
+                assert argmax[a, b, p, q] == best[1]
 
 
 def lrn(module):
@@ -517,6 +533,7 @@ def group_norm(module):
 
 ORACLES = {
     **recurrent_oracles.ORACLES,
+    **upsample_oracles.ORACLES,
     "activation": [activation_by_value, activation_by_row],
     "batch_norm": [
         batch_norm_forward,

@@ -53,6 +53,9 @@ def test_padding_by_name(rng):
         F.conv2d(x, weight, padding="valid").data, F.conv2d(x, weight).data
     )
     assert F.conv2d(x, weight, padding="same", dilation=2).shape == (1, 3, 6, 7)
+    even = Tensor(rng.normal(size=(3, 2, 2, 4)))
+    wider = F.conv2d(F.pad(x, [(0, 0), (0, 0), (0, 1), (1, 2)]), even)
+    np.testing.assert_array_equal(F.conv2d(x, even, padding="same").data, wider.data)
 
 
 def test_the_layer_is_the_operation_with_its_weights(rng):
@@ -64,7 +67,7 @@ def test_the_layer_is_the_operation_with_its_weights(rng):
         ("weight", (6, 2, 3, 2)),
         ("bias", (6,)),
     ]
-    assert nn.Conv2d(1, 2, 3, padding="same").padding == (1, 1)
+    assert nn.Conv2d(1, 2, 3, padding="same").padding == "same"
     assert nn.Conv2d(1, 2, 3, bias=False).bias is None
 
 
@@ -86,6 +89,119 @@ def test_repr():
         "Conv2d(4, 8, kernel_size=(3, 1), stride=(2, 2), padding=(1, 1), dilation=(2, 2), "
         "groups=4, bias=False)"
     )
+
+
+# -- sequences, borders, the transpose ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("stride", "padding", "dilation"), [(1, 0, 1), (2, 3, 2)])
+def test_a_sequence_is_an_image_of_one_row(rng, stride, padding, dilation):
+    x, weight, bias = rng.normal(size=(2, 4, 9)), rng.normal(size=(6, 2, 3)), rng.normal(size=6)
+    y = F.conv1d(Tensor(x), Tensor(weight), Tensor(bias), stride, padding, dilation, 2)
+    geometry = (1, stride), (0, padding), (1, dilation), 2
+    wanted = by_scipy(x[:, :, None], weight[:, :, None], bias, *geometry)[:, :, 0]
+    np.testing.assert_allclose(y.data, wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_a_sequence_is_not_copied_on_its_way_to_the_kernel(rng):
+    x, layer = Tensor(rng.normal(size=(2, 3, 8)).astype(np.float32)), nn.Conv1d(3, 4, 3)
+    y = layer(x)
+    assert np.shares_memory(y.grad_fn.x, x.data)
+    assert np.shares_memory(y.grad_fn.weight, layer.weight.data)
+
+
+BORDERS = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+@pytest.mark.parametrize("mode", BORDERS)
+@pytest.mark.parametrize("padding", [(2, 1), "same"])
+def test_borders_of_the_image_itself(rng, mode, padding):
+    layer = nn.Conv2d(3, 4, (3, 4), padding=padding, padding_mode=mode, rng=rng).double()
+    x = rng.normal(size=(2, 3, 5, 6))
+    edges = [(1, 1), (1, 2)] if padding == "same" else [(2, 2), (1, 1)]
+    around = np.pad(x, [(0, 0), (0, 0), *edges], mode=BORDERS[mode])
+    wanted = F.conv2d(Tensor(around), layer.weight, layer.bias)
+    np.testing.assert_array_equal(layer(Tensor(x)).data, wanted.data)
+    line = nn.Conv1d(3, 4, 3, padding=2, padding_mode=mode, rng=rng).double()
+    around = np.pad(x[:, :, 0], [(0, 0), (0, 0), (2, 2)], mode=BORDERS[mode])
+    wanted = F.conv1d(Tensor(around), line.weight, line.bias)
+    np.testing.assert_array_equal(line(Tensor(x[:, :, 0])).data, wanted.data)
+
+
+@pytest.mark.parametrize(
+    ("mode", "width", "says"),
+    [
+        ("reflect", 4, "reflect borders of at most 3 along axis 2"),
+        ("circular", 5, "circular borders of at most 4 along axis 2"),
+        ("mirror", 1, "a mode among constant, reflect, replicate, circular, got 'mirror'"),
+        ("replicate", -1, "pairs of non-negative widths"),
+    ],
+)
+def test_borders_that_cannot_be(mode, width, says):
+    with pytest.raises((ArgumentError, ShapeError), match=says):
+        F.pad(Tensor(np.zeros((1, 1, 4))), [(0, 0), (0, 0), (width, 0)], mode=mode)
+    with pytest.raises(ShapeError, match="replicate borders of at most 0"):
+        F.pad(Tensor(np.zeros((1, 0))), [(0, 0), (1, 0)], mode="replicate")
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize(
+    ("stride", "padding", "extra", "dilation"), [(1, 0, 0, 1), ((2, 3), 1, (1, 2), (2, 1))]
+)
+def test_the_transpose_is_the_transposed_matrix(rng, stride, padding, extra, dilation, groups):
+    """<conv(u), x> = <u, conv_transpose(x)> for every u: the definition of a transpose."""
+    weight = rng.normal(size=(4, 6 // groups, 3, 2))
+    x = rng.normal(size=(2, 4, 3, 5))
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    y = F.conv_transpose2d(Tensor(x), Tensor(weight), output_padding=extra, **options)
+    u = rng.normal(size=y.shape)
+    there = F.conv2d(Tensor(u), Tensor(weight), **options)
+    assert there.shape == x.shape
+    np.testing.assert_allclose((there.data * x).sum(), (u * y.data).sum(), rtol=1e-10)
+
+
+def test_the_transposed_layer(rng):
+    layer = nn.ConvTranspose2d(4, 6, (3, 2), 2, 1, (1, 0), 2, rng=rng)
+    x = Tensor(rng.normal(size=(2, 4, 3, 5)).astype(np.float32))
+    wanted = F.conv_transpose2d(x, layer.weight, layer.bias, 2, 1, (1, 0), 2)
+    np.testing.assert_array_equal(layer(x).data, wanted.data)
+    assert (layer.weight.shape, layer.bias.shape, wanted.shape[1]) == ((4, 3, 3, 2), (6,), 6)
+    bound = 1 / np.sqrt(3 * 3 * 2)
+    assert 0.8 * bound < np.abs(layer.weight.data).max() <= bound
+    assert repr(nn.ConvTranspose2d(1, 2, 3, 2)).startswith("ConvTranspose2d(1, 2, kernel_size=(3")
+    assert nn.ConvTranspose2d(1, 2, 3, bias=False).bias is None
+
+
+@pytest.mark.parametrize(
+    ("says", "shape", "options"),
+    [
+        (r"x of shape \(n, c, h, w\)", (4, 3, 3), {}),
+        (r"x with 4 channels", (1, 3, 3, 3), {}),
+        ("output_padding below the stride", (1, 4, 3, 3), {"output_padding": 1}),
+        ("groups that divide the 4 channels", (1, 4, 3, 3), {"groups": 3}),
+        ("a result of at least one pixel", (1, 4, 3, 3), {"padding": 3}),
+        ("stride as an integer", (1, 4, 3, 3), {"stride": 0}),
+        (r"bias of shape \(2,\)", (1, 4, 3, 3), {"bias": Tensor(np.zeros(4))}),
+    ],
+)
+def test_a_transpose_that_cannot_be(says, shape, options):
+    with pytest.raises((ArgumentError, ShapeError), match=f"conv_transpose2d: expected {says}"):
+        F.conv_transpose2d(Tensor(np.zeros(shape)), Tensor(np.zeros((4, 2, 3, 3))), **options)
+
+
+@pytest.mark.parametrize(
+    ("says", "x", "options"),
+    [
+        (r"x of shape \(n, c, l\), got \(3, 5\); add a channel axis", (3, 5), {}),
+        (r"x of shape \(n, c, l\), got \(5,\); add batch and channel", (5,), {}),
+        ("a sequence at least as large as the kernel's 7, got 5 with", (1, 3, 5), {"dilation": 3}),
+        ("padding as an integer of at least 0, got -1", (1, 3, 5), {"padding": -1}),
+        ("stride as an integer of at least 1, got", (1, 3, 5), {"stride": (1, 2)}),
+    ],
+)
+def test_a_sequence_that_cannot_be(says, x, options):
+    with pytest.raises((ArgumentError, ShapeError), match=f"conv1d: expected {says}"):
+        F.conv1d(Tensor(np.zeros(x)), Tensor(np.zeros((2, 3, 3))), **options)
 
 
 X, W = np.zeros((2, 3, 5, 5), np.float32), np.zeros((4, 3, 3, 3), np.float32)
@@ -115,8 +231,7 @@ X, W = np.zeros((2, 3, 5, 5), np.float32), np.zeros((4, 3, 3, 3), np.float32)
         (ArgumentError, "groups as an integer of at least 1, got 0", X, W, {"groups": 0}),
         (ArgumentError, "groups that divide the 4 outputs, got 3", X, W[:, :1], {"groups": 3}),
         (ArgumentError, '"same" or "valid", got \'some\'', X, W, {"padding": "some"}),
-        (ArgumentError, "stride 1 and an odd kernel", X, W, {"padding": "same", "stride": 2}),
-        (ArgumentError, "odd kernel", X, W[:, :, :2], {"padding": "same"}),
+        (ArgumentError, "stride 1 for padding=", X, W, {"padding": "same", "stride": 2}),
     ],
 )
 def test_bad_input(kind, says, x, weight, options):
@@ -135,7 +250,8 @@ def test_bad_input(kind, says, x, weight, options):
         (1, 1, 3, 0),
         (1, 1, 3, 1, -1),
         (1, 1, 3, 1, "sane"),
-        (1, 1, 2, 1, "same"),
+        (1, 1, 3, 2, "same"),
+        (1, 1, 3, 1, 0, 1, 1, True, "mirror"),
         (1, 1, 3, 1, 0, 0),
         (3, 4, 3, 1, 0, 1, 2),
         (4, 3, 3, 1, 0, 1, 2),

@@ -95,6 +95,46 @@ def test_adaptive_mean_against_loops(rng, size):
         np.testing.assert_allclose(y.data[:, :, i, j], wanted, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 7), (8, 4)])
+def test_adaptive_maximum_against_loops(rng, size):
+    x = rng.normal(size=(2, 3, 5, 7))
+    y, places = F.adaptive_max_pool2d(Tensor(x), size, return_indices=True)
+    for i, j in np.ndindex(*size):
+        rows = slice(math.floor(i * 5 / size[0]), math.ceil((i + 1) * 5 / size[0]))
+        columns = slice(math.floor(j * 7 / size[1]), math.ceil((j + 1) * 7 / size[1]))
+        np.testing.assert_array_equal(y.data[:, :, i, j], x[:, :, rows, columns].max((2, 3)))
+    there = np.take_along_axis(x.reshape(2, 3, -1), places.data.reshape(2, 3, -1), axis=2)
+    np.testing.assert_array_equal(there.reshape(y.shape), y.data)
+
+
+def test_places_of_the_maxima(rng):
+    x = rng.normal(size=(2, 3, 7, 6))
+    y, places = F.max_pool2d(Tensor(x), 3, 2, 1, return_indices=True)
+    np.testing.assert_array_equal(y.data, F.max_pool2d(Tensor(x), 3, 2, 1).data)
+    assert (places.dtype, places.requires_grad) == (np.int64, False)
+    there = np.take_along_axis(x.reshape(2, 3, -1), places.data.reshape(2, 3, -1), axis=2)
+    np.testing.assert_array_equal(there.reshape(y.shape), y.data)
+    layers = nn.MaxPool1d(2, return_indices=True), nn.AdaptiveMaxPool2d(2, return_indices=True)
+    for layer, values in zip(layers, (x[:, :, 0], x), strict=True):
+        found, where = layer(Tensor(values))
+        assert found.shape == where.shape
+
+
+@pytest.mark.parametrize("name", ["max_pool", "avg_pool", "adaptive_avg_pool"])
+def test_a_sequence_is_an_image_of_one_row(rng, name):
+    x = rng.normal(size=(2, 3, 9))
+    flat, image = getattr(F, f"{name}1d"), getattr(F, f"{name}2d")
+    if name == "adaptive_avg_pool":
+        y, wanted = flat(Tensor(x), 4), image(Tensor(x[:, :, None]), (1, 4))
+        layer = nn.AdaptiveAvgPool1d(4)
+    else:
+        y = flat(Tensor(x), 3, 2, 1, ceil_mode=True)
+        wanted = image(Tensor(x[:, :, None]), (1, 3), (1, 2), (0, 1), ceil_mode=True)
+        layer = {"max_pool": nn.MaxPool1d, "avg_pool": nn.AvgPool1d}[name](3, 2, 1, ceil_mode=True)
+    np.testing.assert_array_equal(y.data, wanted.data[:, :, 0])
+    np.testing.assert_array_equal(layer(Tensor(x)).data, y.data)
+
+
 def test_the_first_of_equal_maxima_gets_the_gradient():
     x = Tensor(np.zeros((1, 1, 2, 2)), requires_grad=True)
     F.max_pool2d(x, 2).backward(np.array([[[[3.0]]]]))
@@ -125,11 +165,14 @@ def test_minus_infinity_is_a_value_like_any_other():
 def test_the_layers_are_the_operations(rng):
     x = Tensor(rng.normal(size=(2, 3, 7, 6)))
     pairs = [
-        (nn.MaxPool2d(3, 2, 1, 1, True), F.max_pool2d(x, 3, 2, 1, 1, True)),
+        (nn.MaxPool2d(3, 2, 1, 1, False, True), F.max_pool2d(x, 3, 2, 1, 1, True)),
         (nn.MaxPool2d((3, 2)), F.max_pool2d(x, (3, 2), (3, 2))),
         (nn.AvgPool2d(3, 2, 1, True, False), F.avg_pool2d(x, 3, 2, 1, True, False)),
         (nn.AvgPool2d(2), F.avg_pool2d(x, 2, 2)),
         (nn.AdaptiveAvgPool2d((2, 3)), F.adaptive_avg_pool2d(x, (2, 3))),
+        (nn.AdaptiveMaxPool2d((2, 3)), F.adaptive_max_pool2d(x, (2, 3))),
+        (nn.GlobalAvgPool2d(), F.adaptive_avg_pool2d(x, 1).flatten()),
+        (nn.GlobalMaxPool2d(), F.adaptive_max_pool2d(x, 1).flatten()),
     ]
     for layer, wanted in pairs:
         np.testing.assert_array_equal(layer(x).data, wanted.data)
@@ -147,7 +190,9 @@ def test_repr():
 IMAGE = np.zeros((2, 3, 4, 4), np.float32)
 
 
-@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d", "adaptive_avg_pool2d"])
+@pytest.mark.parametrize(
+    "name", ["max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d"]
+)
 @pytest.mark.parametrize(
     ("kind", "says", "x", "size"),
     [
@@ -164,6 +209,19 @@ def test_bad_input(name, kind, says, x, size):
     with pytest.raises(kind, match=says) as caught:
         getattr(F, name)(Tensor(x), size)
     assert str(caught.value).startswith(f"{name}: expected ")
+
+
+@pytest.mark.parametrize("name", ["max_pool1d", "avg_pool1d", "adaptive_avg_pool1d"])
+def test_bad_sequences(name):
+    with pytest.raises(ShapeError, match=rf"{name}: expected x of shape \(n, c, l\)"):
+        getattr(F, name)(Tensor(IMAGE), 2)
+    with pytest.raises(ShapeError, match=f"{name}: expected a sequence at least as large"):
+        getattr(F, name)(Tensor(IMAGE[:, :, 0, :0]), 1)
+    with pytest.raises(ArgumentError, match="_size as an integer of at least 1, got"):
+        getattr(F, name)(Tensor(IMAGE[:, :, 0]), (1, 2))
+    if name != "adaptive_avg_pool1d":
+        with pytest.raises(ArgumentError, match="padding of at most half the kernel 2, got 2"):
+            getattr(F, name)(Tensor(IMAGE[:, :, 0]), 2, 1, 2)
 
 
 @pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d"])

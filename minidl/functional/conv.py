@@ -1,4 +1,4 @@
-"""Convolution of images."""
+"""Convolution of sequences and images, and its transpose."""
 
 from __future__ import annotations
 
@@ -19,46 +19,86 @@ from minidl.errors import (
     check_sizes,
     expected,
 )
+from minidl.functional.padding import pad
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
 
-Pair = int | tuple[int, int]
+Numbers = int | tuple[int, ...]
 
 # Strides, paddings and extents beyond this lead out of any memory.
 FARTHEST = 2**40
+AXES = {1: "n c l", 2: "n c h w"}
 
 
-def pair(op: str, name: str, value: Pair, least: int) -> tuple[int, int]:
-    """Return a number, or two of them (vertical, horizontal), as a pair of integers >= `least`."""
-    values = tuple(value) if isinstance(value, tuple | list) else (value, value)
+def numbers(op: str, name: str, value: Numbers, least: int, space: int) -> tuple[int, ...]:
+    """Return a number, or one for each of `space` axes, as a tuple of integers >= `least`."""
+    values = tuple(value) if isinstance(value, tuple | list) else (value,) * space
     integers = all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in values)
-    if len(values) != 2 or not integers or min(values) < least:
+    if len(values) != space or not integers or min(values) < least:
+        more = ", or two of them" if space == 2 else ""
         raise ArgumentError(
-            expected(op, f"{name} as an integer of at least {least}, or two of them", repr(value))
+            expected(op, f"{name} as an integer of at least {least}{more}", repr(value))
         )
     if max(values) > FARTHEST:
         raise ArgumentError(expected(op, f"{name} of at most {FARTHEST}", repr(value)))
-    return int(values[0]), int(values[1])
+    return tuple(int(v) for v in values)
 
 
-class Conv2d(Function):
+def as_images(array: np.ndarray) -> np.ndarray:
+    """View sequences (n, c, l) as images of one row, (n, c, 1, l); images stay as they are."""
+    return array if array.ndim == 4 else array[:, :, None]
+
+
+def as_pair(values: tuple[int, ...], along: int) -> tuple[int, int]:
+    """Return one number for each axis of an image; `along` for the row that a sequence is."""
+    return (values[0], values[1]) if len(values) == 2 else (along, values[0])
+
+
+class Convolution(Function):
     """y[o, i, j] = b[o] + sum over c, u, v of w[o, c, u, v] x[c, i + u, j + v]."""
 
     def forward(self, x, weight, bias, *, geometry):
-        """Return y."""
-        self.x, self.weight, self.geometry = x, weight, geometry
-        return backend.call("conv2d", "forward", x, weight, bias, *geometry)
+        """Return y, for images or sequences."""
+        self.shapes, self.geometry = (x.shape, weight.shape), geometry
+        self.x, self.weight = as_images(x), as_images(weight)
+        y = backend.call("conv2d", "forward", self.x, self.weight, bias, *geometry)
+        return y if x.ndim == 4 else y[:, :, 0]
 
     def backward(self, grad):
         """Return dx, dweight and dbias."""
+        x, weight, dy = self.x, self.weight, as_images(grad)
+        dx = dweight = dbias = None
+        if self.needs[0]:
+            dx = backend.call("conv2d", "backward_input", dy, weight, x.shape, *self.geometry)
+        if self.needs[1]:
+            dweight = backend.call("conv2d", "backward_weight", dy, x, weight.shape, *self.geometry)
+        if self.needs[2]:
+            dbias = dy.sum(axis=(0, 2, 3))
+        if grad.ndim == 3:
+            dx, dweight = (d if d is None else d[:, :, 0] for d in (dx, dweight))
+        return dx, dweight, dbias
+
+
+class TransposedConvolution(Function):
+    """The gradient of a convolution with respect to its input, as an operation of its own."""
+
+    def forward(self, x, weight, bias, *, out_size, geometry):
+        """Return y: every value of x hands weight * x on to the patch of y it stands for."""
+        self.x, self.weight, self.geometry = x, weight, geometry
+        shape = (x.shape[0], weight.shape[1] * geometry[-1], *out_size)
+        y = backend.call("conv2d", "backward_input", x, weight, shape, *geometry)
+        return y if bias is None else y + bias[:, None, None]
+
+    def backward(self, grad):
+        """Return dx, a convolution of the gradient, dweight and dbias."""
         x, weight = self.x, self.weight
         dx = dweight = dbias = None
         if self.needs[0]:
-            dx = backend.call("conv2d", "backward_input", grad, weight, x.shape, *self.geometry)
+            dx = backend.call("conv2d", "forward", grad, weight, None, *self.geometry)
         if self.needs[1]:
             dweight = backend.call(
-                "conv2d", "backward_weight", grad, x, weight.shape, *self.geometry
+                "conv2d", "backward_weight", x, grad, weight.shape, *self.geometry
             )
         if self.needs[2]:
             dbias = grad.sum(axis=(0, 2, 3))
@@ -67,38 +107,95 @@ class Conv2d(Function):
 
 def resolve_padding(
     op: str,
-    padding: Pair | str,
+    padding: Numbers | str,
     kernel: Sequence[int],
-    stride: tuple[int, int],
-    dilation: tuple[int, int],
-) -> tuple[int, int]:
-    """Return padding as a pair; "valid" is none, "same" keeps the size (odd extents only)."""
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> list[tuple[int, int]]:
+    """Return padding as (before, after) for each axis; "valid" is none, "same" keeps the size.
+
+    An odd number of places is divided as PyTorch does it, with one more after.
+    """
     if padding == "valid":
-        return 0, 0
+        return [(0, 0)] * len(kernel)
     if not isinstance(padding, str):
-        return pair(op, "padding", padding, 0)
+        return [(p, p) for p in numbers(op, "padding", padding, 0, len(kernel))]
     if padding != "same":
         raise ArgumentError(expected(op, 'padding as numbers, "same" or "valid"', repr(padding)))
+    if max(stride) > 1:
+        hint = "give the padding as a number"
+        raise ArgumentError(expected(op, 'stride 1 for padding="same"', f"stride {stride}", hint))
     reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
-    if stride != (1, 1) or any(r % 2 for r in reach):
-        raise ArgumentError(
-            expected(
-                op,
-                'stride 1 and an odd kernel for padding="same"',
-                f"stride {stride}, kernel {kernel}",
-                "give the padding as a number, or pad the image first",
-            )
-        )
-    return reach[0] // 2, reach[1] // 2
+    return [(r // 2, r - r // 2) for r in reach]
+
+
+def _convolve(
+    op: str,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Numbers,
+    padding: Numbers | str,
+    dilation: Numbers,
+    groups: int,
+) -> Tensor:
+    """Check the arguments of a convolution over sequences or images, and run it."""
+    space = int(op[-2])
+    check_input(op, x, space)
+    _check_weight(op, x, weight, bias, groups)
+    stride = numbers(op, "stride", stride, 1, space)
+    dilation = numbers(op, "dilation", dilation, 1, space)
+    kernel = weight.shape[2:]
+    edges = resolve_padding(op, padding, kernel, stride, dilation)
+    if any(before != after for before, after in edges):
+        x = pad(x, [(0, 0), (0, 0), *((0, after - before) for before, after in edges)])
+    before = tuple(b for b, _ in edges)
+    check_fits(op, x.shape, kernel, before, dilation)
+    sizes = zip(x.shape[2:], kernel, stride, before, dilation, strict=True)
+    out_size = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes)
+    check_room(op, (x.shape[0], weight.shape[0], *out_size))
+    geometry = (as_pair(stride, 1), as_pair(before, 0), as_pair(dilation, 1), groups)
+    return Convolution.apply(x, weight, bias, geometry=geometry)
+
+
+def conv1d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Numbers = 1,
+    padding: Numbers | str = 0,
+    dilation: Numbers = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Cross-correlate sequences with kernels, channel group by channel group.
+
+    Parameters
+    ----------
+    x : (n, c, l) float
+    weight : (o, c / groups, k) float
+    bias : (o,) float, or None
+    stride, padding, dilation : int; padding also "same" or "valid"
+    groups : int, a divisor of c and of o
+
+    Returns
+    -------
+    Tensor (n, o, ol),  ol = (l + 2 padding - dilation (k - 1) - 1) // stride + 1
+
+    Raises
+    ------
+    ShapeError
+        for wrong ranks or channels, and for a kernel longer than the padded sequence
+    """
+    return _convolve("conv1d", x, weight, bias, stride, padding, dilation, groups)
 
 
 def conv2d(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    stride: Pair = 1,
-    padding: Pair | str = 0,
-    dilation: Pair = 1,
+    stride: Numbers = 1,
+    padding: Numbers | str = 0,
+    dilation: Numbers = 1,
     groups: int = 1,
 ) -> Tensor:
     """Cross-correlate images with kernels, channel group by channel group.
@@ -124,51 +221,115 @@ def conv2d(
     ----------
     Dumoulin & Visin 2016, A guide to convolution arithmetic.
     """
-    check_images("conv2d", x)
-    _check_weight(x, weight, bias, groups)
-    stride, dilation = pair("conv2d", "stride", stride, 1), pair("conv2d", "dilation", dilation, 1)
-    kernel = weight.shape[2:]
-    pad = resolve_padding("conv2d", padding, kernel, stride, dilation)
-    check_fits("conv2d", x.shape, kernel, pad, dilation)
-    sizes = zip(x.shape[2:], kernel, stride, pad, dilation, strict=True)
-    out_size = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes)
-    check_room("conv2d", (x.shape[0], weight.shape[0], *out_size))
-    return Conv2d.apply(x, weight, bias, geometry=(stride, pad, dilation, groups))
+    return _convolve("conv2d", x, weight, bias, stride, padding, dilation, groups)
 
 
-def _check_weight(x: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> None:
-    """Raise an error unless weight and bias fit the images and the groups."""
-    check_floating("conv2d", "weight", weight)
-    check_rank("conv2d", "weight", weight.shape, "o c kh kw")
-    check_sizes("conv2d", groups=groups)
+def conv_transpose2d(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Numbers = 1,
+    padding: Numbers = 0,
+    output_padding: Numbers = 0,
+    groups: int = 1,
+    dilation: Numbers = 1,
+) -> Tensor:
+    """Return what `conv2d` with this weight would send back as dx for dy = x; plus a bias.
+
+    Parameters
+    ----------
+    x : (n, c, h, w) float
+    weight : (c, o / groups, kh, kw) float
+    bias : (o,) float, or None
+    stride, padding, dilation : int or (vertical, horizontal), those of that convolution
+    output_padding : int or (vertical, horizontal), below the stride
+        which of the sizes that the convolution brings to (h, w) the result has
+    groups : int, a divisor of c and of o
+
+    Returns
+    -------
+    Tensor (n, o, oh, ow),
+        oh = (h - 1) stride - 2 padding + dilation (kh - 1) + output_padding + 1
+
+    Raises
+    ------
+    ShapeError
+        for wrong ranks or channels, and where nothing is left of the result
+
+    References
+    ----------
+    Dumoulin & Visin 2016, A guide to convolution arithmetic, chapter 4.
+    """
+    op = "conv_transpose2d"
+    check_input(op, x, 2)
+    check_floating(op, "weight", weight)
+    check_rank(op, "weight", weight.shape, "c o kh kw")
+    check_sizes(op, groups=groups)
+    if x.shape[1] != weight.shape[0]:
+        raise ShapeError(expected(op, f"x with {weight.shape[0]} channels (axis 1)", x.shape))
+    if weight.shape[0] % groups:
+        wanted = f"groups that divide the {weight.shape[0]} channels"
+        raise ArgumentError(expected(op, wanted, groups))
+    if bias is not None:
+        check_floating(op, "bias", bias)
+        check_size(op, "bias", bias.shape, (weight.shape[1] * groups,))
+    steps, spread = numbers(op, "stride", stride, 1, 2), numbers(op, "dilation", dilation, 1, 2)
+    edge = numbers(op, "padding", padding, 0, 2)
+    extra = numbers(op, "output_padding", output_padding, 0, 2)
+    if any(e >= s for e, s in zip(extra, steps, strict=True)):
+        raise ArgumentError(expected(op, f"output_padding below the stride {steps}", extra))
+    sizes = zip(x.shape[2:], weight.shape[2:], steps, edge, spread, extra, strict=True)
+    out_size = tuple((n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, k, s, p, d, e in sizes)
+    if min(out_size) < 1 or min(x.shape[2:]) < 1:
+        raise ShapeError(expected(op, "a result of at least one pixel", out_size, "pad less"))
+    check_room(op, (x.shape[0], weight.shape[1] * groups, *out_size))
+    return TransposedConvolution.apply(
+        x, weight, bias, out_size=out_size, geometry=(steps, edge, spread, groups)
+    )
+
+
+def _check_weight(op: str, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> None:
+    """Raise an error unless weight and bias fit the input and the groups."""
+    check_floating(op, "weight", weight)
+    check_rank(op, "weight", weight.shape, "o c k" if op == "conv1d" else "o c kh kw")
+    check_sizes(op, groups=groups)
     outputs, channels = weight.shape[0], weight.shape[1] * groups
     if outputs % groups:
-        raise ArgumentError(expected("conv2d", f"groups that divide the {outputs} outputs", groups))
+        raise ArgumentError(expected(op, f"groups that divide the {outputs} outputs", groups))
     if x.shape[1] != channels:
         hint = f"the weight is {weight.shape} for {groups} groups" if groups > 1 else ""
-        raise ShapeError(expected("conv2d", f"x with {channels} channels (axis 1)", x.shape, hint))
+        raise ShapeError(expected(op, f"x with {channels} channels (axis 1)", x.shape, hint))
     if bias is not None:
-        check_floating("conv2d", "bias", bias)
-        check_size("conv2d", "bias", bias.shape, weight.shape[:1])
+        check_floating(op, "bias", bias)
+        check_size(op, "bias", bias.shape, weight.shape[:1])
+
+
+def check_input(op: str, x: Tensor, space: int) -> None:
+    """Raise an error unless x is a floating (n, c, l) or (n, c, h, w), by its axes of space."""
+    check_floating(op, "x", x)
+    hints = {
+        space + 1: "add a channel axis with x[:, None]",
+        space: "add batch and channel with x[None, None]",
+    }
+    check_rank(op, "x", x.shape, AXES[space], hints.get(x.ndim, ""))
 
 
 def check_images(op: str, x: Tensor) -> None:
     """Raise an error unless x is a floating (n, c, h, w)."""
-    check_floating(op, "x", x)
-    hints = {3: "add a channel axis with x[:, None]", 2: "add batch and channel with x[None, None]"}
-    check_rank(op, "x", x.shape, "n c h w", hints.get(x.ndim, ""))
+    check_input(op, x, 2)
 
 
 def check_fits(op: str, shape, kernel, padding, dilation=(1, 1)) -> None:
-    """Raise ShapeError when a kernel is larger than the padded image."""
+    """Raise ShapeError when a kernel is larger than the padded input."""
     padded = [n + 2 * p for n, p in zip(shape[2:], padding, strict=True)]
     extent = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
     if any(e > n for e, n in zip(extent, padded, strict=True)) or min(kernel) < 1:
+        what = "an image" if len(padded) == 2 else "a sequence"
         raise ShapeError(
             expected(
                 op,
-                f"an image at least as large as the kernel's {extent[0]} x {extent[1]}",
-                f"{padded[0]} x {padded[1]} with padding",
+                f"{what} at least as large as the kernel's {' x '.join(map(str, extent))}",
+                f"{' x '.join(map(str, padded))} with padding",
                 "use a smaller kernel or more padding",
             )
         )

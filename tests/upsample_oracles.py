@@ -1,0 +1,54 @@
+"""What the specification of resizing must do, told place by place."""
+
+import math
+
+import numpy as np
+import upsample_cases
+
+
+def close(got, want):
+    assert got.shape == want.shape
+    np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-10)
+
+
+def shares(place, length):
+    """The pixels around a place and their shares, {pixel: share}."""
+    first = min(int(place), length - 1)
+    second = min(first + 1, length - 1)
+    share = place - int(place) if second > first else 0.0
+    return {first: 1.0} if share == 0 else {first: 1 - share, second: share}
+
+
+def resized(module, name, options, place_of):
+    """Every value is a sum over pixels by their shares; gradients go back by the same shares."""
+    rng = np.random.default_rng(3)
+    for n, c, size, out, step in upsample_cases.RESIZINGS:
+        x, dy = rng.standard_normal((n, c, *size)), rng.standard_normal((n, c, *out))
+        y, dx = np.zeros(dy.shape), np.zeros(x.shape)
+        for p, q in np.ndindex(out):
+            places = (place_of(at, a, size, out, step) for a, at in enumerate((p, q)))
+            rows, columns = (shares(t, n) for t, n in zip(places, size, strict=True))
+            for row, tall in rows.items():
+                for column, wide in columns.items():
+                    y[:, :, p, q] += tall * wide * x[:, :, row, column]
+                    dx[:, :, row, column] += tall * wide * dy[:, :, p, q]
+        close(getattr(module, f"{name}_forward")(x, out, step, *options), y)
+        close(getattr(module, f"{name}_backward")(dy, x.shape, step, *options), dx)
+
+
+def nearest(module):
+    resized(module, "nearest", (), lambda at, a, size, out, step: float(math.floor(at * step[a])))
+
+
+def bilinear(module):
+    def between_centres(at, a, size, out, step):
+        return min(max((at + 0.5) * step[a] - 0.5, 0.0), float(size[a]))
+
+    def between_corners(at, a, size, out, step):
+        return at * (size[a] - 1) / (out[a] - 1) if out[a] > 1 else 0.0
+
+    resized(module, "bilinear", (False,), between_centres)
+    resized(module, "bilinear", (True,), between_corners)
+
+
+ORACLES = {"upsample": [nearest, bilinear]}
