@@ -30,6 +30,8 @@ cdef extern nogil:
     void pool_max_backward_f64(const double*, const uint8_t*, double*, const long*, long, long)
     void pool_adaptive_forward_f32(const float*, float*, long, long, long, long, long, long)
     void pool_adaptive_forward_f64(const double*, double*, long, long, long, long, long, long)
+    void pool_adaptive_backward_f32(const float*, float*, long, long, long, long, long, long)
+    void pool_adaptive_backward_f64(const double*, double*, long, long, long, long, long, long)
 
 
 cdef Py_ssize_t _first(Py_ssize_t offset, Py_ssize_t step, Py_ssize_t out) noexcept nogil:
@@ -307,17 +309,22 @@ def max_backward_local(dy, where, x_shape, kernel, stride, padding, dilation):
     return dx
 
 
-cdef _adaptive_part(ndarray x, ndarray y, long h, long w, long oh, long ow, long start, long stop):
-    cdef const void* source = PyArray_DATA(x)
-    cdef void* target = PyArray_DATA(y)
-    cdef bint single = PyArray_TYPE(x) == NPY_FLOAT32
+cdef _adaptive_part(
+    ndarray source, ndarray target, bint forward, long h, long w, long oh, long ow, long start,
+    long stop,
+):
+    cdef const void* a = PyArray_DATA(source)
+    cdef void* b = PyArray_DATA(target)
+    cdef bint single = PyArray_TYPE(source) == NPY_FLOAT32
     with nogil:
-        if single:
-            pool_adaptive_forward_f32(
-                <const float*>source, <float*>target, h, w, oh, ow, start, stop)
+        if forward and single:
+            pool_adaptive_forward_f32(<const float*>a, <float*>b, h, w, oh, ow, start, stop)
+        elif forward:
+            pool_adaptive_forward_f64(<const double*>a, <double*>b, h, w, oh, ow, start, stop)
+        elif single:
+            pool_adaptive_backward_f32(<const float*>a, <float*>b, h, w, oh, ow, start, stop)
         else:
-            pool_adaptive_forward_f64(
-                <const double*>source, <double*>target, h, w, oh, ow, start, stop)
+            pool_adaptive_backward_f64(<const double*>a, <double*>b, h, w, oh, ow, start, stop)
 
 
 def adaptive_avg_forward(x, out_size):
@@ -326,6 +333,17 @@ def adaptive_avg_forward(x, out_size):
     oh, ow = out_size
     y = np.empty((n, c, oh, ow), x.dtype)
     parallel.run(
-        lambda start, stop: _adaptive_part(x, y, h, w, oh, ow, start, stop),
+        lambda start, stop: _adaptive_part(x, y, True, h, w, oh, ow, start, stop),
         n * c, max(LEAST // max(h * w, 1), 1))
     return y
+
+
+def adaptive_avg_backward(dy, x_shape):
+    """dx, each gradient shared by its window; see pool_numpy.adaptive_avg_backward."""
+    n, c, h, w = x_shape
+    _, _, oh, ow = dy.shape
+    dx = np.empty(tuple(x_shape), dy.dtype)
+    parallel.run(
+        lambda start, stop: _adaptive_part(dy, dx, False, h, w, oh, ow, start, stop),
+        n * c, max(LEAST // max(h * w, 1), 1))
+    return dx

@@ -16,6 +16,8 @@ DISPATCH_F64(pool_max_backward, BACKWARD(double), (dy, where, dx, g, start, stop
 #define MEAN(R) (const R *x, R *y, long h, long w, long oh, long ow, long start, long stop)
 DISPATCH_F32(pool_adaptive_forward, MEAN(float), (x, y, h, w, oh, ow, start, stop))
 DISPATCH_F64(pool_adaptive_forward, MEAN(double), (x, y, h, w, oh, ow, start, stop))
+DISPATCH_F32(pool_adaptive_backward, MEAN(float), (x, y, h, w, oh, ow, start, stop))
+DISPATCH_F64(pool_adaptive_backward, MEAN(double), (x, y, h, w, oh, ow, start, stop))
 
 #define TILES(R) (const R *x, R *y, R *row, const long *g, long start, long stop)
 DISPATCH_F32(pool_tiles_forward, TILES(float), (x, y, row, g, start, stop))

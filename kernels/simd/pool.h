@@ -3,6 +3,8 @@
    g holds h, w, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw. A row of x is first cut into its sw phases
    (columns 0, sw, 2 sw .. ; 1, sw + 1 ..), so that one tap of neighbouring windows is one vector. */
 
+#include "turn.h"
+
 #ifndef POOL_GEOMETRY
 #define POOL_GEOMETRY
 enum { H, W, OH, OW, KH, KW, SH, SW, PH, PW, DH, DW };
@@ -19,6 +21,23 @@ static inline long end_inside(long offset, long step, long length, long out)
     long q = offset >= length ? 0 : (length - 1 - offset) / step + 1;
     return q < out ? q : out;
 }
+
+/* Whether windows are 2x2, side by side and inside the image. */
+static inline int in_pairs(const long *g)
+{
+    return g[KH] == 2 && g[KW] == 2 && g[SH] == 2 && g[SW] == 2 && !g[PH] && !g[PW] && g[DH] == 1
+        && g[DW] == 1 && 2 * g[OH] <= g[H] && 2 * g[OW] <= g[W];
+}
+
+/* Even numbers of two vectors, told apart within every 16 bytes, which is cheap: half a piece of them
+   from the first vector, half from the second; the odd ones are one further. POOL_ORDER is where lane
+   l of the right order then stands. */
+#define PIECE ((int)(16 / sizeof(REAL)))
+#define POOL_EVEN(l) ((l) / PIECE * PIECE + (l) * 2 % PIECE + ((l) % PIECE < PIECE / 2 ? 0 : LANES))
+#define POOL_ODD(l) (POOL_EVEN(l) + 1)
+#define POOL_ORDER(l) \
+    ((l) % (LANES / 2) / (PIECE / 2) * PIECE + (l) % (PIECE / 2) + ((l) < LANES / 2 ? 0 : PIECE / 2))
+#define POOL_BYTE(l) ((l) * (int)sizeof(REAL))
 #endif
 
 /* phases[r * room + k] = row[k * step + r] */
@@ -41,13 +60,31 @@ static void NAME(split)(const REAL *restrict row, REAL *restrict phases, long w,
 
 INLINE void NAME(store_places)(uint8_t *where, MASK place)
 {
-#if LANES > 1
+#if defined(CAN_SHUFFLE) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    typedef uint8_t bytes __attribute__((vector_size(BYTES)));
+    const bytes lowest = EACH_LANE(POOL_BYTE);
+    bytes narrow = __builtin_shuffle((bytes)place, lowest);
+    memcpy(where, &narrow, LANES);
+#elif LANES > 1
     typedef uint8_t bytes __attribute__((vector_size(LANES)));
     bytes narrow = __builtin_convertvector(place, bytes);
     memcpy(where, &narrow, LANES);
 #else
     *where = (uint8_t)place;
 #endif
+}
+
+/* Which of best and value stands, and where: the later only if it is larger, or NaN. */
+INLINE void NAME(max_step)(VEC *best, MASK *place, VEC value, int number)
+{
+#if LANES > 1
+    MASK better = (value > *best) | (value != value);
+    *place = (*place & ~better) | (better & number);
+#else
+    int better = value > *best || value != value;
+    *place = better ? number : *place;
+#endif
+    *best = SELECT(better, value, *best);
 }
 
 /* One vector of windows: taps[t] + q is what stands at tap t, numbered numbers[t]. */
@@ -57,17 +94,8 @@ INLINE void NAME(max_vector)(const REAL *const *taps, const int *numbers, int co
     VEC best = LOAD(taps[0] + q);
     MASK place = (best != best) & 0;
     place += numbers[0];
-    for (int t = 1; t < count; t++) {
-        VEC value = LOAD(taps[t] + q);
-#if LANES > 1
-        MASK better = (value > best) | (value != value);
-        place = (place & ~better) | (better & numbers[t]);
-#else
-        int better = value > best || value != value;
-        place = better ? numbers[t] : place;
-#endif
-        best = SELECT(better, value, best);
-    }
+    for (int t = 1; t < count; t++)
+        NAME(max_step)(&best, &place, LOAD(taps[t] + q), numbers[t]);
     STORE(y + q, best);
     NAME(store_places)(where + q, place);
 }
@@ -147,14 +175,65 @@ static void NAME(max_row)(const REAL *x, const long *g, long p, REAL *y, uint8_t
         NAME(max_window)(x, g, p, q, y, where);
 }
 
+/* One row of results of windows of 2x2 side by side; columns are told apart in registers. Where it is
+   shorter than a vector, more is read and written, if `beyond` says that it will be written again. */
+static void NAME(max_pairs)(const REAL *upper, const REAL *lower, long ow, int beyond, REAL *y,
+                            uint8_t *where)
+{
+#ifdef CAN_SHUFFLE
+    const MASK even = EACH_LANE(POOL_EVEN), odd = EACH_LANE(POOL_ODD), order = EACH_LANE(POOL_ORDER);
+    int whole = ow >= LANES || beyond;
+    for (long q = 0; q < ow && whole; q += LANES) {
+        long at = q + LANES <= ow || ow < LANES ? q : ow - LANES; /* the last overlaps its neighbour */
+        VEC a = LOAD(upper + 2 * at), b = LOAD(upper + 2 * at + LANES);
+        VEC c = LOAD(lower + 2 * at), d = LOAD(lower + 2 * at + LANES);
+        VEC best = __builtin_shuffle(a, b, even);
+        MASK place = {0};
+        NAME(max_step)(&best, &place, __builtin_shuffle(a, b, odd), 1);
+        NAME(max_step)(&best, &place, __builtin_shuffle(c, d, even), 2);
+        NAME(max_step)(&best, &place, __builtin_shuffle(c, d, odd), 3);
+        STORE(y + at, __builtin_shuffle(best, order));
+        NAME(store_places)(where + at, __builtin_shuffle(place, order));
+    }
+    if (whole)
+        return;
+#endif
+    for (long q = 0; q < ow; q++) {
+        const REAL taps[4] = {upper[2 * q], upper[2 * q + 1], lower[2 * q], lower[2 * q + 1]};
+        REAL best = taps[0];
+        int place = 0;
+        for (int t = 1; t < 4; t++) {
+            int better = (taps[t] > best) | (taps[t] != taps[t]);
+            best = better ? taps[t] : best;
+            place = better ? t : place;
+        }
+        y[q] = best;
+        where[q] = (uint8_t)place;
+    }
+}
+
 static void NAME(pool_max_forward)(const REAL *x, REAL *y, uint8_t *where, REAL *scratch, const long *g,
                                    long start, long stop)
 {
-    long outputs = g[OH] * g[OW];
-    for (long plane = start; plane < stop; plane++)
-        for (long p = 0; p < g[OH]; p++)
-            NAME(max_row)(x + plane * g[H] * g[W], g, p, y + plane * outputs + p * g[OW],
-                          where + plane * outputs + p * g[OW], scratch);
+    long outputs = g[OH] * g[OW], w = g[W];
+#ifdef CAN_SHUFFLE
+    int pairs = in_pairs(g);
+#else
+    int pairs = in_pairs(g) && g[OW] < LANES;
+#endif
+    const REAL *end = x + stop * g[H] * w;
+    for (long plane = start; plane < stop; plane++) {
+        const REAL *from = x + plane * g[H] * w;
+        for (long p = 0; p < g[OH]; p++) {
+            long at = plane * outputs + p * g[OW];
+            const REAL *upper = from + 2 * p * w;
+            int beyond = upper + w + 2 * LANES <= end && at + LANES <= stop * outputs;
+            if (pairs)
+                NAME(max_pairs)(upper, upper + w, g[OW], beyond, y + at, where + at);
+            else
+                NAME(max_row)(from, g, p, y + at, where + at, scratch);
+        }
+    }
 }
 
 /* Windows of 2x2 side by side: both rows of dx are written once, whole. */
@@ -205,8 +284,7 @@ static void NAME(pool_max_backward)(const REAL *dy, const uint8_t *where, REAL *
                                     long start, long stop)
 {
     long outputs = g[OH] * g[OW], w = g[W];
-    int pairs = g[KH] == 2 && g[KW] == 2 && g[SH] == 2 && g[SW] == 2 && !g[PH] && !g[PW]
-             && g[DH] == 1 && g[DW] == 1 && 2 * g[OH] <= g[H] && 2 * g[OW] <= w;
+    int pairs = in_pairs(g);
     for (long plane = start; plane < stop; plane++) {
         const REAL *from = dy + plane * outputs;
         const uint8_t *places = where + plane * outputs;
@@ -253,6 +331,47 @@ static void NAME(pool_adaptive_forward)(const REAL *x, REAL *y, long h, long w, 
     }
 }
 
+/* The way back: each gradient, divided, is added to its window. */
+static void NAME(pool_adaptive_backward)(const REAL *dy, REAL *dx, long h, long w, long oh, long ow,
+                                         long start, long stop)
+{
+    for (long plane = start; plane < stop; plane++) {
+        REAL *to = dx + plane * h * w;
+        if (oh * ow == 1) {
+            REAL share = dy[plane] / (REAL)(h * w);
+            for (long k = 0; k < h * w; k++)
+                to[k] = share;
+            continue;
+        }
+        memset(to, 0, h * w * sizeof(REAL));
+        for (long p = 0; p < oh; p++)
+            for (long q = 0; q < ow; q++) {
+                long top = p * h / oh, bottom = ((p + 1) * h + oh - 1) / oh;
+                long left = q * w / ow, right = ((q + 1) * w + ow - 1) / ow;
+                REAL share = dy[(plane * oh + p) * ow + q] / (REAL)((bottom - top) * (right - left));
+                for (long row = top; row < bottom; row++)
+                    for (long column = left; column < right; column++)
+                        to[row * w + column] += share;
+            }
+    }
+}
+
+#ifdef CAN_SHUFFLE
+/* One row of means of windows of 2x2 side by side: rows are added first, then neighbours. A whole
+   vector is read and written also where the row is shorter. */
+static void NAME(mean_pairs)(const REAL *upper, const REAL *lower, long ow, REAL *y)
+{
+    const MASK even = EACH_LANE(POOL_EVEN), odd = EACH_LANE(POOL_ODD), order = EACH_LANE(POOL_ORDER);
+    for (long q = 0; q < ow; q += LANES) {
+        long at = q + LANES <= ow || ow < LANES ? q : ow - LANES; /* the last overlaps its neighbour */
+        VEC a = LOAD(upper + 2 * at) + LOAD(lower + 2 * at);
+        VEC b = LOAD(upper + 2 * at + LANES) + LOAD(lower + 2 * at + LANES);
+        VEC sums = __builtin_shuffle(a, b, even) + __builtin_shuffle(a, b, odd);
+        STORE(y + at, __builtin_shuffle(sums, order) / 4);
+    }
+}
+#endif
+
 /* Means of windows that lie side by side (stride = kernel, no padding) in planes start .. stop: kh rows
    are added into one, and of that kw neighbours. row holds w numbers. */
 static void NAME(pool_tiles_forward)(const REAL *restrict x, REAL *restrict y, REAL *restrict row,
@@ -260,10 +379,20 @@ static void NAME(pool_tiles_forward)(const REAL *restrict x, REAL *restrict y, R
 {
     long h = g[0], w = g[1], oh = g[2], ow = g[3], kh = g[4], kw = g[5];
     REAL count = (REAL)(kh * kw);
+#ifdef CAN_SHUFFLE
+    const REAL *end = x + stop * h * w;
+#endif
     for (long plane = start; plane < stop; plane++)
         for (long p = 0; p < oh; p++) {
             const REAL *from = x + (plane * h + p * kh) * w;
             REAL *to = y + (plane * oh + p) * ow;
+#ifdef CAN_SHUFFLE
+            int beyond = from + w + 2 * LANES <= end && to + LANES <= y + stop * oh * ow;
+            if (kh == 2 && kw == 2 && (ow >= LANES || beyond)) {
+                NAME(mean_pairs)(from, from + w, ow, to);
+                continue;
+            }
+#endif
             memcpy(row, from, w * sizeof(REAL));
             for (long i = 1; i < kh; i++)
                 for (long j = 0; j < w; j++)
