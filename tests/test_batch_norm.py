@@ -1,4 +1,4 @@
-"""Batch and local response normalization against their formulas; running statistics; bad input."""
+"""Batch normalization against its formula; running statistics; bad input."""
 
 import types
 from contextlib import nullcontext
@@ -12,8 +12,9 @@ from minidl.tensor import Tensor
 from minidl import backend, nn
 from minidl import functional as F
 from minidl.errors import ArgumentError, AutogradError, DTypeError, ShapeError
+from minidl.functional.norm import shaped
 
-SHAPES = [(6, 3), (4, 3, 5), (2, 3, 4, 5)]
+SHAPES = [(6, 3), (4, 3, 5), (2, 3, 4, 5), (2, 3, 2, 3, 4)]
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def normalized(x, mean, var, eps, weight, bias):
 
 
 def layer_for(shape, **options):
-    kind = nn.BatchNorm2d if len(shape) == 4 else nn.BatchNorm1d
+    kind = {4: nn.BatchNorm2d, 5: nn.BatchNorm3d}.get(len(shape), nn.BatchNorm1d)
     return kind(shape[1], **options).double()
 
 
@@ -172,7 +173,6 @@ def test_repr():
     assert repr(nn.BatchNorm1d(3, momentum=None)) == (
         "BatchNorm1d(3, eps=1e-05, momentum=None, affine=True, track_running_stats=True)"
     )
-    assert repr(nn.LocalResponseNorm(5)) == "LocalResponseNorm(5, alpha=0.0001, beta=0.75, k=1.0)"
 
 
 # -- with a residual and ReLU in the same call -----------------------------------------------------
@@ -227,6 +227,58 @@ def test_a_module_of_ones_own_is_called_part_by_part(rng):
             np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
 
 
+def test_the_arrays_of_a_module_of_ones_own_stay_as_they_are(rng):
+    """What it returned may still be in its hands: it is neither resized nor written to."""
+    given = []
+
+    def backward(*arguments):
+        given.append(batch_norm_numpy.backward(*arguments))
+        return given[-1]
+
+    own = types.SimpleNamespace(forward=batch_norm_numpy.forward, backward=backward)
+    with backend.use(own, "batch_norm"):
+        x = Tensor(rng.normal(size=(4, 3, 2, 2)), requires_grad=True)
+        F.batch_norm(x, None, None).backward(rng.normal(size=(4, 3, 2, 2)))
+        assert given[0][0].shape == (4, 3, 4)
+        assert shaped(given[0][0], (4, 3, 2, 2), "batch_norm").base is given[0][0]
+        assert given[0][0].shape == (4, 3, 4)
+        fresh = np.zeros((4, 6))
+        assert shaped(fresh, (3, 8), "group_norm") is fresh
+
+
+@pytest.mark.parametrize("relu", [True, False])
+def test_a_module_that_serves_inference_alone(rng, relu):
+    """Its inference runs, then the sum and ReLU, in evaluation too."""
+    own = types.SimpleNamespace(inference=batch_norm_numpy.inference)
+    x, added = rng.normal(size=(2, 4, 3))
+    given = rng.normal(size=3), rng.uniform(0.5, 2, 3)
+    wanted = F.batch_norm(Tensor(x), *given, residual=Tensor(added), relu=relu).data
+    with backend.use(own, "batch_norm") as used:
+        got = F.batch_norm(Tensor(x), *given, residual=Tensor(added), relu=relu).data
+    assert used.calls == {("batch_norm", "inference"): 1}
+    np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_evaluation_with_relu_is_one_kernel(rng):
+    x, given = Tensor(rng.normal(size=(4, 3))), (np.zeros(3), np.ones(3))
+    for residual, relu in [(None, True), (x, False), (x, True)]:
+        with backend.use("numpy") as used:
+            F.batch_norm(x, *given, residual=residual, relu=relu)
+        assert used.calls == {("batch_norm", "fused_inference"): 1}
+
+
+def test_zero_variance_is_fine(rng):
+    """A constant channel becomes the bias, whatever its value; its gradient is finite."""
+    x = rng.normal(size=(5, 2))
+    x[:, 1] = 7.3
+    weight, bias = Tensor(rng.normal(size=2)), Tensor(rng.normal(size=2))
+    tensor = Tensor(x, requires_grad=True)
+    y = F.batch_norm(tensor, None, None, weight, bias, training=True)
+    np.testing.assert_allclose(y.data[:, 1], bias.data[1], atol=1e-10)
+    y.backward(rng.normal(size=(5, 2)))
+    assert np.isfinite(tensor.grad).all()
+
+
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_write_into_what_the_fused_operation_keeps_is_noticed(rng, which):
     """The input always, the result where ReLU's mask is read from it."""
@@ -251,25 +303,6 @@ def test_a_write_into_what_the_fused_operation_keeps_is_noticed(rng, which):
 def test_a_residual_that_cannot_be(kind, says, residual):
     with pytest.raises(kind, match=f"batch_norm: expected {says}"):
         F.batch_norm(Tensor(np.ones((4, 3))), None, None, residual=residual)
-
-
-# -- local response normalization ------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 8])
-@pytest.mark.parametrize("shape", [(2, 6, 3), (2, 5, 2, 3)])
-def test_lrn_by_loops(rng, shape, size):
-    """alpha is divided by size; an even window reaches one channel further back than forward."""
-    x, (alpha, beta, k) = rng.normal(size=shape), (0.8, 0.6, 1.5)
-    wanted = np.empty_like(x)
-    for c in range(shape[1]):
-        window = [j for j in range(c - size // 2, c - size // 2 + size) if 0 <= j < shape[1]]
-        s = k + alpha / size * sum(x[:, j] ** 2 for j in window)
-        wanted[:, c] = x[:, c] / s**beta
-    y = F.local_response_norm(Tensor(x), size, alpha, beta, k)
-    np.testing.assert_allclose(y.data, wanted, rtol=1e-12)
-    layer = nn.LocalResponseNorm(size, alpha, beta, k)
-    np.testing.assert_array_equal(layer(Tensor(x)).data, y.data)
 
 
 # -- bad input -------------------------------------------------------------------------------------
@@ -323,6 +356,7 @@ def test_one_running_statistic_without_the_other(statistics, training):
             (nn.BatchNorm2d, (3, 4, 4)),
         ),
         (ShapeError, r"\(n, c\) or \(n, c, length\), got", (nn.BatchNorm1d, (2, 3, 4, 4))),
+        (ShapeError, r"\(n, c, d, h, w\), got", (nn.BatchNorm3d, (2, 3, 4, 4))),
         (ShapeError, "running_mean of shape", (nn.BatchNorm2d, (2, 5, 4, 4))),
     ],
 )
@@ -330,20 +364,6 @@ def test_bad_input_of_the_layers(kind, says, call):
     layer, shape = call
     with pytest.raises(kind, match=says):
         layer(3)(Tensor(np.zeros(shape)))
-
-
-@pytest.mark.parametrize(
-    ("kind", "says", "x", "size"),
-    [
-        (ShapeError, r"x of shape \(n, c, \.\.\.\) with space, got \(2, 3\)", np.ones((2, 3)), 3),
-        (DTypeError, "x of a floating type", np.ones((2, 3, 4), int), 3),
-        (ArgumentError, "size as an integer of at least 1", np.ones((2, 3, 4)), 0),
-        (ArgumentError, "size as an integer of at least 1", np.ones((2, 3, 4)), 2.5),
-    ],
-)
-def test_bad_input_of_lrn(kind, says, x, size):
-    with pytest.raises(kind, match=f"local_response_norm: expected {says}"):
-        F.local_response_norm(Tensor(x), size)
 
 
 @pytest.mark.parametrize(
@@ -355,7 +375,6 @@ def test_bad_input_of_lrn(kind, says, x, size):
         lambda: nn.BatchNorm2d(2, eps="small"),
         lambda: nn.BatchNorm2d(2, momentum=-0.1),
         lambda: nn.BatchNorm2d(2, momentum=float("nan")),
-        lambda: nn.LocalResponseNorm(0),
     ],
 )
 def test_a_layer_that_cannot_be(make):
