@@ -14,15 +14,18 @@ from minidl.data.preprocessing import (
 )
 from minidl.data.sampler import WeightedRandomSampler
 from minidl.data.splits import k_fold, random_split
+from minidl.data.text import Alphabet, SequenceLoader, entropy, read_text, source_text
 from minidl.data.workers import WorkerError
 
 __all__ = [
+    "Alphabet",
     "ConcatDataset",
     "DataLoader",
     "Dataset",
     "MinMaxScaler",
     "PCAWhitening",
     "Preprocessing",
+    "SequenceLoader",
     "StandardScaler",
     "Subset",
     "TensorDataset",
@@ -30,8 +33,11 @@ __all__ = [
     "WorkerError",
     "ZCAWhitening",
     "digits",
+    "entropy",
     "k_fold",
     "random_shift",
     "random_split",
+    "read_text",
+    "source_text",
     "split",
 ]
