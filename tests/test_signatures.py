@@ -30,9 +30,17 @@ NN = {
     "GRUCell": "input_size, hidden_size, bias=True, recurrent_dropout=0.0",
     "LSTMCell": "input_size, hidden_size, bias=True, recurrent_dropout=0.0",
     "Linear": "in_features, out_features, bias=True",
+    "Conv1d": (
+        "in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, "
+        "bias=True, padding_mode='zeros'"
+    ),
     "Conv2d": (
         "in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, "
-        "bias=True"
+        "bias=True, padding_mode='zeros'"
+    ),
+    "ConvTranspose2d": (
+        "in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, "
+        "bias=True, dilation=1"
     ),
     "BatchNorm1d": "num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True",
     "BatchNorm2d": "num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True",
@@ -49,9 +57,18 @@ NN = {
     "GroupNorm": "num_groups, num_channels, eps=1e-05, affine=True",
     "LayerNorm": "normalized_shape, eps=1e-05, elementwise_affine=True, bias=True",
     "LocalResponseNorm": "size, alpha=0.0001, beta=0.75, k=1.0, convention='pytorch'",
-    "MaxPool2d": "kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False",
+    "MaxPool1d": (
+        "kernel_size, stride=None, padding=0, dilation=1, return_indices=False, ceil_mode=False"
+    ),
+    "MaxPool2d": (
+        "kernel_size, stride=None, padding=0, dilation=1, return_indices=False, ceil_mode=False"
+    ),
+    "AvgPool1d": "kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True",
     "AvgPool2d": "kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True",
+    "AdaptiveAvgPool1d": "output_size",
     "AdaptiveAvgPool2d": "output_size",
+    "AdaptiveMaxPool2d": "output_size, return_indices=False",
+    "Upsample": "size=None, scale_factor=None, mode='nearest', align_corners=None",
     "Flatten": "start_dim=1",
     "Dropout": "p=0.5, standard=False",
     "Dropout1d": "p=0.5",
@@ -92,6 +109,8 @@ OPTIM = {
     "Adamax": ("params, lr=0.002, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0, maximize=False"),
 }
 OWN = {
+    "GlobalAvgPool2d": "",
+    "GlobalMaxPool2d": "",
     "LayerNormLSTM": (
         "input_size, hidden_size, forget_bias=1.0, activation='tanh', layer_norm=True, "
         "norm_gain=1.0, norm_shift=0.0, dropout_keep_prob=1.0, dropout_prob_seed=None, "
@@ -144,10 +163,23 @@ FUNCTIONAL = {
         "reverse=False, recurrent_dropout=0.0"
     ),
     "linear": "x, weight, bias=None",
+    "conv1d": "x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1",
     "conv2d": "x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1",
-    "max_pool2d": "x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False",
+    "conv_transpose2d": (
+        "x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1"
+    ),
+    "interpolate": "x, size=None, scale_factor=None, mode='nearest', align_corners=None",
+    "max_pool1d": (
+        "x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False"
+    ),
+    "max_pool2d": (
+        "x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False"
+    ),
+    "avg_pool1d": "x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True",
     "avg_pool2d": "x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True",
+    "adaptive_avg_pool1d": "x, output_size",
     "adaptive_avg_pool2d": "x, output_size",
+    "adaptive_max_pool2d": "x, output_size, return_indices=False",
     "batch_norm": (
         "x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, "
         "eps=1e-05, residual=None, relu=False"
