@@ -32,7 +32,7 @@ def test_instance_norm(torch, shape, dtype):
     peer = torch.nn.functional.instance_norm
     compare(
         torch,
-        lambda x, w, b: F.instance_norm(x, w, b),
+        lambda x, w, b: F.instance_norm(x, None, None, w, b),
         lambda x, w, b: peer(x, weight=w, bias=b),
         arrays,
         dtype,

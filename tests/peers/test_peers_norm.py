@@ -147,10 +147,10 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-@pytest.mark.parametrize("shape", [(7, 3), (5, 3, 2), (4, 3, 3, 2)], ids=str)
+@pytest.mark.parametrize("shape", [(7, 3), (5, 3, 2), (4, 3, 3, 2), (4, 3, 2, 1, 2)], ids=str)
 def test_batch_norm_layers_over_batches_and_modes(torch, options, shape, telling, dtype):
     """Training, evaluation, training again: statistics and the count of batches follow."""
-    name = "BatchNorm2d" if len(shape) == 4 else "BatchNorm1d"
+    name = {4: "BatchNorm2d", 5: "BatchNorm3d"}.get(len(shape), "BatchNorm1d")
     mine = getattr(nn, name)(3, **options).astype(dtype)
     peer = getattr(torch.nn, name)(3, **options).to(getattr(torch, dtype))
     for batch, training in enumerate([True, True, False, True, False]):
@@ -203,3 +203,106 @@ def test_local_response_norm_options(torch, options, telling, dtype):
         [x],
         dtype,
     )
+
+
+@pytest.mark.parametrize("options", [{}, {"affine": True}, {"eps": 0.2}], ids=str)
+@pytest.mark.parametrize("tracked", [{}, {"momentum": 0.4}, {"momentum": None}, None], ids=str)
+@pytest.mark.parametrize("shape", [(3, 4, 5), (2, 3, 4, 3), (2, 3, 2, 3, 2)], ids=str)
+def test_instance_norm_layers_over_batches_and_modes(torch, shape, tracked, options, dtype):
+    name = f"InstanceNorm{len(shape) - 2}d"
+    if tracked is not None:
+        options = {**options, **tracked, "track_running_stats": True}
+    mine = getattr(nn, name)(shape[1], **options).astype(dtype)
+    peer = getattr(torch.nn, name)(shape[1], **options).to(getattr(torch, dtype))
+    for batch, training in enumerate([True, True, False, True, False]):
+        mine.train(training)
+        peer.train(training)
+        x = normal(*shape, seed=batch) * (batch + 1) + batch
+        compare(torch, mine, peer, [x[0] if batch == 3 else x], dtype, seed=batch)
+        assert list(mine.state_dict()) == list(peer.state_dict())
+        for key, value in peer.state_dict().items():
+            if key == "num_batches_tracked":
+                assert mine.num_batches_tracked == value.item()
+            else:
+                assert_agree(mine.state_dict()[key], value.numpy(), dtype, key)
+
+
+@pytest.mark.parametrize("use_input_stats", [True, False])
+def test_instance_norm_function(torch, use_input_stats, dtype):
+    mean, var = statistics(3, dtype)
+    peer_mean, peer_var = torch.tensor(mean), torch.tensor(var)
+    peer = torch.nn.functional.instance_norm
+    compare(
+        torch,
+        lambda x, w, b: F.instance_norm(x, mean, var, w, b, use_input_stats, 0.3, 0.1),
+        lambda x, w, b: peer(x, peer_mean, peer_var, w, b, use_input_stats, 0.3, 0.1),
+        [normal(4, 3, 5, 2) * 2 + 1, normal(3, seed=3), normal(3, seed=4)],
+        dtype,
+    )
+    assert_agree(mean, peer_mean.numpy(), dtype, "running mean")
+    assert_agree(var, peer_var.numpy(), dtype, "running variance")
+
+
+@pytest.mark.parametrize(
+    ("kind", "affine"), [("linear", True), ("convolution", True), ("convolution", False)]
+)
+def test_folded_layers(torch, kind, affine):
+    """The same weight and bias as PyTorch's fuse functions."""
+    layer = nn.Linear(4, 3) if kind == "linear" else nn.Conv2d(2, 3, (3, 2), bias=False)
+    norm = (nn.BatchNorm1d if kind == "linear" else nn.BatchNorm2d)(3, eps=0.1, affine=affine)
+    layer, norm = layer.double(), norm.double().eval()
+    norm.running_mean, norm.running_var = statistics(3, "float64")
+    for p in norm.parameters():
+        p.data = normal(3, seed=p.size)
+    fusion = torch.nn.utils.fusion
+    if kind == "linear":
+        peers = torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3, eps=0.1, affine=affine)
+        fuse = fusion.fuse_linear_bn_eval
+    else:
+        peers = torch.nn.Conv2d(2, 3, (3, 2), bias=False), torch.nn.BatchNorm2d(3, 0.1, 0.1, affine)
+        fuse = fusion.fuse_conv_bn_eval
+    for ours, peer in zip((layer, norm), peers, strict=True):
+        peer.double().eval()
+        state = ours.state_dict().items()
+        peer.load_state_dict({key: torch.tensor(value) for key, value in state})
+    folded, fused = nn.fold_batch_norm(layer, norm), fuse(*peers)
+    for key, value in fused.state_dict().items():
+        assert_agree(folded.state_dict()[key], value.numpy(), "float64", key)
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2, None])
+def test_weight_norm_function(torch, dim, dtype):
+    v = normal(3, 4, 2)
+    g = normal(*(() if dim is None else (n if i == dim else 1 for i, n in enumerate(v.shape))))
+
+    def theirs(v, g):
+        if dim is None:
+            return v * (g / v.norm())
+        return torch._weight_norm(v, g, dim)
+
+    compare(torch, lambda v, g: F.weight_norm(v, g, dim), theirs, [v, np.asarray(g)], dtype)
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+@pytest.mark.parametrize("kind", ["old", "new"])
+def test_weights_of_a_weight_normalized_network_load(torch, dim, kind):
+    """From both of PyTorch's forms; values and gradients agree."""
+
+    def network(nn, normalize):
+        return nn.Sequential(
+            normalize(nn.Conv2d(2, 3, 3), dim=dim), nn.Flatten(), normalize(nn.Linear(12, 4))
+        )
+
+    mine = network(nn, nn.weight_norm).double()
+    if kind == "new":
+        peer = network(torch.nn, torch.nn.utils.parametrizations.weight_norm).double()
+    else:
+        with pytest.warns(FutureWarning, match="weight_norm"):
+            peer = network(torch.nn, torch.nn.utils.weight_norm).double()
+    state = {key: value.numpy() for key, value in peer.state_dict().items()}
+    mine.load_state_dict(nn.weight_norm_state(state))
+    compare(torch, mine, peer, [normal(5, 2, 4, 4)], "float64")
+    grads = {key: p.grad.numpy() for key, p in peer.named_parameters()}
+    grads = nn.weight_norm_state(grads)
+    for key, parameter in mine.named_parameters():
+        assert_agree(parameter.grad, grads[key], "float64", key)
