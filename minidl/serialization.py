@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Mapping
@@ -9,19 +10,38 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load as parse
+from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save as serialize
 
 from minidl.errors import ArgumentError, DTypeError, MinidlError, expected
 from minidl.nn.module import Module
 
+PathLike = str | os.PathLike[str]
+
+# What the format calls them.
+DTYPES = {
+    "BOOL": np.bool_,
+    "I8": np.int8,
+    "I16": np.int16,
+    "I32": np.int32,
+    "I64": np.int64,
+    "U8": np.uint8,
+    "U16": np.uint16,
+    "U32": np.uint32,
+    "U64": np.uint64,
+    "F16": np.float16,
+    "F32": np.float32,
+    "F64": np.float64,
+}
+
 
 class CheckpointError(MinidlError, OSError):
-    """A checkpoint that is missing, unreadable or damaged."""
+    """A checkpoint that is missing, unreadable, damaged, or of something else."""
 
 
-def save(state: Module | Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+def save(
+    state: Module | Mapping[str, Any], path: PathLike, metadata: Mapping[str, str] | None = None
+) -> None:
     """Write a module's (or a given) state_dict to a file.
 
     The file is written beside its place and renamed, so `path` holds the old state or the new one,
@@ -31,24 +51,43 @@ def save(state: Module | Mapping[str, Any], path: str | os.PathLike[str]) -> Non
     ----------
     state : Module, or mapping from name to array or Tensor
     path : where to; by custom it ends in .safetensors
+    metadata : texts by name, kept in the file's header; `load_metadata` returns them
+
+    Raises
+    ------
+    DTypeError
+        for anything but numbers of at most 64 bits, by names that are strings
+    ArgumentError, CheckpointError
+        where the folder is missing, or the file cannot be written
     """
     arrays = _saved_arrays(state)
+    write_whole("save", path, serialize(arrays, dict(metadata) if metadata else None))
+
+
+def write_whole(op: str, path: PathLike, raw: bytes) -> None:
+    """Write a file beside its place and rename it: `path` holds all of `raw`, or what it held.
+
+    Raises
+    ------
+    ArgumentError, CheckpointError
+        where the folder is missing, or the file cannot be written
+    """
     path = Path(path)
     if not path.parent.is_dir():
-        raise ArgumentError(expected("save", f"a folder {path.parent}", "none", "create it first"))
+        raise ArgumentError(expected(op, f"a folder {path.parent}", "none", "create it first"))
     if path.is_dir():
-        raise ArgumentError(expected("save", "the path of a file", f"the folder {path}"))
+        raise ArgumentError(expected(op, "the path of a file", f"the folder {path}"))
     # Not tempfile's: its files are readable by their owner alone, also once renamed.
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with open(beside, "xb") as file:
-            file.write(serialize(arrays))
+            file.write(raw)
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise CheckpointError(expected("save", f"room to write {path}", reason)) from None
+        raise CheckpointError(expected(op, f"room to write {path}", reason)) from None
     finally:
         beside.unlink(missing_ok=True)
 
@@ -71,32 +110,56 @@ def _saved_arrays(state: Module | Mapping[str, Any]) -> dict[str, np.ndarray]:
     return {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
 
 
-def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Read a state_dict that `save` wrote.
+def load(path: PathLike) -> dict[str, np.ndarray]:
+    """Read a state_dict that `save`, or PyTorch's safetensors, wrote.
 
     Returns
     -------
-    dict from name to array
+    dict from name to array that may be written to; bfloat16 becomes float32, exactly
 
     Raises
     ------
     CheckpointError
         for a file that is missing, cannot be read, or is no whole safetensors file
+    DTypeError
+        naming the first array of a type that NumPy does not have
     """
+    return {name: _array(name, given) for name, given in _parsed(path, _read(path))}
+
+
+def load_metadata(path: PathLike) -> dict[str, str]:
+    """Read the texts that `save` was given as metadata; errors are those of `load`."""
+    raw = _read(path)
+    _parsed(path, raw)
+    size = int.from_bytes(raw[:8], "little")
+    return json.loads(raw[8 : 8 + size]).get("__metadata__", {})
+
+
+def _read(path: PathLike) -> bytes:
     try:
-        raw = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
-        raise CheckpointError(
-            expected("load", f"a checkpoint at {path}", error.strerror or str(error))
-        ) from None
+        reason = error.strerror or str(error)
+        raise CheckpointError(expected("load", f"a checkpoint at {path}", reason)) from None
+
+
+def _parsed(path: PathLike, raw: bytes) -> list[tuple[str, dict[str, Any]]]:
+    """Return (name, {"dtype", "shape", "data"}) of each array, in the file's order."""
     try:
-        return dict(parse(raw))
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            expected(
-                "load",
-                f"a whole safetensors file at {path}",
-                f"a damaged one ({error})",
-                "save it again, or use an older copy",
-            )
-        ) from None
+        return deserialize(raw)
+    except (SafetensorError, ValueError) as error:
+        wanted, hint = f"a whole safetensors file at {path}", "save it again, or use an older copy"
+        raise CheckpointError(expected("load", wanted, f"a damaged one ({error})", hint)) from None
+
+
+def _array(name: str, given: dict[str, Any]) -> np.ndarray:
+    kind, data, shape = given["dtype"], given["data"], given["shape"]
+    if kind == "BF16":
+        # NumPy has no bfloat16: it is the upper half of a float32.
+        bits = np.frombuffer(data, "<u2").astype(np.uint32) << np.uint32(16)
+        return bits.view(np.float32).reshape(shape)
+    if kind not in DTYPES:
+        wanted, hint = f"real numbers of a type that NumPy has under {name!r}", "save float32"
+        raise DTypeError(expected("load", wanted, kind, hint))
+    dtype = np.dtype(DTYPES[kind])
+    return np.frombuffer(data, dtype.newbyteorder("<")).astype(dtype, copy=False).reshape(shape)

@@ -1,5 +1,6 @@
 """Saving and loading: round trips, all or nothing, and files that are none."""
 
+import json
 import os
 import stat
 
@@ -127,6 +128,42 @@ def test_a_damaged_file(path, how):
         CheckpointError, match=r"load: expected a whole safetensors file at .*; save"
     ):
         minidl.load(path)
+
+
+def written(path, kind, shape, data):
+    """Write a safetensors file by hand, in the words of the format's specification."""
+    entry = {"dtype": kind, "shape": shape, "data_offsets": [0, len(data)]}
+    header = json.dumps({"a": entry}).encode()
+    header += b" " * (-len(header) % 8)
+    path.write_bytes(len(header).to_bytes(8, "little") + header + data)
+
+
+def test_bfloat16_becomes_float32(path):
+    # 1, -2.5, the largest finite value, infinity: sign, 8 bits of exponent, 7 of fraction.
+    bits = np.array([0x3F80, 0xC020, 0x7F7F, 0xFF80], "<u2")
+    written(path, "BF16", [2, 2], bits.tobytes())
+    values = minidl.load(path)["a"]
+    assert values.dtype == np.float32
+    assert values.tolist() == [[1.0, -2.5], [(2 - 2**-7) * 2.0**127, -np.inf]]
+    values[...] = 0
+
+
+@pytest.mark.parametrize("kind", ["F8_E4M3", "F8_E5M2"])
+def test_a_type_that_numpy_does_not_have_is_named(path, kind):
+    written(path, kind, [3], b"abc")
+    with pytest.raises(DTypeError, match=f"load: expected real numbers .* 'a', got {kind}; save"):
+        minidl.load(path)
+
+
+def test_metadata_stands_in_the_same_file(path):
+    minidl.save({"a": np.ones(3)}, path, metadata={"made": 'by "hand"', "näme": "[1]"})
+    assert serialization.load_metadata(path) == {"made": 'by "hand"', "näme": "[1]"}
+    assert list(minidl.load(path)) == ["a"]
+    minidl.save({}, path)
+    assert serialization.load_metadata(path) == {}
+    path.write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match="a whole safetensors file"):
+        serialization.load_metadata(path)
 
 
 def test_a_missing_file_and_a_folder(path):
