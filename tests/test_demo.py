@@ -67,7 +67,9 @@ def test_all_four_steps_succeed(run):
 
 
 def test_each_epochs_accuracies_are_printed(run):
-    lines = re.findall(r"epoch (\d)/3 .* train +[\d.]+ % +test +[\d.]+ %", run.output)
+    lines = re.findall(
+        r"epoch (\d)/3 .* train accuracy [\d.]+% .* validation accuracy [\d.]+%", run.output
+    )
     assert lines == ["1", "2", "3"]
 
 
@@ -112,7 +114,7 @@ def test_report_stands_alone(run):
 
 def test_report_has_the_numbers_that_were_printed(run):
     text = html.unescape(re.sub(r"<[^>]+>", " ", run.report))
-    accuracy = re.findall(r"test +([\d.]+) %", run.output)[-1]
+    accuracy = re.findall(r"validation accuracy ([\d.]+)%", run.output)[-1]
     assert f"{accuracy} %" in text
     for score in re.findall(r"(\d+) of 100 points", run.output):
         assert f"{score} of 100 points" in text

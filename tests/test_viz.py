@@ -17,9 +17,11 @@ THEMES = [viz.LIGHT, viz.DARK]
 
 
 def history(epochs=4, held_out=True):
+    held = {"validation_accuracy": 0.3} if held_out else {}
+    values = {"loss": 1.0, "train_accuracy": 0.2, **held}
     return History(
         [
-            Epoch(i, 1 / i, 1 - 0.2 / i, 1 - 0.3 / i if held_out else None, 1.0, 100)
+            Epoch(i, {n: v / i if n == "loss" else 1 - v / i for n, v in values.items()}, 1.0, 100)
             for i in range(1, epochs + 1)
         ]
     )

@@ -168,9 +168,10 @@ def train(settings: Settings, console: Console | None = None) -> Training:
         epochs=settings.epochs,
         optimizer=optimizer,
         schedules=schedules,
-        console=console,
+        measure_train=True,
+        progress=console or False,
     )
-    accuracy = history.last.validation_accuracy or 0.0
+    accuracy = history.last.validation_accuracy
     require(
         accuracy >= settings.target,
         f"expected a held-out accuracy of at least {settings.target:.2%}, got {accuracy:.2%}",
@@ -183,7 +184,7 @@ def train(settings: Settings, console: Console | None = None) -> Training:
         images=learn.samples,
         held_out_images=held_out.samples,
         state=model.state_dict(),
-        activation=_activation(model, held_out.arrays[0][:1]),
+        activation=_activation(model, next(iter(held_out))[0][:1]),
     )
 
 
@@ -199,10 +200,10 @@ def _describe(model: ResNet, settings: Settings) -> str:
     )
 
 
-def _activation(model: ResNet, image: np.ndarray) -> np.ndarray:
+def _activation(model: ResNet, image: Tensor) -> np.ndarray:
     """Return the channel that reacts most to an image, after the first layer."""
     model.eval()
     with minidl.no_grad():
-        maps = model.bn1(model.conv1(Tensor(image))).data[0]
+        maps = model.bn1(model.conv1(image)).data[0]
     maps = np.maximum(maps, 0)
     return maps[maps.reshape(len(maps), -1).std(axis=1).argmax()]

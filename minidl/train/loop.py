@@ -1,201 +1,149 @@
-"""The training loop: `fit` learns, `evaluate` measures."""
+"""`fit`: the training loop in one call."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any
 
-import numpy as np
 from rich.console import Console
 
-from minidl.tensor import Tensor
 from minidl import functional as F
-from minidl.autograd import no_grad
+from minidl import optim
 from minidl.data import DataLoader
-from minidl.errors import ArgumentError, MinidlError, expected
+from minidl.errors import ArgumentError, DTypeError, check_sizes, expected
 from minidl.nn import Module
-from minidl.train.history import Epoch, History
-from minidl.train.progress import TrainingProgress
+from minidl.train.batches import Data, as_loader, hold_out
+from minidl.train.callback import as_callbacks
+from minidl.train.evaluation import Loss, Metrics, named_metrics
+from minidl.train.history import History
+from minidl.train.trainer import Optimizer, Schedule, Trainer
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-
-
-class Optimizer(Protocol):
-    """What `fit` asks of an optimizer."""
-
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-
-    def step(self) -> None:
-        """Change the parameters."""
-
-
-class Schedule(Protocol):
-    """What `fit` asks of a schedule: DropBlockSchedule, say."""
-
-    def step(self) -> None:
-        """Move on by one training step."""
-
-
-class DivergenceError(MinidlError, ArithmeticError):
-    """The loss became NaN or infinite."""
-
-
-class Score(NamedTuple):
-    """Mean loss and accuracy (0 to 1) over a set."""
-
-    loss: float
-    accuracy: float
-
-
-def evaluate(model: Module, data: DataLoader, loss: Loss = F.cross_entropy) -> Score:
-    """Measure a classifier in evaluation mode, on the images as they are.
-
-    Parameters
-    ----------
-    model : (n, ...) -> (n, k) logits; its mode is put back afterwards
-    data : yields (images, labels); shuffling and augmentation are left out
-    loss : (logits, labels) -> mean loss of the batch
-
-    Raises
-    ------
-    ArgumentError
-        where there is nothing to measure on
-    """
-    data = data.as_is()
-    if data.samples == 0:
-        raise ArgumentError(expected("evaluate", "at least one sample", "none"))
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with no_grad():
-            running = _Running()
-            for images, labels in data:
-                logits = model(images)
-                running.add(loss(logits, labels).item(), logits, labels)
-    finally:
-        for module, training in modes:
-            module.training = training
-    return Score(running.loss, running.accuracy)
+MakeOptimizer = Callable[[Any], Optimizer]
 
 
 def fit(
     model: Module,
-    train: DataLoader,
-    validation: DataLoader | None = None,
+    data: Data,
+    validation: Data | float | None = None,
     *,
     epochs: int,
-    optimizer: Optimizer,
+    optimizer: str | Optimizer | MakeOptimizer = "adam",
+    lr: float | None = None,
     loss: Loss = F.cross_entropy,
+    metrics: Metrics = (),
+    batch_size: int = 32,
     schedules: Sequence[Schedule] = (),
-    console: Console | None = None,
+    epoch_schedules: Sequence[Schedule] = (),
+    accumulate: int = 1,
+    callbacks: Sequence[Any] = (),
+    measure_train: bool = False,
+    progress: bool | Console = True,
 ) -> History:
-    """Train a classifier and measure it after every epoch.
+    """Train a model and measure it after every epoch.
 
     Parameters
     ----------
-    model : (n, ...) -> (n, k) logits
-    train : yields (images, labels)
-    validation : measured on after every epoch, never learned from
-    epochs : passes over the training data, at least 1
-    optimizer : holds the model's parameters
-    loss : (logits, labels) -> mean loss of the batch
-    schedules : each moves on by one step after every step of the optimizer
-    console : where progress is shown; nowhere when None
+    model : called with the inputs of a batch; its outputs go to the loss
+    data : (inputs, targets) as arrays, shuffled; a dataset, shuffled; or a DataLoader, as it is.
+        Inputs alone are their own targets (auto-encoders).
+    validation : measured on after every epoch, never learned from: data likewise, or the fraction
+        of `data` to hold out (the same samples in every run)
+    epochs : passes over the training data, at least 1; those of a resumed run count
+    optimizer : one that holds the model's parameters; or what makes it: a name ("sgd", "adam", ...)
+        or a function of the parameters
+    lr : the learning rate of an optimizer given by name
+    loss : (outputs, targets) -> mean loss of the batch; add penalties here
+    metrics : functions (outputs, targets) -> number of whole sets; accuracy needs no mention
+    batch_size : where data is no loader
+    schedules, epoch_schedules : move on by one step after every step of the optimizer, or after
+        every epoch; a plateau's is given the validation loss (without one, the training loss)
+    accumulate : batches whose gradients make one step, as if they were one batch (but for what
+        looks at a batch as a whole, as batch normalization does)
+    callbacks : `Callback`s (EarlyStopping, Checkpoint, EMA, ...), or functions of the Trainer that
+        are called after each epoch
+    measure_train : measure on the training data too after every epoch, as on validation data; this
+        costs another forward pass
+    progress : whether to show it; or a rich Console to show it on
 
     Returns
     -------
-    History
+    History; Ctrl-C ends training after its step with the epochs so far, a second one at once
 
     Raises
     ------
-    ArgumentError
-        when there is nothing to do: no epoch, or not one batch
+    ArgumentError, DTypeError
+        when there is nothing to do (no epoch, not one batch), or arguments do not fit together
     DivergenceError
-        at the first loss that is NaN or infinite; parameters are as they were before that step
+        at the first loss or gradient that is NaN or infinite; parameters and running statistics
+        are as they were before that step
+
+    Examples
+    --------
+    >>> from minidl import data, models
+    >>> model = models.MLP([64, 32, 10])
+    >>> images, labels = data.digits()
+    >>> pair = images.reshape(-1, 64), labels
+    >>> history = fit(model, pair, 0.2, epochs=2, lr=0.01, progress=False)
+    >>> history.validation_accuracy[-1] > 0.8
+    True
     """
-    if epochs < 1:
-        raise ArgumentError(expected("fit", "epochs of at least 1", epochs))
+    check_sizes("fit", epochs=epochs, accumulate=accumulate)
+    train, held = _loaders(data, validation, batch_size)
+    trainer = Trainer(
+        model=model,
+        optimizer=made_optimizer(optimizer, model, lr),
+        loss=loss,
+        metrics=named_metrics(metrics),
+        schedules=schedules,
+        epoch_schedules=epoch_schedules,
+        accumulate=accumulate,
+        callbacks=as_callbacks(callbacks),
+        measure_train=measure_train,
+    )
+    return trainer.run(train, held, epochs, progress)
+
+
+def _loaders(
+    data: Data, validation: Data | float | None, batch_size: int
+) -> tuple[DataLoader, DataLoader | None]:
+    """Return what to learn from, and what to measure on."""
+    if isinstance(validation, float):
+        data, validation = hold_out(data, validation)
+    train = as_loader(data, batch_size, shuffle=True)
     if len(train) == 0:
         hint = "use smaller batches or drop_last=False"
         raise ArgumentError(expected("fit", "at least one batch in an epoch", "none", hint))
-    if validation is not None and validation.samples == 0:
+    if validation is None:
+        return train, None
+    held = as_loader(validation, max(batch_size, 256))
+    if held.samples == 0:
         raise ArgumentError(expected("fit", "validation data", "no sample", "leave it out"))
-    history = History()
-    with TrainingProgress(console, epochs, len(train)) as progress:
-        for number in range(1, epochs + 1):
-            model.train()
-            running = _Running()
-            for step, (images, labels) in enumerate(train):
-                logits = model(images)
-                value = loss(logits, labels)
-                _check_finite(value.item(), number, step + 1, images)
-                optimizer.zero_grad()
-                value.backward()
-                optimizer.step()
-                for schedule in schedules:
-                    schedule.step()
-                running.add(value.item(), logits, labels)
-                progress.step(number, running.loss, running.accuracy, running.speed)
-            epoch = _measure(model, train, validation, loss, running, number)
-            history.epochs.append(epoch)
-            progress.epoch(epoch)
-    return history
+    return train, held
 
 
-def _measure(
-    model: Module,
-    train: DataLoader,
-    validation: DataLoader | None,
-    loss: Loss,
-    running: _Running,
-    number: int,
-) -> Epoch:
-    """Close an epoch: stop its clock, then measure on both sets."""
-    seconds = running.seconds
-    on_train = evaluate(model, train, loss).accuracy
-    held_out = None if validation is None else evaluate(model, validation, loss).accuracy
-    return Epoch(number, running.loss, on_train, held_out, seconds, running.samples)
+def made_optimizer(
+    given: str | Optimizer | MakeOptimizer, model: Module, lr: float | None
+) -> Optimizer:
+    """Return the optimizer that a name, a function or an optimizer stands for."""
+    named = {n.lower(): getattr(optim, n) for n in optim.__all__}
+    named = {n: made for n, made in named.items() if _is_optimizer(made)}
+    if isinstance(given, str):
+        if given.lower() not in named:
+            raise ArgumentError(expected("fit", f"an optimizer among {sorted(named)}", repr(given)))
+        options = {} if lr is None else {"lr": lr}
+        return named[given.lower()](model.parameters(), **options)
+    if lr is not None:
+        hint = "set the rate where the optimizer is made"
+        raise ArgumentError(expected("fit", "lr with an optimizer's name", "an optimizer", hint))
+    if isinstance(given, type) or (not isinstance(given, optim.Optimizer) and callable(given)):
+        return given(model.parameters())
+    for name in ("step", "zero_grad"):
+        if not callable(getattr(given, name, None)):
+            got, hint = type(given).__name__, 'an optimizer, or its name: "adam"'
+            raise DTypeError(expected("fit", f"an optimizer with {name}()", got, hint))
+    return given
 
 
-def _check_finite(loss: float, epoch: int, step: int, images: Tensor) -> None:
-    if np.isfinite(loss):
-        return
-    hint = "lower the learning rate, or look for a division by zero or a logarithm of zero"
-    if not np.isfinite(images.data).all():
-        hint = "the images of this batch hold NaN or infinity: clean the data"
-    where = f"{loss} in epoch {epoch}, step {step}"
-    raise DivergenceError(expected("fit", "a finite loss", where, hint))
-
-
-class _Running:
-    """Means over the samples seen so far, and the clock."""
-
-    def __init__(self) -> None:
-        self.start = time.perf_counter()
-        self.samples = 0
-        self.total_loss = 0.0
-        self.right = 0
-
-    def add(self, loss: float, logits: Tensor, labels: Tensor) -> None:
-        """Count a batch whose mean loss is `loss`."""
-        self.samples += len(labels.data)
-        self.total_loss += loss * len(labels.data)
-        self.right += int((logits.data.argmax(1) == labels.data).sum())
-
-    @property
-    def loss(self) -> float:
-        return self.total_loss / self.samples
-
-    @property
-    def accuracy(self) -> float:
-        return self.right / self.samples
-
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self.start
-
-    @property
-    def speed(self) -> float:
-        return self.samples / self.seconds
+def _is_optimizer(made: Any) -> bool:
+    inherits = isinstance(made, type) and issubclass(made, optim.Optimizer)
+    return inherits and made is not optim.Optimizer

@@ -12,6 +12,9 @@ from minidl.errors import ArgumentError, expected
 from minidl.train import History
 from minidl.viz.figure import LIGHT, Theme, new_figure, style
 
+MARKERS = ("o", "s", "D")
+LABELS = {"": "while training", "train_": "train", "validation_": "validation"}
+
 
 def training_curves(
     history: History,
@@ -62,10 +65,58 @@ def training_curves(
         _line(panels[2], epochs, list(keep_prob), theme.series[2], "D")
         panels[2].set_ylim(min(keep_prob) - 0.1, 1.01)
     for panel in panels:
-        panel.set_xlabel("epoch")
-        panel.set_xlim(0.5, epochs[-1] + 0.5)
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+        _count_epochs(panel, epochs[-1])
     return figure
+
+
+def history_curves(history: History, theme: Theme = LIGHT) -> Figure:
+    """Draw every value of a history over the epochs: a panel for each kind.
+
+    The loss while training, the measured loss of the training and of the validation data stand in
+    one panel, and so for accuracy and each metric; the learning rate on a logarithmic scale.
+
+    Parameters
+    ----------
+    history : of at least one epoch
+    theme : LIGHT or DARK
+    """
+    if not len(history):
+        raise ArgumentError(expected("history_curves", "at least one epoch", "none"))
+    kinds: dict[str, list[str]] = {}
+    for name in history.names:
+        kinds.setdefault(name.removeprefix("train_").removeprefix("validation_"), []).append(name)
+    columns = min(len(kinds), 3)
+    rows = -(-len(kinds) // columns)
+    figure = new_figure(4.2 * columns, 3.4 * rows, theme)
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for spare in panels[len(kinds) :]:
+        figure.delaxes(spare)
+    for panel, (kind, names) in zip(panels, kinds.items(), strict=False):
+        _draw_kind(panel, history, kind, names, theme)
+        _count_epochs(panel, history.last.number)
+    return figure
+
+
+def _draw_kind(panel: Axes, history: History, kind: str, names: list[str], theme: Theme) -> None:
+    """Draw the values of one kind: while training, and measured on either set."""
+    title = "learning rate" if kind == "lr" else kind.replace("_", " ")
+    style(panel, theme, title[:1].upper() + title[1:])
+    for name, colour, marker in zip(names, theme.series, MARKERS, strict=False):
+        drawn = [epoch for epoch in history if name in epoch.values]
+        label = LABELS[name.removesuffix(kind)]
+        numbers = [epoch.number for epoch in drawn]
+        _line(panel, numbers, [epoch[name] for epoch in drawn], colour, marker, label)
+    if kind != "lr":
+        panel.legend(frameon=False, labelcolor=theme.ink, fontsize=9)
+    elif min(history["lr"]) > 0:
+        panel.set_yscale("log")
+
+
+def _count_epochs(panel: Axes, last: int) -> None:
+    """Let a panel's lower axis count epochs in whole numbers."""
+    panel.set_xlabel("epoch")
+    panel.set_xlim(0.5, last + 0.5)
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
 
 
 def _line(
