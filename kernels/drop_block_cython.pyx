@@ -4,10 +4,12 @@
 What is computed, and the shapes, stand in drop_block_numpy.
 """
 
+import math
+
 import numpy as np
 
 from cython cimport floating
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memset
 
 from minidl.kernels import parallel
@@ -15,9 +17,10 @@ from minidl.kernels import parallel
 # Values a thread should have, at least, for its start to pay.
 LEAST = 262144
 
-
-
 cdef extern nogil:
+    void drop_block_seeds_f32(uint8_t*, uint64_t, uint64_t, long, long)
+    void drop_block_mask_f32(
+        uint8_t*, const long*, uint64_t, uint64_t, long, long, long*)
     void drop_block_scale_f32(const float*, const uint8_t*, float, float*, long)
     void drop_block_scale_f64(const double*, const uint8_t*, double, double*, long)
 
@@ -51,12 +54,50 @@ def _scaled(
                     &x[plane, 0], &keep[plane // shared, 0], scale, &y[plane, 0], x.shape[1])
 
 
-def _product(x, mask, scale):
-    """x * mask * scale, its planes spread over the threads."""
+def _seeds(uint8_t[::1] below, uint64_t seed, uint64_t threshold, long start, long stop):
+    with nogil:
+        drop_block_seeds_f32(&below[0], seed, threshold, start, stop)
+
+
+def _mask(
+    uint8_t[:, :, ::1] keep, long block_size, uint64_t seed, uint64_t threshold,
+    long start, long stop,
+):
+    """Draw planes start .. stop; return how much of them is kept."""
+    cdef long[3] sizes = [keep.shape[1], keep.shape[2], block_size]
+    cdef long kept
+    with nogil:
+        drop_block_mask_f32(&keep[0, 0, 0], sizes, seed, threshold, start, stop, &kept)
+    return kept
+
+
+def seeds(shape, seed, gamma):
+    """Where blocks begin; see drop_block_numpy.seeds."""
+    below, threshold = np.empty(math.prod(shape), bool), round(gamma * 2**32)
+    if below.size:
+        part = lambda start, stop: _seeds(below.view(np.uint8), seed, threshold, start, stop)
+        parallel.run(part, below.size, LEAST)
+    return below.reshape(shape)
+
+
+def mask(shape, seed, gamma, block_size):
+    """keep, scale; see drop_block_numpy.mask."""
+    n, c, h, w = shape
+    keep, kept, threshold = np.empty(shape, bool), 0, round(gamma * 2**32)
+    if keep.size:
+        planes = keep.reshape(n * c, h, w).view(np.uint8)
+        part = lambda start, stop: _mask(planes, block_size, seed, threshold, start, stop)
+        kept = sum(parallel.run(part, n * c, LEAST // (h * w) + 1))
+    return keep, keep.size / kept if kept else 0.0
+
+
+def product(x, keep, scale):
+    """y = x * keep * scale, its planes spread over the threads; see drop_block_numpy.product."""
     n, c, h, w = x.shape
     y = np.empty_like(x)
     if x.size:
         planes, results = x.reshape(n * c, h * w), y.reshape(n * c, h * w)
+        mask = keep.reshape(n * keep.shape[1], h * w).view(np.uint8)
         part = lambda start, stop: _scaled(planes, mask, scale, results, start, stop)
         parallel.run(part, n * c, LEAST // (h * w) + 1)
     return y
@@ -74,18 +115,11 @@ def expand(seeds, block_size):
 
 def forward(x, keep):
     """y, scale; see drop_block_numpy.forward."""
-    mask = _planes(keep)
     kept = int(np.count_nonzero(keep))
     scale = keep.size / kept if kept else 0.0
-    return _product(x, mask, scale), scale
+    return product(x, keep, scale), scale
 
 
 def backward(dy, keep, scale):
     """dx = dy * keep * scale; see drop_block_numpy.backward."""
-    return _product(dy, _planes(keep), scale)
-
-
-def _planes(keep):
-    """The mask as bytes, a row for each plane."""
-    n, c, h, w = keep.shape
-    return keep.reshape(n * c, h * w).view(np.uint8)
+    return product(dy, keep, scale)

@@ -1,7 +1,10 @@
 """DropBlock in Numba: few blocks are dropped, so each seed paints its block.
 
-What is computed, and the shapes, stand in drop_block_numpy.
+What is computed, and the shapes, stand in drop_block_numpy, the numbers in hashing.
 """
+
+import math
+
 
 import numpy as np
 from numba import njit
@@ -39,6 +42,51 @@ def _scaled(x, keep, scale, y):
             target[j] = row[j] * mask[j] * scale
 
 
+@njit(cache=True)
+def _mixed(h):
+    # Numba widens products of 32-bit integers to 64 bits: each is cut back.
+    h = np.uint32(np.uint32(h ^ (h >> np.uint32(16))) * np.uint32(0x7FEB352D))
+    h = np.uint32(np.uint32(h ^ (h >> np.uint32(15))) * np.uint32(0x846CA68B))
+    return np.uint32(h ^ (h >> np.uint32(16)))
+
+
+@njit(cache=True)
+def _hashed(index, seed):
+    low, high = np.uint32(index & 0xFFFFFFFF), np.uint32(index >> 32)
+    first, second = np.uint32(seed & np.uint64(0xFFFFFFFF)), np.uint32(seed >> np.uint64(32))
+    h = _mixed(np.uint32(np.uint32(low * np.uint32(0x9E3779B9)) + first))
+    return np.int64(_mixed(np.uint32(h + np.uint32(high ^ second))))
+
+
+@njit(cache=True)
+def _below(seed, other, threshold, below):
+    """A hash serves two places; where its half does not decide, the place has one of its own."""
+    highest, rest = threshold >> 16, threshold & 0xFFFF
+    for j in range(below.size):
+        if j % 2 == 0:
+            pair = _hashed(j // 2, seed)
+        upper = pair >> 16 * (j % 2) & 0xFFFF
+        below[j] = upper < highest
+        if upper == highest and rest:
+            below[j] = _hashed(j, other) & 0xFFFF < rest
+
+
+def seeds(shape, seed, gamma):
+    """Where blocks begin; see drop_block_numpy.seeds."""
+    below = np.empty(math.prod(shape), np.bool_)
+    with np.errstate(over="ignore"):  # as plain Python, where the wrap-around of scalars warns
+        _below(np.uint64(seed), np.uint64(seed ^ 2**63), np.int64(round(gamma * 2**32)), below)
+    return below.reshape(shape)
+
+
+def mask(shape, seed, gamma, block_size):
+    """keep, scale; see drop_block_numpy.mask."""
+    n, c, h, w = shape
+    keep = expand(seeds((n, c, h - block_size + 1, w - block_size + 1), seed, gamma), block_size)
+    kept = _count(keep.reshape(n * c, h * w))
+    return keep, keep.size / kept if kept else 0.0
+
+
 def expand(seeds, block_size):
     """keep, False inside every block; see drop_block_numpy.expand."""
     n, c, rows, columns = seeds.shape
@@ -50,19 +98,20 @@ def expand(seeds, block_size):
 
 def forward(x, keep):
     """y, scale; see drop_block_numpy.forward."""
-    n, c, h, w = x.shape
-    mask = keep.reshape(n * keep.shape[1], h * w)
-    kept = _count(mask)
+    kept = _count(keep.reshape(keep.shape[0] * keep.shape[1], -1)) if keep.size else 0
     scale = keep.size / kept if kept else 0.0
-    y = np.empty_like(x)
-    _scaled(x.reshape(n * c, h * w), mask, x.dtype.type(scale), y.reshape(n * c, h * w))
-    return y, scale
+    return product(x, keep, scale), scale
 
 
 def backward(dy, keep, scale):
     """dx = dy * keep * scale; see drop_block_numpy.backward."""
-    n, c, h, w = dy.shape
+    return product(dy, keep, scale)
+
+
+def product(x, keep, scale):
+    """y = x * keep * scale; see drop_block_numpy.product."""
+    n, c, h, w = x.shape
     mask = keep.reshape(n * keep.shape[1], h * w)
-    dx = np.empty_like(dy)
-    _scaled(dy.reshape(n * c, h * w), mask, dy.dtype.type(scale), dx.reshape(n * c, h * w))
-    return dx
+    y = np.empty_like(x)
+    _scaled(x.reshape(n * c, h * w), mask, x.dtype.type(scale), y.reshape(n * c, h * w))
+    return y

@@ -1,11 +1,15 @@
 """DropBlock: the specification. Whole squares of a feature map are dropped at once.
 
 `seeds` says where blocks begin: (n, c or 1, h - b + 1, w - b + 1) bool for blocks of b x b, True
-where a block has its upper left corner, so that every block fits into the map. Drawing the seeds
-is the caller's business, so every backend drops the same blocks.
+where a block has its upper left corner, so that every block fits into the map. An even block's
+middle, the paper's seed, is its upper left one.
 """
 
+import math
+
 import numpy as np
+
+from minidl.kernels import hashing
 
 
 def expand(seeds, block_size):
@@ -72,3 +76,58 @@ def backward(dy, keep, scale):
     dx : (n, c, h, w), of the dtype of dy
     """
     return dy * keep * scale
+
+
+def seeds(shape, seed, gamma):
+    """seeds[i] = number(seed, i) < gamma 2^32, i counting the places in the order of memory.
+
+    The numbers are those of `hashing`, so every backend drops the same blocks.
+
+    Parameters
+    ----------
+    shape : tuple of int, (n, c or 1, h - b + 1, w - b + 1)
+    seed : int in [0, 2^64)
+    gamma : float in [0, 1], the probability that a block begins at a place, to the nearest 2^-32
+
+    Returns
+    -------
+    seeds : bool, of that shape
+    """
+    return (hashing.numbers(math.prod(shape), seed) < round(gamma * 2**32)).reshape(shape)
+
+
+def mask(shape, seed, gamma, block_size):
+    """keep = expand(seeds(...), block_size), and its scale = count(keep) / count_ones(keep).
+
+    Parameters
+    ----------
+    shape : tuple of int, (n, c or 1, h, w)
+    seed, gamma : as in `seeds`
+    block_size : int, at most h and w
+
+    Returns
+    -------
+    keep : bool, of that shape
+    scale : float, 0 where nothing is kept
+    """
+    n, c, h, w = shape
+    places = n, c, h - block_size + 1, w - block_size + 1
+    keep = expand(seeds(places, seed, gamma), block_size)
+    kept = int(np.count_nonzero(keep))
+    return keep, keep.size / kept if kept else 0.0
+
+
+def product(x, keep, scale):
+    """y = x * keep * scale: what `forward` does once the scale is known.
+
+    Parameters
+    ----------
+    x : (n, c, h, w) float32 or float64
+    keep : (n, c or 1, h, w) bool
+    scale : float
+
+    Returns
+    -------
+    y : (n, c, h, w), of the dtype of x
+    """
+    return x * keep * scale

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Inverted dropout in Cython. What is computed stands in dropout_numpy."""
+"""Dropout in Cython. What is computed stands in dropout_numpy."""
 
 import numpy as np
 
@@ -57,19 +57,9 @@ cdef _seeded_part(
                 <const double*>source, <double*>target, seed, threshold, scale, start, stop)
 
 
-def _seeded(x, seed, p):
-    y = np.empty_like(x)
-    scale, threshold = 1.0 / (1.0 - p) if p < 1.0 else 0.0, round(p * 2**32)
+def seeded(x, seed, p, scale):
+    """y = x * keep * scale; see dropout_numpy.seeded."""
+    y, threshold = np.empty_like(x), round(p * 2**32)
     parallel.run(
         lambda start, stop: _seeded_part(x, y, seed, threshold, scale, start, stop), x.size, LEAST)
     return y
-
-
-def seeded_forward(x, seed, p):
-    """y = x * keep / (1 - p); see dropout_numpy.seeded_forward."""
-    return _seeded(x, seed, p)
-
-
-def seeded_backward(dy, seed, p):
-    """dx = dy * keep / (1 - p); see dropout_numpy.seeded_backward."""
-    return _seeded(dy, seed, p)

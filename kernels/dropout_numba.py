@@ -1,4 +1,4 @@
-"""Inverted dropout in Numba. What is computed stands in dropout_numpy."""
+"""Dropout in Numba. What is computed stands in dropout_numpy, the numbers in hashing."""
 
 import numpy as np
 from numba import njit
@@ -35,29 +35,32 @@ def _mixed(h):
 
 
 @njit(cache=True)
-def _seeded(x, first, second, threshold, scale, zero, y):
+def _hashed(index, seed):
+    low, high = np.uint32(index & 0xFFFFFFFF), np.uint32(index >> 32)
+    first, second = np.uint32(seed & np.uint64(0xFFFFFFFF)), np.uint32(seed >> np.uint64(32))
+    h = _mixed(np.uint32(np.uint32(low * np.uint32(0x9E3779B9)) + first))
+    return np.int64(_mixed(np.uint32(h + np.uint32(high ^ second))))
+
+
+@njit(cache=True)
+def _seeded(x, seed, other, threshold, scale, zero, y):
+    """A hash serves two places; where its half does not decide, the place has one of its own."""
+    highest, rest = threshold >> 16, threshold & 0xFFFF
     for j in range(x.size):
-        low, high = np.uint32(j & 0xFFFFFFFF), np.uint32(j >> 32)
-        h = _mixed(np.uint32(np.uint32(low * np.uint32(0x9E3779B9)) + first))
-        h = _mixed(np.uint32(h + np.uint32(high ^ second)))
-        y[j] = x[j] * (scale if np.int64(h) >= threshold else zero)
+        if j % 2 == 0:
+            pair = _hashed(j // 2, seed)
+        upper = pair >> 16 * (j % 2) & 0xFFFF
+        dropped = upper < highest
+        if upper == highest and rest:
+            dropped = _hashed(j, other) & 0xFFFF < rest
+        y[j] = x[j] * (zero if dropped else scale)
 
 
-def _hashed(x, seed, p):
-    scale = 1.0 / (1.0 - p) if p < 1.0 else 0.0
-    halves = np.uint32(seed % 2**32), np.uint32(seed >> 32)
+def seeded(x, seed, p, scale):
+    """y = x * keep * scale; see dropout_numpy.seeded."""
     y = np.empty_like(x)
+    seeds = np.uint64(seed), np.uint64(seed ^ 2**63)
     kept, zero = x.dtype.type(scale), x.dtype.type(0)
     with np.errstate(over="ignore"):  # as plain Python, where the wrap-around of scalars warns
-        _seeded(x.reshape(-1), *halves, np.int64(round(p * 2**32)), kept, zero, y.reshape(-1))
+        _seeded(x.reshape(-1), *seeds, np.int64(round(p * 2**32)), kept, zero, y.reshape(-1))
     return y
-
-
-def seeded_forward(x, seed, p):
-    """y = x * keep / (1 - p); see dropout_numpy.seeded_forward."""
-    return _hashed(x, seed, p)
-
-
-def seeded_backward(dy, seed, p):
-    """dx = dy * keep / (1 - p); see dropout_numpy.seeded_backward."""
-    return _hashed(dy, seed, p)

@@ -1,8 +1,8 @@
-"""Inverted dropout: the specification. The mask is drawn by the caller and passed in."""
+"""Dropout: the specification. The mask, or the seed of one, is drawn by the caller."""
 
 import math
 
-import numpy as np
+from minidl.kernels import hashing
 
 
 def forward(x, keep, p):
@@ -44,18 +44,10 @@ def backward(dy, keep, p):
     return dy * keep * scale
 
 
-def _mixed(h):
-    """Return 32-bit integers whose every bit depends on every bit of h (arithmetic modulo 2^32)."""
-    h = (h ^ (h >> np.uint32(16))) * np.uint32(0x7FEB352D)
-    h = (h ^ (h >> np.uint32(15))) * np.uint32(0x846CA68B)
-    return h ^ (h >> np.uint32(16))
-
-
 def mask(shape, seed, p):
-    """keep[i] = hash(seed, i) >= p 2^32, i counting the values in the order of memory.
+    """keep[i] = number(seed, i) >= p 2^32, i counting the values in the order of memory.
 
-    The hash mixes the index, spread by the golden ratio and moved by the seed's low half, once, and
-    with the seed's high half once more. Any part of a mask can be computed without the rest.
+    The numbers are those of `hashing`: any part of a mask can be computed without the rest.
 
     Parameters
     ----------
@@ -66,44 +58,23 @@ def mask(shape, seed, p):
     Returns
     -------
     keep : bool, of that shape
-
-    References
-    ----------
-    The mixing function is lowbias32 of C. Wellons, Prospecting for Hash Functions, 2018.
     """
-    index = np.arange(math.prod(shape), dtype=np.uint64)
-    low, high = index.astype(np.uint32), (index >> np.uint64(32)).astype(np.uint32)
-    first, second = np.uint32(seed % 2**32), np.uint32(seed >> 32)
-    h = _mixed(low * np.uint32(0x9E3779B9) + first)
-    h = _mixed(h + (high ^ second))
-    return (h >= round(p * 2**32)).reshape(shape)
+    return (hashing.numbers(math.prod(shape), seed) >= round(p * 2**32)).reshape(shape)
 
 
-def seeded_forward(x, seed, p):
-    """y = x * keep / (1 - p), with keep = mask(x.shape, seed, p).
+def seeded(x, seed, p, scale):
+    """y = x * keep * scale, with keep = mask(x.shape, seed, p).
+
+    The gradient of x is the same function of the gradient of y.
 
     Parameters
     ----------
     x : float32 or float64, any shape
     seed, p : as in `mask`
+    scale : float, 1 / (1 - p) in the inverted form, 1 in the standard one
 
     Returns
     -------
     y : of the shape and dtype of x
     """
-    return forward(x, mask(x.shape, seed, p), p)
-
-
-def seeded_backward(dy, seed, p):
-    """dx = dy * keep / (1 - p), with keep = mask(dy.shape, seed, p).
-
-    Parameters
-    ----------
-    dy : float32 or float64, any shape
-    seed, p : as in `mask`
-
-    Returns
-    -------
-    dx : of the shape and dtype of dy
-    """
-    return backward(dy, mask(dy.shape, seed, p), p)
+    return x * mask(x.shape, seed, p) * scale

@@ -193,6 +193,14 @@ def drop_block(rng, dtype):
             yield "expand", (seeds, block)
             yield "forward", (normal(rng, dtype, n, c, h, w), keep)
             yield "backward", (normal(rng, dtype, n, c, h, w), keep, 1.7)
+            yield "product", (normal(rng, dtype, n, c, h, w), keep, 1.7)
+            seed = int(rng.integers(2**64, dtype=np.uint64))
+            for gamma in (0.0, 0.01, 0.5, 1.0):
+                yield "seeds", (seeds.shape, seed, gamma)
+                yield "mask", (keep.shape, seed, gamma, block)
+    yield "mask", ((2, 3, 45, 40), seed, 3 / 2**16, 4)
+    yield "mask", ((1, 2, 45, 40), seed, 0.1, 9)
+    yield "mask", ((0, 1, 5, 4), seed, 0.1, 3)
     yield "expand", (np.zeros((0, 1, 3, 2), bool), 3)
     for n in (2, 0):
         yield "forward", (normal(rng, dtype, n, 3, 4, 5), np.zeros((n, 1, 4, 5), bool))
@@ -207,10 +215,21 @@ def dropout(rng, dtype):
             yield "backward", (normal(rng, dtype, *shape), keep, p)
             seed = int(rng.integers(2**64, dtype=np.uint64))
             yield "mask", (shape, seed, p)
-            yield "seeded_forward", (normal(rng, dtype, *shape), seed, p)
-            yield "seeded_backward", (normal(rng, dtype, 300, *shape), seed, p)
+            yield "seeded", (normal(rng, dtype, *shape), seed, p, 1.0)
+            yield "seeded", (normal(rng, dtype, 300, *shape), seed, p, 1.7)
     yield "forward", (normal(rng, dtype, 4, 3), np.ones((4, 3), bool), 1.0)
     yield "backward", (normal(rng, dtype, 4, 3), np.ones((4, 3), bool), 1.0)
+
+
+def drop_connect(rng, dtype):
+    for n, k, d in [(3, 4, 5), (2, 3, 1500), (4, 1, 1), (0, 3, 2), (2, 0, 3), (3, 2, 0)]:
+        x, weight, dy = (normal(rng, dtype, *s) for s in ((n, d), (k, d), (n, k)))
+        seed = int(rng.integers(2**64, dtype=np.uint64))
+        yield "mask", (n, k, d, seed, 0.3)
+        for p in (0.0, 0.3, 0.5, 1.0):
+            yield "forward", (x, weight, seed, p)
+            yield "backward_input", (dy, weight, seed, p)
+            yield "backward_weight", (dy, x, seed, p)
 
 
 def activation(rng, dtype):
@@ -269,6 +288,7 @@ CASES = {
     "batch_norm": batch_norm,
     "conv2d": conv2d,
     "drop_block": drop_block,
+    "drop_connect": drop_connect,
     "dropout": dropout,
     "group_norm": group_norm,
     "linear": linear,

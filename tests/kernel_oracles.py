@@ -371,6 +371,37 @@ def drop_block(module):
         assert scale == (keep.size / np.sum(keep) if keep.any() else 0.0)
         close(y, np.where(keep, x * scale, 0))
         close(module.backward(dy, keep, 1.3), np.where(keep, dy * 1.3, 0))
+        close(module.product(x, keep, 1.3), np.where(keep, x * 1.3, 0))
+
+
+def drop_block_by_seed(module):
+    for seed, gamma, block in [(3, 0.2, 3), (2**64 - 5, 0.03, 2), (7, 1.0, 1), (9, 0.0, 2)]:
+        shape = 2, 3, 11, 9
+        places = 2, 3, 12 - block, 10 - block
+        wanted = np.array([_number(i, seed) for i in range(int(np.prod(places)))])
+        for chance in (gamma, int(wanted[5]) / 2**32, (int(wanted[5]) + 1) / 2**32):
+            seeds = (wanted < round(chance * 2**32)).reshape(places)
+            np.testing.assert_array_equal(module.seeds(places, seed, chance), seeds)
+            keep, scale = module.mask(shape, seed, chance, block)
+            np.testing.assert_array_equal(keep, module.expand(seeds, block))
+            assert scale == (keep.size / keep.sum() if keep.any() else 0.0)
+
+
+def drop_connect(module):
+    for n, k, d, seed, p in [(3, 4, 5, 2**40 + 3, 0.3), (2, 1, 7, 5, 0.6), (0, 2, 3, 8, 0.5)]:
+        x, weight, dy = drawn(19, (n, d), (k, d), (n, k))
+        keep = module.mask(n, k, d, seed, p)
+        wanted = [_number(i, seed) >= round(p * 2**32) for i in range(n * k * d)]
+        np.testing.assert_array_equal(keep, np.reshape(wanted, (n, k, d)))
+        exact = max([_number(i, seed) for i in range(n * k * d)], default=0) / 2**32
+        assert module.mask(n, k, d, seed, exact).sum() == (n > 0)
+        y = np.zeros((n, k))
+        for i, o, j in np.ndindex(n, k, d):
+            y[i, o] += keep[i, o, j] * weight[o, j] * x[i, j]
+        close(module.forward(x, weight, seed, p), y)
+        arguments = x, weight, seed, p
+        close(module.backward_input(dy, weight, seed, p), slope(module.forward, arguments, 0, dy, 1))
+        close(module.backward_weight(dy, x, seed, p), slope(module.forward, arguments, 1, dy, 1))
 
 
 def dropout(module):
@@ -397,16 +428,21 @@ def _hashed(index, seed):
     return mixed((h + (seed >> 32)) % 2**32)
 
 
+def _number(place, seed):
+    """The 32-bit number of a place: half of a hash it shares, and half of one of its own."""
+    upper = _hashed(place // 2, seed) >> 16 * (place % 2) & 0xFFFF
+    return upper << 16 | _hashed(place, seed ^ 2**63) & 0xFFFF
+
+
 def dropout_by_seed(module):
     for seed in (0, 5, 2**40 + 17, 2**64 - 1):
-        hashes = np.array([_hashed(i, seed) for i in range(600)])
-        for p in (0.0, 0.3, 0.75, 1.0, (int(hashes[7]) + 0.4) / 2**32, hashes[7] / 2**32):
-            keep = hashes >= round(p * 2**32)
+        numbers = np.array([_number(i, seed) for i in range(600)])
+        for p in (0.0, 0.3, 0.75, 1.0, (int(numbers[7]) + 0.4) / 2**32, numbers[7] / 2**32):
+            keep = numbers >= round(p * 2**32)
             close(module.mask((20, 30), seed, p), keep.reshape(20, 30))
-            x, dy = drawn(21, (20, 30), (20, 30))
-            scale = 1 / (1 - p) if p < 1 else 0
-            close(module.seeded_forward(x, seed, p), x * keep.reshape(x.shape) * scale)
-            close(module.seeded_backward(dy, seed, p), dy * keep.reshape(x.shape) * scale)
+            (x,) = drawn(21, (20, 30))
+            for scale in (1.0, 1.7):
+                close(module.seeded(x, seed, p, scale), x * keep.reshape(x.shape) * scale)
 
 
 def softmax_cross_entropy(module):
@@ -543,7 +579,8 @@ ORACLES = {
         batch_norm_statistics_over_batches,
     ],
     "conv2d": [conv2d_forward, conv2d_backward],
-    "drop_block": [drop_block],
+    "drop_block": [drop_block, drop_block_by_seed],
+    "drop_connect": [drop_connect],
     "dropout": [dropout, dropout_by_seed],
     "group_norm": [group_norm],
     "linear": [linear],

@@ -1,21 +1,18 @@
-"""Dropout, DropBlock and its schedule: what is exact, and the laws of the masks.
+"""Dropout of values and of channels, Gaussian and recurrent: what is exact, and the masks' laws.
 
 Statistical tests draw from fixed seeds; each comparison allows 6 standard errors of a normal law, a
-false alarm of 2e-9, below 1e-7 for all of this file together.
+false alarm of 2e-9, below 1e-6 for all of this file together.
 """
-
-import warnings
 
 import numpy as np
 import pytest
-from minidl.kernels import dropout_numpy
+from minidl.kernels import dropout_numpy, hashing
 
 import minidl
 from minidl.tensor import Tensor
 from minidl import backend, nn
 from minidl import functional as F
 from minidl.errors import ArgumentError, DTypeError, ShapeError
-from minidl.functional.dropout import drop_block_gamma, drop_block_seeds
 
 SIGMAS = 6
 
@@ -32,6 +29,40 @@ def ones(*shape):
 
 def rng(seed=0):
     return np.random.default_rng(seed)
+
+
+# -- the numbers -----------------------------------------------------------------------------------
+
+
+def hashed(index, seed):
+    """The specified hash, in Python's own integers."""
+
+    def mixed(h):
+        h = (h ^ (h >> 16)) * 0x7FEB352D % 2**32
+        h = (h ^ (h >> 15)) * 0x846CA68B % 2**32
+        return h ^ (h >> 16)
+
+    h = mixed((index % 2**32 * 0x9E3779B9 + seed) % 2**32)
+    return mixed((h + ((index >> 32) ^ (seed >> 32))) % 2**32)
+
+
+def test_the_hash_takes_all_64_bits_of_an_index():
+    index = [0, 1, 77, 2**32 - 1, 2**32, 2**32 + 77, 2**63 + 5, 2**64 - 1]
+    for seed in (0, 9, 2**40 + 3, 2**64 - 1):
+        wanted = [hashed(i, seed) for i in index]
+        np.testing.assert_array_equal(hashing.hashed(np.array(index, np.uint64), seed), wanted)
+    assert len(set(wanted)) == len(index)
+
+
+@pytest.mark.parametrize("seed", [1, 2**64 - 7])
+def test_every_bit_of_a_number_is_a_fair_coin_and_pairs_of_bits_are_independent(seed):
+    n = 50_000
+    numbers = hashing.numbers(n, seed)
+    bits = 2 * (numbers[:, None] >> np.arange(32) & 1) - 1
+    assert np.abs(bits.sum(0)).max() <= SIGMAS * np.sqrt(n)
+    for other in (bits[1:], bits[2:]):
+        products = bits[: len(other)].T.astype(np.float32) @ other.astype(np.float32)
+        assert np.abs(products).max() <= SIGMAS * np.sqrt(n)
 
 
 # -- dropout ---------------------------------------------------------------------------------------
@@ -77,7 +108,7 @@ def test_a_module_of_ones_own_is_given_the_librarys_mask():
         with backend.use(Own if brought else "cython", "dropout") as used:
             y = F.dropout(x, 0.4, rng=rng(8))
             y.backward(rng(9).normal(size=(6, 7)))
-        assert ("dropout", "backward" if brought else "seeded_backward") in used.calls
+        assert ("dropout", "backward" if brought else "seeded") in used.calls
         results.append((y.data, x.grad))
     np.testing.assert_allclose(results[0], results[1], rtol=1e-12)
 
@@ -101,14 +132,214 @@ def test_nothing_and_everything():
     assert F.dropout(ones(0, 3)).shape == (0, 3)
 
 
+@pytest.mark.parametrize("p", [0.2, 0.5, 0.9])
+def test_the_standard_form_scales_at_test_time(p):
+    x = Tensor(rng(1).normal(size=(30, 20)), requires_grad=True)
+    y = F.dropout(x, p, standard=True, rng=rng(2))
+    keep = F.dropout(ones(30, 20), p, rng=rng(2)).data != 0
+    np.testing.assert_array_equal(y.data, x.data * keep)
+    upstream = rng(3).normal(size=x.shape)
+    y.backward(upstream)
+    np.testing.assert_array_equal(x.grad, upstream * keep)
+    tested = F.dropout(x, p, training=False, standard=True)
+    np.testing.assert_allclose(tested.data, x.data * (1 - p), rtol=1e-15)
+
+
+def test_the_two_forms_are_a_factor_apart_and_agree_with_their_own_expectation():
+    """2^n sub-networks, here all 8 of them: the weights of a linear unit times the keep rate."""
+    w, x, p = np.array([0.5, -2.0, 1.5]), np.array([1.0, 3.0, -2.0]), 0.3
+    masks = np.array(np.meshgrid(*[[0, 1]] * 3)).reshape(3, -1).T
+    chances = np.prod(np.where(masks, 1 - p, p), axis=1)
+    average = chances @ (masks * x @ w)
+    tested = F.dropout(Tensor(x), p, training=False, standard=True).data @ w
+    np.testing.assert_allclose(tested, average, rtol=1e-12)
+    np.testing.assert_allclose(F.dropout(Tensor(x), p, training=False).data @ w, average / (1 - p))
+    inverted = F.dropout(Tensor(x), p, rng=rng(4)).data
+    standard = F.dropout(Tensor(x), p, standard=True, rng=rng(4)).data
+    np.testing.assert_allclose(inverted * (1 - p), standard, rtol=1e-15)
+
+
+def test_standard_dropout_with_a_module_of_ones_own():
+    class Own:
+        forward = staticmethod(dropout_numpy.forward)
+        backward = staticmethod(dropout_numpy.backward)
+
+    results = []
+    for brought in (False, True):
+        x = ones(6, 7)
+        with backend.use(Own if brought else "cython", "dropout") as used:
+            y = F.dropout(x, 0.4, standard=True, rng=rng(8))
+            y.backward(rng(9).normal(size=(6, 7)))
+        assert used.brought is brought
+        results.append((y.data, x.grad))
+    np.testing.assert_array_equal(results[0], results[1])
+
+
+# -- channels --------------------------------------------------------------------------------------
+
+SPATIAL = [
+    (F.dropout1d, nn.Dropout1d, (6,)),
+    (F.dropout2d, nn.Dropout2d, (2, 3)),
+    (F.dropout3d, nn.Dropout3d, (2, 1, 3)),
+]
+
+
+@pytest.mark.parametrize(("function", "layer", "space"), SPATIAL)
+def test_whole_channels_are_dropped_each_by_itself(function, layer, space):
+    x = Tensor(rng(3).normal(size=(300, 40, *space)), requires_grad=True)
+    y = function(x, 0.3, rng=rng(4))
+    dropped = y.data == 0
+    flat = dropped.reshape(300, 40, -1)
+    np.testing.assert_array_equal(flat, np.broadcast_to(flat[:, :, :1], flat.shape))
+    channels = flat[:, :, 0]
+    assert close_to(channels.mean(), 0.3, channels.size)
+    for axis in (0, 1):
+        moved = np.moveaxis(channels, axis, 0)
+        both = moved[0::2] & moved[1::2]
+        assert close_to(both.mean(), 0.09, both.size)
+    np.testing.assert_allclose(y.data[~dropped], x.data[~dropped] / 0.7, rtol=1e-12)
+    upstream = rng(5).normal(size=x.shape)
+    y.backward(upstream)
+    np.testing.assert_allclose(x.grad, upstream * ~dropped / 0.7, rtol=1e-12)
+    made = layer(0.3, rng=rng(4))
+    np.testing.assert_array_equal(made(x).data, y.data)
+    assert made.eval()(x) is x
+    np.testing.assert_array_equal(function(x, 1.0).data, 0)
+    assert repr(made) == f"{layer.__name__}(p=0.3)"
+
+
+@pytest.mark.parametrize("standard", [False, True])
+def test_dropout_is_scale_free_where_weight_decay_is_not(standard):
+    """Weights times 1/a and inputs times a: dropout's noise on the sum is what it was."""
+    w, x = rng(1).normal(size=50), Tensor(rng(2).normal(size=(20, 50)))
+    before = F.dropout(x, 0.4, standard=standard, rng=rng(3)).data @ w
+    after = F.dropout(x * 8.0, 0.4, standard=standard, rng=rng(3)).data @ (w / 8)
+    np.testing.assert_allclose(after, before, rtol=1e-12)
+
+
+# -- Gaussian --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("form", "p"), [("paper", 0.2), ("paper", 0.5), ("notes", 0.2), ("notes", 1)]
+)
+def test_gaussian_factors_have_mean_one_and_the_forms_variance(form, p):
+    """In the probability q of keeping: (1 - q) / q in the paper, q (1 - q) in the notes."""
+    q = 1 - p
+    variance = (1 - q) / q if form == "paper" else q * (1 - q)
+    x = Tensor(np.full((400, 500), 3.0), requires_grad=True)
+    y = F.gaussian_dropout(x, p, form=form, rng=rng(6))
+    factor = y.data / 3
+    n = factor.size
+    assert abs(factor.mean() - 1) <= SIGMAS * np.sqrt(variance / n)
+    assert abs(factor.var() - variance) <= SIGMAS * variance * np.sqrt(2 / n)
+    skew = ((factor - 1) ** 3).mean()
+    assert abs(skew) <= SIGMAS * variance**1.5 * np.sqrt(15 / n)
+    upstream = rng(7).normal(size=x.shape)
+    y.backward(upstream)
+    np.testing.assert_allclose(x.grad, upstream * factor, rtol=1e-12)
+
+
+def test_the_papers_form_has_the_variance_of_inverted_dropout():
+    p, x = 0.3, ones(1000, 300)
+    for y in (F.dropout(x, p, rng=rng(1)), F.gaussian_dropout(x, p, rng=rng(1))):
+        fourth = ((y.data - 1) ** 4).mean()
+        assert abs(y.data.var() - p / (1 - p)) <= SIGMAS * np.sqrt(fourth / y.size)
+
+
+def test_gaussian_dropout_in_evaluation_and_as_a_layer():
+    x = Tensor(rng().normal(size=(4, 5)))
+    assert F.gaussian_dropout(x, 0.0) is x
+    layer = nn.GaussianDropout(0.3, "notes", rng=rng(2))
+    wanted = F.gaussian_dropout(x, 0.3, form="notes", rng=rng(2)).data
+    np.testing.assert_array_equal(layer(x).data, wanted)
+    assert layer.eval()(x) is x
+    assert repr(layer) == "GaussianDropout(p=0.3, form='notes')"
+
+
+# -- alpha -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
+def test_alpha_dropout_keeps_mean_zero_and_variance_one(p):
+    x = rng(3).normal(size=400_000)
+    y = F.alpha_dropout(Tensor(x), p, rng=rng(4)).data
+    deviation = y - y.mean()
+    assert abs(y.mean()) <= SIGMAS * np.sqrt(1 / y.size)
+    assert abs(y.var() - 1) <= SIGMAS * np.sqrt((deviation**4).mean() / y.size)
+    values, counts = np.unique(y, return_counts=True)
+    assert close_to(counts.max() / y.size, p, y.size)
+    floor = -1.0507009873554805 * 1.6732632423543772
+    a = ((1 - p) * (1 + p * floor**2)) ** -0.5
+    np.testing.assert_allclose(values[counts.argmax()], a * (floor - floor * p), rtol=1e-12)
+
+
+def test_alpha_dropout_at_its_ends():
+    x = ones(6)
+    assert F.alpha_dropout(x, 0.0) is x
+    assert nn.AlphaDropout(0.4).eval()(x) is x
+    np.testing.assert_array_equal(F.alpha_dropout(x, 1.0).data, 0)
+
+
+# -- recurrent -------------------------------------------------------------------------------------
+
+
+def test_recurrent_dropout_keeps_its_mask_for_a_sequence():
+    layer = nn.RecurrentDropout(0.5, rng=rng(1))
+    steps = [layer(ones(8, 30)).data for _ in range(3)]
+    np.testing.assert_array_equal(steps[0], steps[1])
+    np.testing.assert_array_equal(steps[0], steps[2])
+    np.testing.assert_array_equal(np.unique(steps[0]), [0, 2])
+    np.testing.assert_array_equal(layer(ones(5, 30)).data, steps[0][:5])
+    layer.start()
+    assert (layer(ones(8, 30)).data != steps[0]).any()
+
+
+def test_recurrent_dropout_with_a_mask_for_each_step():
+    layer = nn.RecurrentDropout(0.5, per_step=True, rng=rng(1))
+    assert (layer(ones(8, 30)).data != layer(ones(8, 30)).data).any()
+    assert repr(layer) == "RecurrentDropout(p=0.5, per_step=True)"
+
+
+def test_recurrent_dropout_drops_nothing_in_evaluation():
+    x = ones(4, 3)
+    for per_step in (False, True):
+        assert nn.RecurrentDropout(0.5, per_step).eval()(x) is x
+        assert nn.RecurrentDropout(0.0, per_step)(x) is x
+
+
+@pytest.mark.parametrize("per_step", [False, True])
+def test_recurrent_dropout_loses_no_memory(per_step):
+    """On the update, a unit whose updates are dropped remembers c; on the cell it would forget."""
+    layer, c0 = nn.RecurrentDropout(0.5, per_step, rng=rng(2)), rng(3).normal(size=(20, 30))
+    c, g = Tensor(c0, requires_grad=True), Tensor(rng(4).normal(size=(20, 30)), requires_grad=True)
+    carried = c
+    for _ in range(6):
+        carried = carried + layer(g)
+    upstream = rng(5).normal(size=c.shape)
+    carried.backward(upstream)
+    np.testing.assert_array_equal(c.grad, upstream)
+    untouched = carried.data == c0
+    assert untouched.any() != per_step or close_to(untouched.mean(), 0.5**6, c0.size)
+    if not per_step:
+        assert close_to(untouched.mean(), 0.5, c0.size)
+        np.testing.assert_allclose(carried.data, c0 + 12 * g.data * ~untouched, rtol=1e-12)
+        np.testing.assert_allclose(g.grad, 12 * upstream * ~untouched, rtol=1e-12)
+
+
+# -- all of them -----------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
     "draw",
     [
         lambda g: F.dropout(ones(50), rng=g).data,
-        lambda g: F.drop_block(ones(2, 3, 6, 6), 0.5, 2, rng=g).data,
+        lambda g: F.dropout2d(ones(9, 9, 2, 2), rng=g).data,
+        lambda g: F.alpha_dropout(ones(50), rng=g).data,
+        lambda g: F.gaussian_dropout(ones(50), rng=g).data,
     ],
 )
-def test_the_same_seed_draws_the_same_mask(draw):
+def test_the_same_seed_draws_the_same_noise(draw):
     np.testing.assert_array_equal(draw(rng(3)), draw(rng(3)))
     assert (draw(rng(3)) != draw(rng(4))).any()
     minidl.manual_seed(5)
@@ -118,252 +349,73 @@ def test_the_same_seed_draws_the_same_mask(draw):
     assert (first != second).any()
 
 
-@pytest.mark.parametrize("layer", [nn.Dropout(0.5, rng=rng(2)), nn.DropBlock2d(0.5, 2, rng=rng(2))])
-def test_the_layers_drop_in_training_only(layer):
-    x = ones(2, 3, 6, 6)
-    assert (layer.train()(x).data == 0).any()
-    assert layer.eval()(x) is x
-    assert layer.state_dict() == {}
-
-
 def test_the_layers_are_the_operations():
     x = Tensor(rng().normal(size=(2, 3, 6, 6)))
-    wanted = F.dropout(x, 0.3, rng=rng(1)).data
-    np.testing.assert_array_equal(nn.Dropout(0.3, rng(1))(x).data, wanted)
-    wanted = F.drop_block(x, 0.6, 3, shared=True, rng=rng(1)).data
-    np.testing.assert_array_equal(nn.DropBlock2d(0.6, 3, True, rng(1))(x).data, wanted)
+    for layer, wanted in [
+        (nn.Dropout(0.3, rng=rng(1)), F.dropout(x, 0.3, rng=rng(1))),
+        (nn.Dropout(0.3, True, rng(1)), F.dropout(x, 0.3, standard=True, rng=rng(1))),
+        (nn.AlphaDropout(0.3, rng(1)), F.alpha_dropout(x, 0.3, rng=rng(1))),
+    ]:
+        np.testing.assert_array_equal(layer(x).data, wanted.data)
+        assert layer.state_dict() == {}
+    assert nn.Dropout(0.3).eval()(x) is x
+    np.testing.assert_array_equal(nn.Dropout(0.25, standard=True).eval()(x).data, 0.75 * x.data)
     assert repr(nn.Dropout(0.3)) == "Dropout(p=0.3)"
-    assert repr(nn.DropBlock2d()) == "DropBlock2d(keep_prob=0.9, block_size=7, shared=False)"
+    assert repr(nn.Dropout(0.3, standard=True)) == "Dropout(p=0.3, standard=True)"
 
 
-# -- DropBlock -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("keep_prob", "block", "h", "w"), [(0.9, 7, 28, 28), (0.8, 3, 7, 5), (0.5, 2, 4, 9)]
-)
-def test_gamma(keep_prob, block, h, w):
-    wanted = (1 - keep_prob) / block**2 * (h * w) / ((h - block + 1) * (w - block + 1))
-    assert drop_block_gamma(keep_prob, block, h, w) == pytest.approx(wanted, rel=1e-15)
-
-
-def test_gamma_at_its_ends():
-    assert drop_block_gamma(1.0, 3, 9, 9) == 0
-    assert drop_block_gamma(0.25, 6, 6, 6) == 0.75  # block = map: one place, the whole channel
-    assert drop_block_gamma(0.25, 1, 6, 8) == 0.75  # block 1: dropout
-    assert drop_block_gamma(0.0, 1, 2, 1) == 1.0
-
-
-@pytest.mark.parametrize("block", [1, 2, 3, 4])
-def test_seeds_are_independent_and_hit_with_probability_gamma(block):
-    h, w = 9, 7
-    seeds = drop_block_seeds((400, 10, h, w), 0.7, block, rng())
-    assert seeds.shape == (400, 10, h - block + 1, w - block + 1)
-    gamma = drop_block_gamma(0.7, block, h, w)
-    assert close_to(seeds.mean(), gamma, seeds.size)
-    both = seeds[:, 0::2] & seeds[:, 1::2]
-    assert close_to(both.mean(), gamma**2, both.size)
-
-
-@pytest.mark.parametrize("block", [2, 3, 4, 5])
-def test_only_whole_blocks_inside_the_map_are_dropped(block):
-    dropped = F.drop_block(ones(20, 3, 6, 8), 0.7, block, rng=rng(block)).data == 0
-    assert dropped.any()
-    assert not dropped.all()
-    covered = np.zeros_like(dropped)
-    for i in range(6 - block + 1):
-        for j in range(8 - block + 1):
-            whole = dropped[:, :, i : i + block, j : j + block].all((2, 3))
-            covered[:, :, i : i + block, j : j + block] |= whole[:, :, None, None]
-    np.testing.assert_array_equal(dropped, covered)
-
-
-@pytest.mark.parametrize("block", [2, 3, 4])
-def test_a_single_seed_is_the_upper_left_corner_of_its_block(block):
-    """So the paper's seed, a block's centre, is the upper-left middle of an even block."""
-
-    class OneSeed:
-        def geometric(self, gamma, count):
-            gaps = np.full(count, 1000)
-            gaps[0] = 1 + (8 - block + 1) + 2
-            return gaps
-
-    y = F.drop_block(ones(1, 1, 7, 8), 0.9, block, rng=OneSeed()).data[0, 0]
-    wanted = np.full((7, 8), 56 / (56 - block**2))
-    wanted[1 : 1 + block, 2 : 2 + block] = 0
-    np.testing.assert_allclose(y, wanted, rtol=1e-12)
-
-
-@pytest.mark.parametrize("gamma", [0.002, 0.03, 0.3])
-def test_seeds_are_independent_draws(gamma):
-    """Rate, first and last place, and neighbours: within 4.5 standard deviations of Bernoulli."""
-    h, w, block = 9, 11, 2
-    keep_prob = 1 - gamma * block**2 * (h - 1) * (w - 1) / (h * w)
-    seeds = drop_block_seeds((300, 20, h, w), keep_prob, block, rng=rng(3))
-    flat = seeds.ravel()
-
-    def agrees(count, trials, p):
-        assert abs(count - trials * p) <= 4.5 * np.sqrt(trials * p * (1 - p))
-
-    agrees(flat.sum(), flat.size, gamma)
-    for row in (seeds[:, :, 0, 0], seeds[:, :, -1, -1], seeds[:, :, 3]):
-        agrees(row.sum(), row.size, gamma)
-    for lag in (1, 2, w - 1, (h - 1) * (w - 1)):
-        agrees((flat[lag:] & flat[:-lag]).sum(), flat.size - lag, gamma**2)
-    assert not np.array_equal(seeds[0], seeds[1])
-
-
-def test_masks_are_per_channel_or_shared():
-    own = F.drop_block(ones(6, 4, 8, 8), 0.6, 3, rng=rng()).data
-    assert (own[:, :1] != own).any()
-    shared = F.drop_block(ones(6, 4, 8, 8), 0.6, 3, shared=True, rng=rng()).data
-    np.testing.assert_array_equal(shared, np.broadcast_to(shared[:, :1], shared.shape))
-    assert (shared[0] != shared[1]).any()
-
-
-@pytest.mark.parametrize("shared", [False, True])
-def test_what_is_kept_is_scaled_by_count_over_count_ones(shared):
-    x = Tensor(rng().normal(size=(3, 4, 6, 5)), requires_grad=True)
-    y = F.drop_block(x, 0.6, 2, shared=shared, rng=rng(9))
-    keep = y.data != 0
-    wanted = x.data * keep * (keep.size / keep.sum())
-    np.testing.assert_allclose(y.data, wanted, rtol=1e-12)
-    upstream = rng(1).normal(size=y.shape)
-    y.backward(upstream)
-    np.testing.assert_allclose(x.grad, upstream * keep * (keep.size / keep.sum()), rtol=1e-12)
-    np.testing.assert_allclose(F.drop_block(ones(9, 4, 6, 6), 0.6, 2).data.mean(), 1, rtol=1e-12)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_when_all_is_dropped_there_are_zeros(dtype):
-    x = Tensor(rng().normal(size=(2, 3, 4, 4)).astype(dtype), requires_grad=True)
-    for block in (1, 4):
-        y = F.drop_block(x, 0.0, block)
-        y.backward(np.ones(y.shape))
-        np.testing.assert_array_equal(y.data, 0)
-        np.testing.assert_array_equal(x.grad, 0)
-        assert y.dtype == dtype
-
-
-def test_keep_prob_1_evaluation_and_an_empty_batch_leave_x_alone():
-    x = ones(2, 3, 4, 4)
-    assert F.drop_block(x, 1.0, 2) is x
-    assert F.drop_block(x, 0.2, 2, training=False) is x
-    empty = ones(0, 3, 4, 4)
-    assert F.drop_block(empty, 0.2, 2) is empty
-
-
-def test_blocks_of_one_have_dropouts_mask_law():
-    keep = F.drop_block(ones(100, 10, 8, 5), 0.7, 1, rng=rng()).data != 0
-    assert close_to(keep.mean(), 0.7, keep.size)
-    for axis in (0, 1, 2):
-        moved = np.moveaxis(keep, axis, 0)
-        both = moved[0::2] & moved[1::2]
-        assert close_to(both.mean(), 0.49, both.size)
-
-
-def test_blocks_of_the_maps_size_drop_whole_channels():
-    keep = F.drop_block(ones(500, 20, 6, 6), 0.7, 6, rng=rng()).data != 0
-    whole = keep.all((2, 3))
-    np.testing.assert_array_equal(whole, keep.any((2, 3)))
-    assert close_to(whole.mean(), 0.7, whole.size)
-
-
-@pytest.mark.parametrize(("block", "keep_prob"), [(2, 0.9), (3, 0.9), (3, 0.7), (4, 0.8)])
-def test_the_realized_keep_rate_is_above_the_target_by_the_overlaps(block, keep_prob):
-    """A pixel is kept if none of the seeds that cover it hit: (1 - gamma)^(number of them)."""
-    h, w, images = 10, 12, 2000
-    gamma = drop_block_gamma(keep_prob, block, h, w)
-    covering = np.zeros((h, w))
-    for i in range(h - block + 1):
-        for j in range(w - block + 1):
-            covering[i : i + block, j : j + block] += 1
-    exact = ((1 - gamma) ** covering).mean()
-    keep = F.drop_block(ones(images, 1, h, w), keep_prob, block, rng=rng(block)).data != 0
-    per_image = keep.mean((1, 2, 3))
-    error = per_image.std() / np.sqrt(images)
-    assert abs(per_image.mean() - exact) <= SIGMAS * error
-    assert keep_prob < per_image.mean() < keep_prob + (1 - keep_prob) ** 2
-
-
-def test_a_block_larger_than_the_map_is_clipped_with_one_warning():
-    x = ones(40, 5, 4, 9)
-    with pytest.warns(
-        UserWarning, match=r"block_size 7 is larger than .*\(4, 9\); clipped to 4"
-    ) as w:
-        y = F.drop_block(x, 0.5, 7, rng=rng())
-    assert len(w) == 1
-    np.testing.assert_array_equal(y.data, F.drop_block(x, 0.5, 4, rng=rng()).data)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        F.drop_block(x, 0.5, 4, rng=rng())
-        F.drop_block(x, 0.5, 7, training=False)
-
-
-def test_nan_passes_where_it_is_kept():
-    x = Tensor(np.full((1, 1, 2, 2), np.nan))
-    for y in (F.dropout(x, 0.5, rng=rng()), F.drop_block(x, 0.9, 1, rng=rng())):
-        assert np.isnan(y.data).any()
-
-
-# -- the schedule ----------------------------------------------------------------------------------
-
-
-def test_the_schedule_goes_from_one_to_each_target_linearly():
-    model = nn.Sequential(nn.DropBlock2d(0.8, 2), nn.Sequential(nn.ReLU(), nn.DropBlock2d(0.5, 2)))
-    schedule = nn.DropBlockSchedule(model, steps=10)
-    first, second = model[0], model[1][1]
-    seen = [(first.keep_prob, second.keep_prob)]
-    for _ in range(14):
-        schedule.step()
-        seen.append((first.keep_prob, second.keep_prob))
-    np.testing.assert_allclose(seen[0], [1, 1])
-    np.testing.assert_allclose(seen[5], [0.9, 0.75])
-    np.testing.assert_allclose(seen[10:], [[0.8, 0.5]] * 5)
-    np.testing.assert_allclose(np.diff(seen[:11], axis=0), [[-0.02, -0.05]] * 10)
-    assert schedule.progress == 1.0
-
-
-def test_a_second_schedule_ends_where_the_first_did():
-    block = nn.DropBlock2d(0.8, 2)
-    for steps in (4, 2):
-        schedule = nn.DropBlockSchedule(block, steps)
-        assert block.keep_prob == 1.0
-        for _ in range(steps):
-            schedule.step()
-        assert block.keep_prob == pytest.approx(0.8)
-    nn.DropBlockSchedule(block, 2)
-    assert block.target == 0.8
-
-
-@pytest.mark.parametrize("steps", [0, -1, 2.5])
-def test_a_schedule_that_cannot_be(steps):
-    with pytest.raises(ArgumentError, match="DropBlockSchedule: expected steps as an integer"):
-        nn.DropBlockSchedule(nn.DropBlock2d(), steps)
+def test_nan_passes_whether_it_is_kept_or_dropped():
+    x = Tensor(np.full((8, 8, 1, 1), np.nan))
+    for y in (F.dropout(x), F.dropout2d(x), F.alpha_dropout(x), F.gaussian_dropout(x)):
+        assert np.isnan(y.data).all()
 
 
 # -- bad input -------------------------------------------------------------------------------------
 
-MAPS = np.ones((2, 3, 4, 4))
+X = Tensor(np.ones((2, 3, 4, 4)))
+IMPROPER = [1.1, -0.1, np.nan, "half"]
+
+
+@pytest.mark.parametrize(
+    "name", ["dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "gaussian_dropout"]
+)
+def test_probabilities_that_are_none(name):
+    rank = {"dropout1d": 3, "dropout3d": 5}.get(name, 4)
+    for p in IMPROPER:
+        with pytest.raises(ArgumentError, match=f"{name}: expected p between 0.0 and 1.0, got"):
+            getattr(F, name)(Tensor(np.ones((2,) * rank)), p)
+    with pytest.raises(DTypeError, match=f"{name}: expected x of a floating type"):
+        getattr(F, name)(Tensor(np.ones((2,) * rank, int)))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Dropout,
+        nn.Dropout1d,
+        nn.Dropout2d,
+        nn.Dropout3d,
+        nn.AlphaDropout,
+        nn.GaussianDropout,
+        nn.RecurrentDropout,
+    ],
+)
+def test_layers_of_probabilities_that_are_none(layer):
+    for p in IMPROPER:
+        with pytest.raises(ArgumentError, match=f"{layer.__name__}: expected p between 0.0 and"):
+            layer(p)
 
 
 @pytest.mark.parametrize(
     ("kind", "says", "call"),
     [
-        (ArgumentError, "dropout: expected p between", lambda: F.dropout(Tensor(MAPS), 1.1)),
-        (ArgumentError, "dropout: expected p between", lambda: F.dropout(Tensor(MAPS), np.nan)),
-        (ArgumentError, "dropout: expected p between", lambda: F.dropout(Tensor(MAPS), "half")),
-        (DTypeError, "dropout: expected x of a floating", lambda: F.dropout(Tensor([1, 2]))),
-        (ArgumentError, "keep_prob between", lambda: F.drop_block(Tensor(MAPS), -0.1, 2)),
-        (ArgumentError, "keep_prob between", lambda: F.drop_block(Tensor(MAPS), np.nan, 2)),
-        (ArgumentError, "keep_prob between", lambda: F.drop_block(Tensor(MAPS), 1.1, 2)),
-        (ArgumentError, "block_size as an integer", lambda: F.drop_block(Tensor(MAPS), 0.5, 0)),
-        (ArgumentError, "block_size as an integer", lambda: F.drop_block(Tensor(MAPS), 0.5, 1.5)),
-        (ShapeError, r"add a channel axis", lambda: F.drop_block(Tensor(MAPS[0]), 0.5, 2)),
-        (DTypeError, "a floating type", lambda: F.drop_block(Tensor(MAPS.astype(int)), 0.5, 2)),
-        (ArgumentError, "Dropout: expected p between", lambda: nn.Dropout(-0.5)),
-        (ArgumentError, "DropBlock2d: expected keep_prob between", lambda: nn.DropBlock2d(1.5)),
-        (ArgumentError, "DropBlock2d: expected block_size", lambda: nn.DropBlock2d(0.5, 0)),
+        (ShapeError, r"dropout1d: expected x of shape \(n, c, l\)", lambda: F.dropout1d(X)),
+        (ShapeError, r"dropout2d: expected x of shape \(n, c, h, w\)", lambda: F.dropout2d(X[0])),
+        (ShapeError, r"dropout3d: expected x of shape \(n, c, d, h, w\)", lambda: F.dropout3d(X)),
+        (ArgumentError, "form as .paper. or .notes.", lambda: F.gaussian_dropout(X, form="both")),
+        (ArgumentError, "GaussianDropout: expected form", lambda: nn.GaussianDropout(form="p")),
+        (ArgumentError, "p below 1, got 1.*infinite", lambda: F.gaussian_dropout(X, 1)),
+        (ArgumentError, "GaussianDropout: expected p below 1", lambda: nn.GaussianDropout(1.0)),
     ],
 )
 def test_bad_input(kind, says, call):

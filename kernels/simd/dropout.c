@@ -1,4 +1,4 @@
-/* Dropout whose mask is a hash of (seed, index); see dropout_numpy. */
+/* Dropout by seed; see dropout_numpy. */
 
 #define BODY "dropout.h"
 #include "multiversion.h"

@@ -1,62 +1,167 @@
-"""Dropout and DropBlock. What is random, a seed or a mask, is drawn here and given to kernels."""
+"""Dropout of values and of channels. What is random, a seed or noise, is drawn here.
+
+PyTorch's p is the probability of dropping; the papers' and the notes' p is that of keeping.
+"""
 
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minidl import backend, random
 from minidl.autograd import Function
-from minidl.errors import check_floating, check_range, check_sizes
-from minidl.functional.conv import check_images
+from minidl.errors import ArgumentError, check_floating, check_range, check_rank, expected
+from minidl.functional.noise import standard_normal
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
 
+# What SELU tends to for very negative values: -lambda alpha of Klambauer et al. 2017.
+SELU_FLOOR = -1.0507009873554805 * 1.6732632423543772
+
 
 class Dropout(Function):
-    """y = x * keep / (1 - p), keep being a hash of the seed and of each value's place."""
+    """y = x * keep / (1 - p), or x * keep, keep being drawn by the seed and each value's place."""
 
-    def forward(self, x, *, seed, p):
+    def forward(self, x, *, seed, p, standard=False):
         """Return y."""
-        self.seed, self.p, self.keep = seed, p, None
-        if backend.brought("dropout"):
-            # A module that somebody brings is given the mask that the library's kernels compute.
-            self.keep = backend.call("dropout", "mask", x.shape, seed, p)
-            return backend.call("dropout", "forward", x, self.keep, p)
-        return backend.call("dropout", "seeded_forward", x, seed, p)
+        self.seed, self.p, self.standard, self.keep = seed, p, standard, None
+        self.scale = 1.0 if standard else inverse(p)
+        if not backend.brought("dropout"):
+            return backend.call("dropout", "seeded", x, seed, p, self.scale)
+        # A module that somebody brings is given the mask that the library's kernels compute.
+        self.keep = backend.call("dropout", "mask", x.shape, seed, p)
+        return backend.call("dropout", "forward", x, self.keep, 0.0 if standard else p)
 
     def backward(self, grad):
-        """Return grad * keep / (1 - p)."""
-        if self.keep is not None:
-            return backend.call("dropout", "backward", grad, self.keep, self.p)
-        return backend.call("dropout", "seeded_backward", grad, self.seed, self.p)
+        """Return grad * keep / (1 - p), or grad * keep."""
+        if self.keep is None:
+            return backend.call("dropout", "seeded", grad, self.seed, self.p, self.scale)
+        return backend.call(
+            "dropout", "backward", grad, self.keep, 0.0 if self.standard else self.p
+        )
 
 
-class DropBlock(Function):
-    """y = x * keep * count / count_ones."""
+def inverse(p: float) -> float:
+    """Return 1 / (1 - p), by which inverted dropout scales; 0 where everything is dropped."""
+    return 1.0 / (1.0 - p) if p < 1 else 0.0
 
-    def forward(self, x, keep):
-        """Return y."""
-        self.keep = keep
-        y, self.scale = backend.call("drop_block", "forward", x, keep)
-        return y
 
-    def backward(self, grad):
-        """Return grad * keep * count / count_ones."""
-        return backend.call("drop_block", "backward", grad, self.keep, self.scale), None
+def draw_seed(rng: np.random.Generator | None = None) -> int:
+    """Draw the 64-bit seed of a mask; from the library's generator when rng is None."""
+    return int(random.generator(rng).integers(2**64, dtype=np.uint64))
 
 
 def dropout(
     x: Tensor,
     p: float = 0.5,
     training: bool = True,
+    standard: bool = False,
     rng: np.random.Generator | None = None,
 ) -> Tensor:
-    """Inverted dropout: y = x * keep / (1 - p) in training, x itself otherwise.
+    """Dropout, inverted: y = x * keep / (1 - p) in training, x itself otherwise.
+
+    With `standard`, as it was first published: y = x * keep in training, x * (1 - p) otherwise. The
+    expected values of the two are a factor 1 - p apart.
+
+    Parameters
+    ----------
+    x : float tensor of any shape
+    p : probability that a value is dropped, in [0, 1]
+    training : bool
+    standard : scale at test time instead of in training
+    rng : where the mask's 64-bit seed is drawn; the library's generator when None
+
+    Returns
+    -------
+    Tensor of x's shape
+
+    References
+    ----------
+    Srivastava et al. 2014, section 4 (standard) and section 10 (inverted).
+    """
+    check_floating("dropout", "x", x)
+    check_range("dropout", "p", p, 0.0, 1.0)
+    if p == 0:
+        return x
+    if not training:
+        return x * (1.0 - p) if standard else x
+    return Dropout.apply(x, seed=draw_seed(rng), p=float(p), standard=standard)
+
+
+def dropout1d(
+    x: Tensor, p: float = 0.5, training: bool = True, rng: np.random.Generator | None = None
+) -> Tensor:
+    """Spatial dropout: each channel (l) of x (n, c, l) is dropped as a whole, the rest / (1 - p).
+
+    Parameters and errors as in `dropout2d`.
+    """
+    return _channels("dropout1d", x, "n c l", p, training, rng)
+
+
+def dropout2d(
+    x: Tensor, p: float = 0.5, training: bool = True, rng: np.random.Generator | None = None
+) -> Tensor:
+    """Spatial dropout: each channel (h, w) of x (n, c, h, w) is dropped as a whole.
+
+    y[i, j] = x[i, j] * keep[i, j] / (1 - p) in training, x itself otherwise.
+
+    Parameters
+    ----------
+    x : (n, c, h, w) float
+    p : probability that a channel of an image is dropped, in [0, 1]
+    training : bool
+    rng : where the mask's 64-bit seed is drawn; the library's generator when None
+
+    Returns
+    -------
+    Tensor (n, c, h, w)
+
+    Raises
+    ------
+    ShapeError
+        for another rank
+
+    References
+    ----------
+    Tompson et al. 2015, Efficient object localization using convolutional networks, section 3.2.
+    """
+    return _channels("dropout2d", x, "n c h w", p, training, rng)
+
+
+def dropout3d(
+    x: Tensor, p: float = 0.5, training: bool = True, rng: np.random.Generator | None = None
+) -> Tensor:
+    """Spatial dropout: each channel (d, h, w) of x (n, c, d, h, w) is dropped as a whole.
+
+    Parameters and errors as in `dropout2d`.
+    """
+    return _channels("dropout3d", x, "n c d h w", p, training, rng)
+
+
+def _channels(
+    op: str, x: Tensor, axes: str, p: float, training: bool, rng: np.random.Generator | None
+) -> Tensor:
+    """Drop channels; what is kept is scaled by 1 / (1 - p)."""
+    check_floating(op, "x", x)
+    check_rank(op, "x", x.shape, axes, "a channel of one image is dropped as a whole")
+    check_range(op, "p", p, 0.0, 1.0)
+    if not training or p == 0:
+        return x
+    keep = backend.call("dropout", "mask", x.shape[:2], draw_seed(rng), p)
+    factor = keep.astype(x.dtype) * x.dtype.type(inverse(p))
+    return x * factor.reshape(x.shape[:2] + (1,) * (x.ndim - 2))
+
+
+def alpha_dropout(
+    x: Tensor, p: float = 0.5, training: bool = True, rng: np.random.Generator | None = None
+) -> Tensor:
+    """Dropout that keeps mean 0 and variance 1, for networks of SELUs.
+
+    y = a (x * keep + f (1 - keep)) + b with f = -1.758, the floor of SELU, a = ((1 - p) (1 + p
+    f^2))^(-1/2) and b = -a f p in training, x itself otherwise; zeros where p is 1.
 
     Parameters
     ----------
@@ -71,100 +176,65 @@ def dropout(
 
     References
     ----------
-    Srivastava et al. 2014, section 4 and 10.
+    Klambauer et al. 2017, Self-normalizing neural networks, section 3.
     """
-    check_floating("dropout", "x", x)
-    check_range("dropout", "p", p, 0.0, 1.0)
+    check_floating("alpha_dropout", "x", x)
+    check_range("alpha_dropout", "p", p, 0.0, 1.0)
     if not training or p == 0:
         return x
-    seed = int(random.generator(rng).integers(2**64, dtype=np.uint64))
-    return Dropout.apply(x, seed=seed, p=float(p))
+    if p == 1:
+        return x * 0.0
+    keep = backend.call("dropout", "mask", x.shape, draw_seed(rng), p)
+    a = ((1 - p) * (1 + p * SELU_FLOOR**2)) ** -0.5
+    kept, floor = (x.dtype.type(value) for value in (a, a * SELU_FLOOR))
+    shift = x.dtype.type(-a * SELU_FLOOR * p)
+    return x * (keep * kept) + (np.asarray(~keep) * floor + shift)
 
 
-def drop_block_gamma(keep_prob: float, block_size: int, h: int, w: int) -> float:
-    """Return the probability of a seed that drops 1 - keep_prob of the map, overlaps not counted.
-
-    gamma = (1 - keep_prob) / block^2 * h w / ((h - block + 1) (w - block + 1))
-
-    References
-    ----------
-    Ghiasi, Lin & Le 2018, equation 1.
-    """
-    places = (h - block_size + 1) * (w - block_size + 1)
-    return min((1.0 - keep_prob) / block_size**2 * (h * w) / places, 1.0)
-
-
-def drop_block_seeds(
-    shape: tuple[int, ...],
-    keep_prob: float,
-    block_size: int,
-    rng: np.random.Generator | None = None,
-    shared: bool = False,
-) -> np.ndarray:
-    """Draw where blocks are dropped: bool (n, c or 1, h - block + 1, w - block + 1).
-
-    A seed at (i, j) drops rows i .. i + block - 1 and columns j .. j + block - 1, so that blocks
-    lie wholly inside the map; its centre (an even block's upper-left middle) is the paper's seed.
-    """
-    n, c, h, w = shape
-    gamma = drop_block_gamma(keep_prob, block_size, h, w)
-    places = (n, 1 if shared else c, h - block_size + 1, w - block_size + 1)
-    generator = random.generator(rng)
-    if not 0 < gamma < 0.1:
-        return generator.random(places, dtype=np.float32) < gamma
-    # Few seeds: instead of a number for every place, the gaps between seeds are drawn, which are
-    # geometrically distributed where each place is one with probability gamma by itself.
-    seeds = np.zeros(math.prod(places), bool)
-    count = int(seeds.size * gamma * 1.1) + 16
-    last = -1
-    while last < seeds.size:
-        found = last + np.cumsum(generator.geometric(gamma, count))
-        seeds[found[found < seeds.size]] = True
-        last = int(found[-1])
-    return seeds.reshape(places)
-
-
-def drop_block(
+def gaussian_dropout(
     x: Tensor,
-    keep_prob: float = 0.9,
-    block_size: int = 7,
+    p: float = 0.5,
     training: bool = True,
-    shared: bool = False,
+    form: str = "paper",
     rng: np.random.Generator | None = None,
 ) -> Tensor:
-    """Drop square blocks of feature maps: y = x * keep * count / count_ones in training.
+    """y = x * e with e ~ N(1, variance) in training, x itself otherwise.
 
-    count / count_ones, over the whole mask, makes up for what is dropped; a mask that drops
-    everything gives zeros.
+    With q = 1 - p the probability of keeping (the papers' p), the variance is that of dropout's own
+    factor, (1 - q) / q = p / (1 - p), in the form "paper", and q (1 - q) = p (1 - p) in "notes".
 
     Parameters
     ----------
-    x : (n, c, h, w) float
-    keep_prob : share of the values to keep, in [0, 1]
-    block_size : side of the blocks in pixels, at least 1; clipped, with a warning, to the map
+    x : float tensor of any shape
+    p : probability of dropping in the dropout that this stands for, in [0, 1); in "notes" also 1
     training : bool
-    shared : one mask for all channels of an image, instead of one for each
-    rng : where the seeds are drawn; the library's generator when None
+    form : "paper" or "notes", which variance
+    rng : where the noise is drawn; the library's generator when None
 
     Returns
     -------
-    Tensor (n, c, h, w)
+    Tensor of x's shape
 
     References
     ----------
-    Ghiasi, Lin & Le 2018, algorithm 1.
+    Srivastava et al. 2014, section 10.
     """
-    check_images("drop_block", x)
-    check_range("drop_block", "keep_prob", keep_prob, 0.0, 1.0)
-    check_sizes("drop_block", block_size=block_size)
-    if not training or keep_prob == 1 or x.size == 0:
+    check_floating("gaussian_dropout", "x", x)
+    check_gaussian("gaussian_dropout", p, form)
+    if not training or p == 0:
         return x
-    block = min(int(block_size), *x.shape[2:])
-    if block < block_size:
-        warnings.warn(
-            f"drop_block: block_size {block_size} is larger than the map {x.shape[2:]}; clipped to "
-            f"{block}",
-            stacklevel=2,
-        )
-    seeds = drop_block_seeds(x.shape, keep_prob, block, rng, shared)
-    return DropBlock.apply(x, backend.call("drop_block", "expand", seeds, block))
+    variance = p * inverse(p) if form == "paper" else p * (1 - p)
+    factor = standard_normal(x, rng)
+    factor *= factor.dtype.type(math.sqrt(variance))
+    factor += 1
+    return x * factor
+
+
+def check_gaussian(op: str, p: float, form: str) -> None:
+    """Raise ArgumentError unless the form is known and its variance finite."""
+    check_range(op, "p", p, 0.0, 1.0)
+    if form not in ("paper", "notes"):
+        raise ArgumentError(expected(op, 'form as "paper" or "notes"', repr(form)))
+    if form == "paper" and p == 1:
+        hint = 'the variance p / (1 - p) is infinite; form="notes" takes 1'
+        raise ArgumentError(expected(op, "p below 1", p, hint))

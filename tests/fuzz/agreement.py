@@ -24,7 +24,7 @@ CANCELLING = {
     "batch_norm_numpy.fused_backward": (0, 4, 5),
     "group_norm_numpy.backward": (0, 3, 4),
 }
-LINEAR = ("conv2d", "drop_block", "dropout", "pool", "relu")
+LINEAR = ("conv2d", "drop_block", "drop_connect", "dropout", "pool", "relu")
 
 # How long to look: "short" within the test suite, "long" in `make fuzz`, both always the same
 # examples; "free" draws new ones (pytest's --hypothesis-seed repeats them).

@@ -5,6 +5,7 @@ and is sent the arguments as they were spoiled and what the specification gave f
 """
 
 import kernel_cases
+import numpy as np
 from fuzz.drawing import EDGES, Given, near, normal, shapes
 from hypothesis import strategies as st
 from kernel_cases import convolution, pooling
@@ -187,6 +188,7 @@ def drop_blocks(draw):
         yield "expand", (rng.random((n, masks, h - block + 1, w - block + 1)) < share, block)
         yield "forward", (normal(rng, dtype, n, c, h, w), keep)
         yield "backward", (normal(rng, dtype, n, c, h, w), keep, 1.7)
+        yield "product", (normal(rng, dtype, n, c, h, w), keep, 1.7)
 
     return calls
 
@@ -200,6 +202,23 @@ def dropouts(draw):
         keep = rng.random(shape) >= p
         yield "forward", (normal(rng, dtype, *shape), keep, p)
         yield "backward", (normal(rng, dtype, *shape), keep, p)
+        seed = int(rng.integers(2**64, dtype=np.uint64))
+        yield "seeded", (normal(rng, dtype, *shape), seed, p, 1.7)
+
+    return calls
+
+
+@st.composite
+def drop_connects(draw):
+    n, k, d = draw(shapes(st.integers(0, 4), near(8), near(16, 1024, 2048), most=MOST))
+    p = draw(st.sampled_from([0.0, 0.1, 0.5, 0.999, 1.0]))
+
+    def calls(rng, dtype):
+        x, weight, dy = (normal(rng, dtype, *s) for s in ((n, d), (k, d), (n, k)))
+        seed = int(rng.integers(2**64, dtype=np.uint64))
+        yield "forward", (x, weight, seed, p)
+        yield "backward_input", (dy, weight, seed, p)
+        yield "backward_weight", (dy, x, seed, p)
 
     return calls
 
@@ -267,6 +286,7 @@ CALLS = {
     "conv2d": CONVOLUTIONS,
     "drop_block": {"any": drop_blocks()},
     "dropout": {"any": dropouts()},
+    "drop_connect": {"any": drop_connects()},
     "group_norm": {"any": group_norms()},
     "linear": {"any": linears()},
     "lrn": {"any": lrns()},

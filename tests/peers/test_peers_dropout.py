@@ -1,4 +1,4 @@
-"""Dropout and DropBlock agree with PyTorch's products with the same masks.
+"""Dropout agrees with PyTorch's products with the same masks.
 
 PyTorch draws masks of its own and takes none, so they are drawn here and multiplied there.
 """
@@ -10,7 +10,6 @@ from peers.agreement import compare, normal
 
 from minidl import functional as F
 from minidl import nn
-from minidl.functional.dropout import drop_block_seeds
 
 pytestmark = pytest.mark.peers
 
@@ -52,21 +51,42 @@ def test_dropout_scales_as_pytorchs_does(torch):
         assert abs((y == 0).mean() - p) < 5 * np.sqrt(p * (1 - p) / x.size)
 
 
-@pytest.mark.parametrize("block", [1, 2, 3, 4, 5])
-@pytest.mark.parametrize("shared", [False, True])
-def test_drop_block(torch, block, shared, telling, dtype):
-    """PyTorch's max pooling spreads the seeds into blocks, and its autograd does the rest."""
-    shape, keep_prob = (12, 3, 7, 5), 0.5
-    rng = np.random.default_rng(6)
-    seeds = torch.tensor(drop_block_seeds(shape, keep_prob, block, rng, shared)).double()
-    around = (block - 1,) * 4
-    dropped = torch.nn.functional.max_pool2d(torch.nn.functional.pad(seeds, around), block, 1)
-    keep = (1 - dropped).to(getattr(torch, dtype))
-    assert 0 < keep.sum() < keep.numel()
+@pytest.mark.parametrize("p", [0.0, 0.3, 0.8, 1.0])
+@pytest.mark.parametrize("name", ["dropout1d", "dropout2d", "dropout3d"])
+def test_spatial_dropout(torch, name, p, dtype):
+    """PyTorch's product with our mask; and by itself it drops channels and scales as we do."""
+    space = {"dropout1d": (5,), "dropout2d": (5, 3), "dropout3d": (2, 5, 3)}[name]
+    shape = (6, 7, *space)
+    seed = int(np.random.default_rng(4).integers(2**64, dtype=np.uint64))
+    keep = dropout_numpy.mask(shape[:2], seed, p).reshape(6, 7, *(1 for _ in space))
     compare(
         torch,
-        lambda x: F.drop_block(x, keep_prob, block, shared=shared, rng=np.random.default_rng(6)),
-        lambda x: x * keep * (keep.numel() / keep.sum()),
+        lambda x: getattr(F, name)(x * 1.0, p, rng=np.random.default_rng(4)),
+        lambda x: x * torch.tensor(keep) / (1 - p if p < 1 else 1),
         [normal(*shape)],
         dtype,
     )
+    x = np.full((400, 50, *space), 3.0, dtype)
+    torch.manual_seed(0)
+    peer = getattr(torch.nn.functional, name)(torch.tensor(x), p).numpy()
+    mine = getattr(F, name)(nn.Parameter(x), p, rng=np.random.default_rng(0)).data
+    np.testing.assert_allclose(np.unique(mine), np.unique(peer), rtol=1e-6)
+    for y in (mine, peer):
+        dropped = (y == 0).reshape(400, 50, -1)
+        np.testing.assert_array_equal(dropped.all(-1), dropped.any(-1))
+        # Six standard errors of a share of 20,000.
+        assert abs(dropped.mean() - p) <= 6 * np.sqrt(p * (1 - p) / 20_000)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9, 1.0])
+def test_alpha_dropout_gives_the_values_that_pytorchs_gives(torch, p, dtype):
+    """On equal numbers two values are possible, the kept and the dropped: the same in both."""
+    x = np.full(20_000, 0.7, dtype)
+    torch.manual_seed(0)
+    peer = torch.nn.AlphaDropout(p)(torch.tensor(x)).numpy()
+    mine = nn.AlphaDropout(p, rng=np.random.default_rng(0))(nn.Parameter(x)).data
+    assert mine.dtype == peer.dtype
+    np.testing.assert_allclose(np.unique(mine), np.unique(peer), rtol=1e-5, atol=1e-7)
+    for y in (mine, peer):
+        dropped = y == y[np.argmin(y)]
+        assert p == 1 or abs(dropped.mean() - p) <= 6 * np.sqrt(p * (1 - p) / x.size)
