@@ -1,5 +1,6 @@
 """Layers, containers and initialization."""
 
+from minidl.nn import init
 from minidl.nn.activation import ReLU, Sigmoid, Tanh
 from minidl.nn.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from minidl.nn.container import ModuleDict, ModuleList, Sequential
@@ -48,8 +49,6 @@ from minidl.nn.weight_norm import (
     weight_norm,
     weight_norm_state,
 )
-
-from minidl.nn import init
 
 __all__ = [
     "AdaptiveAvgPool1d",

@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+
+from minidl import backend, random
 from minidl.errors import ArgumentError, check_rank, expected
 from minidl.functional.drop_block import drop_block_gamma
 from minidl.viz.figure import LIGHT, Theme, new_figure, style
-
-from minidl import backend, random
 
 COLUMNS = ("activation", "where blocks begin", "mask", "output")
 
