@@ -1,9 +1,21 @@
 """Datasets and batches."""
 
 from minidl.data.arrays import split
-from minidl.data.augmentation import random_shift
+from minidl.data.augmentation import (
+    Augmentation,
+    CenterCrop,
+    Compose,
+    Cutout,
+    GaussianNoise,
+    RandomCrop,
+    RandomHorizontalFlip,
+    RandomVerticalFlip,
+    random_shift,
+)
+from minidl.data.colour import ColorJitter, PCALighting
 from minidl.data.dataset import ConcatDataset, Dataset, Subset, TensorDataset
 from minidl.data.datasets import digits
+from minidl.data.geometry import RandomAffine, RandomRotation, Resize, affine, resize
 from minidl.data.loader import DataLoader
 from minidl.data.preprocessing import (
     MinMaxScaler,
@@ -19,12 +31,25 @@ from minidl.data.workers import WorkerError
 
 __all__ = [
     "Alphabet",
+    "Augmentation",
+    "CenterCrop",
+    "ColorJitter",
+    "Compose",
     "ConcatDataset",
+    "Cutout",
     "DataLoader",
     "Dataset",
+    "GaussianNoise",
     "MinMaxScaler",
+    "PCALighting",
     "PCAWhitening",
     "Preprocessing",
+    "RandomAffine",
+    "RandomCrop",
+    "RandomHorizontalFlip",
+    "RandomRotation",
+    "RandomVerticalFlip",
+    "Resize",
     "SequenceLoader",
     "StandardScaler",
     "Subset",
@@ -32,12 +57,14 @@ __all__ = [
     "WeightedRandomSampler",
     "WorkerError",
     "ZCAWhitening",
+    "affine",
     "digits",
     "entropy",
     "k_fold",
     "random_shift",
     "random_split",
     "read_text",
+    "resize",
     "source_text",
     "split",
 ]
