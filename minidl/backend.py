@@ -32,6 +32,7 @@ DEFAULTS = {
     "batch_norm": "cython",
     "conv2d": "cython",
     "drop_block": "cython",
+    "drop_connect": "cython",
     "dropout": "cython",
     "group_norm": "cython",
     "linear": "cython",
