@@ -141,7 +141,7 @@ def serving(family: str, function: str) -> tuple[Callable, str, str]:
     for telling in (wanted, *(t for t in ("numba", "numpy") if t != wanted)):
         module = load(family, telling)
         if isinstance(module, str):
-            why = f"{wanted} is {module}"
+            why = f"{wanted} is {module}" if telling == wanted else why
         elif hasattr(module, function):
             return getattr(module, function), telling, why
         elif telling == wanted:
