@@ -136,7 +136,7 @@ class ResNet(Module):
         self.fc = nn.Linear(channels, num_classes, rng=rng)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                init.kaiming_normal_(module.weight, "fan_out", rng=rng)
+                init.kaiming_normal_(module.weight, mode="fan_out", rng=rng)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, in_channels, h, w) images to (n, num_classes) logits."""

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import kstest
+from scipy.stats import ks_2samp, kstest
 
 from minidl import manual_seed, nn, optim
 from minidl.models import ResNet
@@ -58,17 +58,68 @@ def test_resnet_starts_with_kaiming_normal(torch):
                 assert kstest(values / std, "norm").pvalue > 1e-4, name
 
 
+def both(torch, name, shape, **options):
+    """Our function and PyTorch's under the same name, each on a weight of its own."""
+    mine = getattr(nn.init, name)(nn.Parameter(np.zeros(shape, np.float64)), **options)
+    peer = getattr(torch.nn.init, name)(torch.zeros(shape, dtype=torch.float64), **options)
+    return mine.data, peer.numpy()
+
+
+DRAWS = [
+    ("uniform_", {"a": -0.3, "b": 1.2}),
+    ("normal_", {"mean": 0.5, "std": 0.2}),
+    ("xavier_uniform_", {"gain": 1.3}),
+    ("xavier_normal_", {}),
+    ("kaiming_uniform_", {"a": 0.7}),
+    ("kaiming_uniform_", {"mode": "fan_out", "nonlinearity": "tanh"}),
+    ("kaiming_normal_", {"a": 0.3, "mode": "fan_out"}),
+    ("kaiming_normal_", {"nonlinearity": "relu"}),
+    ("orthogonal_", {"gain": 0.8}),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), DRAWS, ids=str)
+@pytest.mark.parametrize("shape", [(70, 50), (40, 20, 3, 2), (30, 60, 2)], ids=str)
+def test_drawn_values_follow_the_same_law(torch, name, options, shape):
+    manual_seed(3)
+    torch.manual_seed(3)
+    mine, peer = both(torch, name, shape, **options)
+    assert ks_2samp(mine.ravel(), peer.ravel()).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("nonlinearity", nn.init.NONLINEARITIES)
+@pytest.mark.parametrize("param", [None, 0.3])
+def test_gains(torch, nonlinearity, param):
+    wanted = torch.nn.init.calculate_gain(nonlinearity, param)
+    assert nn.init.calculate_gain(nonlinearity, param) == pytest.approx(wanted, rel=1e-15)
+
+
+FUNCTIONS = ["zeros_", "ones_", "constant_", "calculate_gain", *{name for name, _ in DRAWS}]
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_init_functions_carry_pytorchs_order_names_and_defaults(torch, name):
+    ours = list(inspect.signature(getattr(nn.init, name)).parameters.values())
+    theirs = list(inspect.signature(getattr(torch.nn.init, name)).parameters.values())
+    pairs = zip([p for p in ours if p.name != "rng"][1:], theirs[1:], strict=False)
+    for mine, peer in pairs:
+        assert (mine.name, mine.default) == (peer.name, peer.default)
+
+
 CLASSES = ["Linear", "Conv2d", "BatchNorm1d", "BatchNorm2d", "LocalResponseNorm", "Flatten"]
 CLASSES += ["MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d", "CrossEntropyLoss", "Dropout", "ReLU"]
+CLASSES += ["Conv1d", "ConvTranspose2d", "MaxPool1d", "AvgPool1d", "AdaptiveAvgPool1d"]
+CLASSES += ["AdaptiveMaxPool2d", "Upsample"]
+OURS = {"rng", "standard", "convention"}
 
 
 @pytest.mark.parametrize("name", [*CLASSES, "SGD", "Adam"])
 def test_signatures_carry_pytorchs_names_and_defaults(torch, name):
-    """Whatever an argument here is called, PyTorch has it with the same default (rng is ours)."""
+    """Whatever an argument here is called, PyTorch has it with the same default (what OURS names is ours)."""
     library, peers = (optim, torch.optim) if name in ("SGD", "Adam") else (nn, torch.nn)
     ours = inspect.signature(getattr(library, name)).parameters
     theirs = inspect.signature(getattr(peers, name)).parameters
-    assert set(ours) - {"rng"} <= set(theirs)
+    assert set(ours) - OURS <= set(theirs)
     for argument, parameter in ours.items():
-        if argument != "rng":
+        if argument not in OURS:
             assert parameter.default == theirs[argument].default, argument
