@@ -107,6 +107,41 @@ OPTIM = {
         "maximize=False"
     ),
     "Adamax": ("params, lr=0.002, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.0, maximize=False"),
+    "L1": "alpha, center=0.0",
+    "L2": "alpha, center=0.0",
+    "ChainedScheduler": "schedulers, optimizer=None",
+    "ConstantLR": "optimizer, factor=0.3333333333333333, total_iters=5, last_epoch=-1",
+    "CosineAnnealingLR": "optimizer, T_max, eta_min=0.0, last_epoch=-1",
+    "CosineAnnealingWarmRestarts": "optimizer, T_0, T_mult=1, eta_min=0.0, last_epoch=-1",
+    "ElasticNet": "l1, l2, center=0.0",
+    "ExponentialLR": "optimizer, gamma, last_epoch=-1",
+    "GaussianPrior": "sigma, center=0.0, samples=1",
+    "InverseTimeLR": "optimizer, gamma, last_epoch=-1",
+    "LRScheduler": "optimizer, last_epoch=-1",
+    "Lagrangian": "penalty, bound, lr=1.0, multiplier=0.0",
+    "LambdaLR": "optimizer, lr_lambda, last_epoch=-1",
+    "LaplacePrior": "b, center=0.0, samples=1",
+    "LinearLR": (
+        "optimizer, start_factor=0.3333333333333333, end_factor=1.0, total_iters=5, last_epoch=-1"
+    ),
+    "MaxNorm": "max_norm, center=0.0",
+    "MultiStepLR": "optimizer, milestones, gamma=0.1, last_epoch=-1",
+    "MultiplicativeLR": "optimizer, lr_lambda, last_epoch=-1",
+    "NaturalExpLR": "optimizer, gamma, last_epoch=-1",
+    "Newton": "params, lr=1.0, damping=0.0, hessian=None",
+    "NormBall": "radius, center=0.0",
+    "Penalty": "l1, l2, center=0.0",
+    "PolynomialLR": "optimizer, total_iters=5, power=1.0, last_epoch=-1",
+    "ReduceLROnPlateau": (
+        "optimizer, mode='min', factor=0.1, patience=10, threshold=0.0001, "
+        "threshold_mode='rel', cooldown=0, min_lr=0.0, eps=1e-08"
+    ),
+    "SequentialLR": "optimizer, schedulers, milestones, last_epoch=-1",
+    "StepLR": "optimizer, step_size, gamma=0.1, last_epoch=-1",
+    "clip_grad_norm_": "parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, eps=1e-06",
+    "clip_grad_value_": "parameters, clip_value",
+    "decay_groups": "model, weight_decay",
+    "named_weights": "model",
 }
 OWN = {
     "GlobalAvgPool2d": "",
@@ -235,7 +270,7 @@ def test_arguments_and_defaults(call, arguments):
 def test_every_layer_and_optimizer_has_a_row():
     apart = {"Module", "ModuleDict", "ModuleList", "Parameter", "Sequential", "init", "summary"}
     assert set(nn.__all__) - apart == {*NN, *OWN}
-    assert set(optim.__all__) - {"Optimizer"} == set(OPTIM)
+    assert set(optim.__all__) - {"Optimizer", "lr_scheduler"} == set(OPTIM)
 
 
 @pytest.mark.parametrize("name", ["Linear", "Conv2d", "Dropout", "DropBlock2d"])

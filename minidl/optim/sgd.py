@@ -144,7 +144,7 @@ class Momentum(Optimizer):
     ...         (p * p).sum().backward()
     ...     optimizer.step()
     >>> print(p.data)
-    [0.476]
+    [0.496]
 
     References
     ----------
