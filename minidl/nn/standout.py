@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class Standout(Module):
         if not isinstance(layer, Linear):
             raise ArgumentError(expected("Standout", "layer as a Linear", type(layer).__name__))
         for name, value in (("alpha", alpha), ("beta", beta)):
-            if not np.isfinite(value):
+            if not isinstance(value, Real) or not np.isfinite(value):
                 raise ArgumentError(expected("Standout", f"{name} as a finite number", value))
         if shift not in SHIFTS:
             raise ArgumentError(expected("Standout", 'shift as "weights" or "logit"', repr(shift)))
