@@ -10,52 +10,62 @@ from minidl.kernels import parallel
 # Values a thread should have, at least, for its start to pay.
 LEAST = 65536
 
+# Bytes of a result from which on it goes around the cache (measured together with what reads it
+# next: at 6 MB the detour costs, at 12 MB it pays), and of the runs that are worth aligning for it.
+LARGE, LONG = 8 << 20, 1 << 10
+
 cdef extern nogil:
     void group_norm_forward_f32(
         const float*, const float*, const float*, float*, float*, float*,
-        long, long, long, long, long, double)
+        long, long, long, long, long, double, long)
     void group_norm_forward_f64(
         const double*, const double*, const double*, double*, double*, double*,
-        long, long, long, long, long, double)
+        long, long, long, long, long, double, long)
     void group_norm_backward_f32(
         const float*, const float*, const float*, const float*, const float*,
-        float*, float*, float*, long, long, long, long, long)
+        float*, float*, float*, long, long, long, long, long, long)
     void group_norm_backward_f64(
         const double*, const double*, const double*, const double*, const double*,
-        double*, double*, double*, long, long, long, long, long)
+        double*, double*, double*, long, long, long, long, long, long)
 
 
 def _forward(
     const floating[::1] x, const floating[::1] gamma, const floating[::1] beta, floating[::1] y,
     floating[::1] mean, floating[::1] inv_std,
-    long start, long stop, long groups, long channels, long s, double eps,
+    long start, long stop, long groups, long channels, long s, double eps, bint stream,
 ):
     with nogil:
         if floating is float:
             group_norm_forward_f32(
                 &x[0], &gamma[0], &beta[0], &y[0], &mean[0], &inv_std[0],
-                start, stop, groups, channels, s, eps)
+                start, stop, groups, channels, s, eps, stream)
         else:
             group_norm_forward_f64(
                 &x[0], &gamma[0], &beta[0], &y[0], &mean[0], &inv_std[0],
-                start, stop, groups, channels, s, eps)
+                start, stop, groups, channels, s, eps, stream)
 
 
 def _backward(
     const floating[::1] dy, const floating[::1] x, const floating[::1] mean,
     const floating[::1] inv_std, const floating[::1] gamma, floating[::1] dx,
     floating[::1] dgamma, floating[::1] dbeta,
-    long start, long stop, long groups, long channels, long s,
+    long start, long stop, long groups, long channels, long s, bint stream,
 ):
     with nogil:
         if floating is float:
             group_norm_backward_f32(
                 &dy[0], &x[0], &mean[0], &inv_std[0], &gamma[0], &dx[0], &dgamma[0], &dbeta[0],
-                start, stop, groups, channels, s)
+                start, stop, groups, channels, s, stream)
         else:
             group_norm_backward_f64(
                 &dy[0], &x[0], &mean[0], &inv_std[0], &gamma[0], &dx[0], &dgamma[0], &dbeta[0],
-                start, stop, groups, channels, s)
+                start, stop, groups, channels, s, stream)
+
+
+def _streams(result, channels, s):
+    """Whether the result is written past the cache; a row has `channels` runs of s values."""
+    run = (channels if s == 1 else s) * result.itemsize
+    return result.nbytes >= LARGE and run >= LONG
 
 
 def forward(x, gamma, beta, groups, eps):
@@ -64,7 +74,7 @@ def forward(x, gamma, beta, groups, eps):
     y = np.empty_like(x)
     mean, inv_std = np.empty((n, groups), x.dtype), np.empty((n, groups), x.dtype)
     flat = [a.reshape(-1) for a in (x, gamma, beta, y, mean, inv_std)]
-    sizes = groups, c // groups, s, eps
+    sizes = groups, c // groups, s, eps, _streams(y, c // groups, s)
 
     def work(start, stop):
         _forward(*flat, start, stop, *sizes)
@@ -79,7 +89,7 @@ def backward(dy, x, mean, inv_std, gamma, groups):
     n, c, s = dy.shape
     dx = np.empty_like(dy)
     flat = [a.reshape(-1) for a in (dy, x, mean, inv_std, gamma, dx)]
-    sizes = groups, c // groups, s
+    sizes = groups, c // groups, s, _streams(dx, c // groups, s)
 
     def work(start, stop):
         sums = np.zeros((2, c), dy.dtype)

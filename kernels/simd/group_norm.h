@@ -2,13 +2,33 @@
    holds `channels` channels of s values, one after the other, m = channels * s in all.
 
    Where s is 1 (layer normalization) the coefficients change with every value and are loaded beside
-   it; otherwise they are constant along the s values of a channel. Each row is read from memory once:
-   the passes after the first find it in the cache. Sums run in float over stretches of at most STRETCH
-   values and in double beyond, so that long rows keep their accuracy. */
+   it; otherwise they are constant along the s values of a channel. Each row is read from memory
+   once: the passes after the first find it in the cache, and the first one brings the row after it
+   there, if both have room. Sums run in float over stretches of at most STRETCH values and in double
+   beyond, so that long rows keep their accuracy. Where `stream` is set, results go around the
+   cache. */
+
+#include "stream.h"
 
 #define STRETCH 4096
+#ifndef GROUP_NORM_SIZES
+#define GROUP_NORM_SIZES
+#define ROOM (8 << 10) /* bytes of a row that leave room for another one in the first cache */
 
-INLINE REAL NAME(sum_of)(const REAL *x, long count)
+#ifdef MINIDL_VECTORS
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address)
+#endif
+
+/* How far ahead of what is read the cache is filled, in values: a row, or nothing. */
+static inline long ahead_of(long m, size_t bytes)
+{
+    return m * (long)bytes <= ROOM ? m : 0;
+}
+#endif
+
+INLINE REAL NAME(sum_of)(const REAL *x, long count, long ahead)
 {
     double total = 0;
     for (long from = 0; from < count; from += STRETCH) {
@@ -19,6 +39,8 @@ INLINE REAL NAME(sum_of)(const REAL *x, long count)
             b += LOAD(x + i + LANES);
             c += LOAD(x + i + 2 * LANES);
             d += LOAD(x + i + 3 * LANES);
+            for (int k = 0; k < 4 * LANES; k += 64 / (int)sizeof(REAL))
+                PREFETCH(x + i + k + ahead);
         }
         for (; i + LANES <= to; i += LANES)
             a += LOAD(x + i);
@@ -58,46 +80,76 @@ INLINE REAL NAME(squares_around)(const REAL *x, REAL centre, long count)
 }
 
 /* y = (x - mean) * inv_std * gamma + beta with one gamma and beta for all values of a channel. */
-INLINE void NAME(affine_channel)(const REAL *x, REAL mean, REAL factor, REAL shift, REAL *y, long s)
+INLINE void NAME(affine_channel)(
+    const REAL *x, REAL mean, REAL factor, REAL shift, REAL *y, long s, int stream)
 {
     VEC v_mean = SPLAT(mean), v_factor = SPLAT(factor), v_shift = SPLAT(shift);
-    long i = 0;
-    for (; i + LANES <= s; i += LANES)
-        STORE(y + i, (LOAD(x + i) - v_mean) * v_factor + v_shift);
+    long i = 0, uneven = stream ? UNEVEN(y) : 0;
+    for (; i < uneven && i < s; i++)
+        y[i] = (x[i] - mean) * factor + shift;
+    for (; i + LANES <= s; i += LANES) {
+        VEC value = (LOAD(x + i) - v_mean) * v_factor + v_shift;
+        if (stream)
+            STREAM(y + i, value);
+        else
+            STORE(y + i, value);
+    }
     for (; i < s; i++)
         y[i] = (x[i] - mean) * factor + shift;
 }
 
 /* The same with a gamma and a beta for every value. */
 INLINE void NAME(affine_each)(
-    const REAL *x, REAL mean, REAL inv_std, const REAL *gamma, const REAL *beta, REAL *y, long m)
+    const REAL *x, REAL mean, REAL inv_std, const REAL *gamma, const REAL *beta, REAL *y, long m,
+    int stream)
 {
     VEC v_mean = SPLAT(mean), v_inv_std = SPLAT(inv_std);
-    long i = 0;
-    for (; i + LANES <= m; i += LANES)
-        STORE(y + i, (LOAD(x + i) - v_mean) * v_inv_std * LOAD(gamma + i) + LOAD(beta + i));
+    long i = 0, uneven = stream ? UNEVEN(y) : 0;
+    for (; i < uneven && i < m; i++)
+        y[i] = (x[i] - mean) * inv_std * gamma[i] + beta[i];
+    for (; i + LANES <= m; i += LANES) {
+        VEC value = (LOAD(x + i) - v_mean) * v_inv_std * LOAD(gamma + i) + LOAD(beta + i);
+        if (stream)
+            STREAM(y + i, value);
+        else
+            STORE(y + i, value);
+    }
     for (; i < m; i++)
         y[i] = (x[i] - mean) * inv_std * gamma[i] + beta[i];
 }
 
-static void NAME(group_norm_forward)(
+INLINE void NAME(forward_rows)(
     const REAL *x, const REAL *gamma, const REAL *beta, REAL *y, REAL *mean, REAL *inv_std,
-    long start, long stop, long groups, long channels, long s, double eps)
+    long start, long stop, long groups, long channels, long s, double eps, int stream)
 {
-    long m = channels * s;
+    long m = channels * s, ahead = ahead_of(m, sizeof(REAL));
     for (long r = start; r < stop; r++) {
         const REAL *row = x + r * m;
         const REAL *g = gamma + r % groups * channels, *b = beta + r % groups * channels;
-        mean[r] = NAME(sum_of)(row, m) / m;
+        mean[r] = NAME(sum_of)(row, m, ahead) / m;
         double var = NAME(squares_around)(row, mean[r], m) / m;
         inv_std[r] = (REAL)(1 / __builtin_sqrt(var + eps));
         if (s == 1)
-            NAME(affine_each)(row, mean[r], inv_std[r], g, b, y + r * m, m);
+            NAME(affine_each)(row, mean[r], inv_std[r], g, b, y + r * m, m, stream);
         else
             for (long ch = 0; ch < channels; ch++)
                 NAME(affine_channel)(
-                    row + ch * s, mean[r], inv_std[r] * g[ch], b[ch], y + r * m + ch * s, s);
+                    row + ch * s, mean[r], inv_std[r] * g[ch], b[ch], y + r * m + ch * s, s,
+                    stream);
     }
+}
+
+static void NAME(group_norm_forward)(
+    const REAL *x, const REAL *gamma, const REAL *beta, REAL *y, REAL *mean, REAL *inv_std,
+    long start, long stop, long groups, long channels, long s, double eps, long stream)
+{
+    if (stream) {
+        NAME(forward_rows)(
+            x, gamma, beta, y, mean, inv_std, start, stop, groups, channels, s, eps, 1);
+        stream_end();
+    } else
+        NAME(forward_rows)(
+            x, gamma, beta, y, mean, inv_std, start, stop, groups, channels, s, eps, 0);
 }
 
 /* a = sum of dy, b = sum of dy * x_hat over the s values of a channel. */
@@ -130,15 +182,21 @@ INLINE void NAME(channel_sums)(
 /* dx = inv_std * (gamma * dy - p - x_hat * q), gamma one for all. */
 INLINE void NAME(gradient_channel)(
     const REAL *dy, const REAL *x, REAL mean, REAL inv_std, REAL gamma, REAL p, REAL q, REAL *dx,
-    long s)
+    long s, int stream)
 {
     REAL slope = q * inv_std;
     VEC v_mean = SPLAT(mean), v_gamma = SPLAT(gamma), v_slope = SPLAT(slope), v_p = SPLAT(p);
     VEC v_inv_std = SPLAT(inv_std);
-    long i = 0;
-    for (; i + LANES <= s; i += LANES)
-        STORE(dx + i, v_inv_std * (LOAD(dy + i) * v_gamma - v_p -
-                                   (LOAD(x + i) - v_mean) * v_slope));
+    long i = 0, uneven = stream ? UNEVEN(dx) : 0;
+    for (; i < uneven && i < s; i++)
+        dx[i] = inv_std * (dy[i] * gamma - p - (x[i] - mean) * slope);
+    for (; i + LANES <= s; i += LANES) {
+        VEC d = LOAD(dy + i) * v_gamma - v_p - (LOAD(x + i) - v_mean) * v_slope;
+        if (stream)
+            STREAM(dx + i, v_inv_std * d);
+        else
+            STORE(dx + i, v_inv_std * d);
+    }
     for (; i < s; i++)
         dx[i] = inv_std * (dy[i] * gamma - p - (x[i] - mean) * slope);
 }
@@ -146,7 +204,7 @@ INLINE void NAME(gradient_channel)(
 /* One row where every value has its own gamma: sums, dgamma and dbeta, then dx. */
 INLINE void NAME(gradient_each)(
     const REAL *dy, const REAL *x, REAL mean, REAL inv_std, const REAL *gamma, REAL *dx,
-    REAL *dgamma, REAL *dbeta, long m)
+    REAL *dgamma, REAL *dbeta, long m, long ahead, int stream)
 {
     VEC v_mean = SPLAT(mean), v_inv_std = SPLAT(inv_std);
     double sum = 0, proj = 0;
@@ -161,6 +219,8 @@ INLINE void NAME(gradient_each)(
             g = d * LOAD(gamma + i);
             p += g;
             q += g * h;
+            PREFETCH(dy + i + ahead);
+            PREFETCH(x + i + ahead);
         }
         sum += SUM(p);
         proj += SUM(q);
@@ -174,26 +234,33 @@ INLINE void NAME(gradient_each)(
     }
     REAL p = (REAL)(sum / m), slope = (REAL)(proj / m) * inv_std;
     VEC v_p = SPLAT(p), v_slope = SPLAT(slope);
-    long i = 0;
-    for (; i + LANES <= m; i += LANES)
-        STORE(dx + i, v_inv_std * (LOAD(dy + i) * LOAD(gamma + i) - v_p -
-                                   (LOAD(x + i) - v_mean) * v_slope));
+    long i = 0, uneven = stream ? UNEVEN(dx) : 0;
+    for (; i < uneven && i < m; i++)
+        dx[i] = inv_std * (dy[i] * gamma[i] - p - (x[i] - mean) * slope);
+    for (; i + LANES <= m; i += LANES) {
+        VEC d = LOAD(dy + i) * LOAD(gamma + i) - v_p - (LOAD(x + i) - v_mean) * v_slope;
+        if (stream)
+            STREAM(dx + i, v_inv_std * d);
+        else
+            STORE(dx + i, v_inv_std * d);
+    }
     for (; i < m; i++)
         dx[i] = inv_std * (dy[i] * gamma[i] - p - (x[i] - mean) * slope);
 }
 
-static void NAME(group_norm_backward)(
+INLINE void NAME(backward_rows)(
     const REAL *dy, const REAL *x, const REAL *mean, const REAL *inv_std, const REAL *gamma,
-    REAL *dx, REAL *dgamma, REAL *dbeta, long start, long stop, long groups, long channels, long s)
+    REAL *dx, REAL *dgamma, REAL *dbeta, long start, long stop, long groups, long channels, long s,
+    int stream)
 {
-    long m = channels * s;
+    long m = channels * s, ahead = ahead_of(m, sizeof(REAL));
     for (long r = start; r < stop; r++) {
         const REAL *dy_row = dy + r * m, *row = x + r * m;
         long first = r % groups * channels;
         double sum = 0, proj = 0, a, b;
         if (s == 1) {
             NAME(gradient_each)(dy_row, row, mean[r], inv_std[r], gamma + first, dx + r * m,
-                                dgamma + first, dbeta + first, m);
+                                dgamma + first, dbeta + first, m, ahead, stream);
             continue;
         }
         for (long ch = 0; ch < channels; ch++) {
@@ -206,8 +273,22 @@ static void NAME(group_norm_backward)(
         REAL p = (REAL)(sum / m), q = (REAL)(proj / m);
         for (long ch = 0; ch < channels; ch++)
             NAME(gradient_channel)(dy_row + ch * s, row + ch * s, mean[r], inv_std[r],
-                                   gamma[first + ch], p, q, dx + r * m + ch * s, s);
+                                   gamma[first + ch], p, q, dx + r * m + ch * s, s, stream);
     }
+}
+
+static void NAME(group_norm_backward)(
+    const REAL *dy, const REAL *x, const REAL *mean, const REAL *inv_std, const REAL *gamma,
+    REAL *dx, REAL *dgamma, REAL *dbeta, long start, long stop, long groups, long channels, long s,
+    long stream)
+{
+    if (stream) {
+        NAME(backward_rows)(
+            dy, x, mean, inv_std, gamma, dx, dgamma, dbeta, start, stop, groups, channels, s, 1);
+        stream_end();
+    } else
+        NAME(backward_rows)(
+            dy, x, mean, inv_std, gamma, dx, dgamma, dbeta, start, stop, groups, channels, s, 0);
 }
 
 #undef STRETCH
