@@ -411,6 +411,30 @@ def test_accumulated_gradients_are_those_of_the_large_batch(batch, accumulate, w
     np.testing.assert_allclose(*weights, rtol=1e-12)
 
 
+def test_a_clipped_gradient_has_the_norm_it_may_have():
+    x, y = blobs(32)
+    model, optimizer = linear()
+    before = np.concatenate([p.data.ravel() for p in model.parameters()])
+    fit(model, DataLoader(x, y), epochs=1, optimizer=optimizer, clip_norm=0.01)
+    after = np.concatenate([p.data.ravel() for p in model.parameters()])
+    assert np.linalg.norm(after - before) == pytest.approx(0.1 * 0.01, rel=1e-3)
+
+
+def test_regularizers_act_where_they_belong():
+    """One step of gradient descent by hand: w - lr (g + alpha w), then rows of norm 0.3 at most."""
+    x, y = blobs(32)
+    weights = []
+    for regularizers in ([], [optim.L2(0.5)], [optim.L2(0.5), optim.MaxNorm(0.3)]):
+        model, optimizer = linear(4)
+        before = model[0].weight.data.copy()
+        data = DataLoader(x, y)
+        fit(model, data, epochs=1, optimizer=optimizer, regularizers=regularizers)
+        weights.append(model[0].weight.data.copy())
+    np.testing.assert_allclose(weights[1], weights[0] - 0.1 * 0.5 * before, rtol=1e-5)
+    norms = np.linalg.norm(weights[1], axis=1, keepdims=True)
+    np.testing.assert_allclose(weights[2], weights[1] * np.minimum(1, 0.3 / norms), rtol=1e-5)
+
+
 class Plateau:
     """A schedule that keeps what it is given."""
 

@@ -1,23 +1,32 @@
 """Training loops, and what people do around them."""
 
+from minidl.train.averaging import EMA, SWA
 from minidl.train.batches import join
 from minidl.train.callback import Callback
+from minidl.train.checkpoint import Checkpoint
+from minidl.train.early_stopping import EarlyStopping, continue_training, retrain
 from minidl.train.evaluation import Score, confusion_matrix, evaluate, predict
 from minidl.train.history import Epoch, History
 from minidl.train.loop import fit
 from minidl.train.trainer import DivergenceError, Schedule, Trainer
 
 __all__ = [
+    "EMA",
+    "SWA",
     "Callback",
+    "Checkpoint",
     "DivergenceError",
+    "EarlyStopping",
     "Epoch",
     "History",
     "Schedule",
     "Score",
     "Trainer",
     "confusion_matrix",
+    "continue_training",
     "evaluate",
     "fit",
     "join",
     "predict",
+    "retrain",
 ]

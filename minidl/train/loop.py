@@ -16,7 +16,7 @@ from minidl.train.batches import Data, as_loader, hold_out
 from minidl.train.callback import as_callbacks
 from minidl.train.evaluation import Loss, Metrics, named_metrics
 from minidl.train.history import History
-from minidl.train.trainer import Optimizer, Schedule, Trainer
+from minidl.train.trainer import Optimizer, Projection, Schedule, Trainer
 
 MakeOptimizer = Callable[[Any], Optimizer]
 
@@ -34,6 +34,8 @@ def fit(
     batch_size: int = 32,
     schedules: Sequence[Schedule] = (),
     epoch_schedules: Sequence[Schedule] = (),
+    regularizers: Sequence[optim.Penalty | Projection] = (),
+    clip_norm: float | None = None,
     accumulate: int = 1,
     callbacks: Sequence[Any] = (),
     measure_train: bool = False,
@@ -52,11 +54,14 @@ def fit(
     optimizer : one that holds the model's parameters; or what makes it: a name ("sgd", "adam", ...)
         or a function of the parameters
     lr : the learning rate of an optimizer given by name
-    loss : (outputs, targets) -> mean loss of the batch; add penalties here
+    loss : (outputs, targets) -> mean loss of the batch
     metrics : functions (outputs, targets) -> number of whole sets; accuracy needs no mention
     batch_size : where data is no loader
     schedules, epoch_schedules : move on by one step after every step of the optimizer, or after
         every epoch; a plateau's is given the validation loss (without one, the training loss)
+    regularizers : penalties (L1, L2, ...), whose gradients are added though the loss is shown
+        without them, and constraints (MaxNorm, ...), kept after every step
+    clip_norm : the largest norm of the gradient; a longer one is shortened
     accumulate : batches whose gradients make one step, as if they were one batch (but for what
         looks at a batch as a whole, as batch normalization does)
     callbacks : `Callback`s (EarlyStopping, Checkpoint, EMA, ...), or functions of the Trainer that
@@ -96,6 +101,8 @@ def fit(
         metrics=named_metrics(metrics),
         schedules=schedules,
         epoch_schedules=epoch_schedules,
+        regularizers=regularizers,
+        clip_norm=clip_norm,
         accumulate=accumulate,
         callbacks=as_callbacks(callbacks),
         measure_train=measure_train,

@@ -42,6 +42,13 @@ class Schedule(Protocol):
         """Move on by one step or epoch."""
 
 
+class Projection(Protocol):
+    """What training asks of a constraint that is kept after a step: MaxNorm, say."""
+
+    def project_(self, params: Module) -> None:
+        """Move the weights to where they may be."""
+
+
 class DivergenceError(MinidlError, ArithmeticError):
     """The loss or a gradient became NaN or infinite; `history` holds the epochs before."""
 
@@ -69,6 +76,8 @@ class Trainer:
     metrics: Metrics = ()
     schedules: Sequence[Schedule] = ()
     epoch_schedules: Sequence[Schedule] = ()
+    regularizers: Sequence[optim.Penalty | Projection] = ()
+    clip_norm: float | None = None
     accumulate: int = 1
     callbacks: Sequence[Callback] = ()
     measure_train: bool = False
@@ -170,12 +179,20 @@ class Trainer:
                 share = len(targets.data) / samples
                 value.backward(np.full(value.shape, share, value.dtype))
                 self.running.add(value.item(), outputs.data, targets.data)
+            for regularizer in self.regularizers:
+                if isinstance(regularizer, optim.Penalty):
+                    regularizer.add_gradient(self.model)
             self._check_gradients()
         except DivergenceError:
             self.optimizer.zero_grad()
             buffers.put_back()
             raise
+        if self.clip_norm is not None:
+            optim.clip_grad_norm_(self.model.parameters(), self.clip_norm)
         self.optimizer.step()
+        for regularizer in self.regularizers:
+            if not isinstance(regularizer, optim.Penalty):
+                regularizer.project_(self.model)
         self.steps += 1
         for schedule in self.schedules:
             schedule.step()
