@@ -221,12 +221,12 @@ class Optimizer:
         hint = "make the optimizer for the same model"
         if sizes != theirs:
             raise ArgumentError(expected(op, f"groups of {sizes} parameters", theirs, hint))
-        for other in saved["param_groups"]:
-            if not set(self.defaults) <= set(other):
-                raise ArgumentError(
-                    expected(op, f"the options {sorted(self.defaults)}", sorted(other))
-                )
-            self.check(other)
+        # Flags may be missing, which others do not have, and keep their values.
+        needed = {k for k, v in self.defaults.items() if not isinstance(v, bool)}
+        for group, other in zip(self.param_groups, saved["param_groups"], strict=True):
+            if not needed <= set(other):
+                raise ArgumentError(expected(op, f"the options {sorted(needed)}", sorted(other)))
+            self.check({**group, **other})
         parameters = self.parameters()
         for i, state in saved["state"].items():
             if i not in range(len(parameters)):

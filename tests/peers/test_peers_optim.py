@@ -1,5 +1,6 @@
 """Every optimizer agrees with PyTorch's over ten steps, and their states travel both ways."""
 
+import inspect
 from itertools import product
 
 import numpy as np
@@ -20,8 +21,32 @@ ADAM = [
     {"lr": 0.02, "betas": b, "eps": e, "weight_decay": w}
     for b, e, w in product([(0.9, 0.999), (0.6, 0.8), (0.0, 0.0)], [1e-8, 1e-2], [0.0, 0.1])
 ]
-CASES = [("SGD", {}), ("Adam", {}), *(("SGD", o) for o in SGD), *(("Adam", o) for o in ADAM)]
-SOME = [CASES[0], CASES[1], ("SGD", SGD[-1]), ("Adam", ADAM[5])]
+OTHERS = [
+    ("SGD", {"lr": 0.04, "momentum": 0.9, "maximize": True}),
+    ("Adam", {"lr": 0.02, "amsgrad": True, "betas": (0.9, 0.5)}),
+    ("Adam", {"lr": 0.02, "amsgrad": True, "weight_decay": 0.1, "maximize": True}),
+    ("AdamW", {}),
+    ("AdamW", {"lr": 0.1, "weight_decay": 0.3, "betas": (0.6, 0.8)}),
+    ("AdamW", {"lr": 0.1, "weight_decay": 0.3, "amsgrad": True, "maximize": True}),
+    ("Adamax", {}),
+    ("Adamax", {"betas": (0.6, 0.8), "eps": 0.1, "weight_decay": 0.2, "maximize": True}),
+    ("Adagrad", {}),
+    ("Adagrad", {"lr": 0.1, "lr_decay": 0.3, "initial_accumulator_value": 0.2, "eps": 0.1}),
+    ("Adagrad", {"lr": 0.1, "weight_decay": 0.3, "maximize": True}),
+    ("Adadelta", {}),
+    ("Adadelta", {"lr": 0.3, "rho": 0.6, "eps": 0.1, "weight_decay": 0.3, "maximize": True}),
+    ("RMSprop", {}),
+    ("RMSprop", {"alpha": 0.8, "eps": 0.1, "weight_decay": 0.3, "maximize": True}),
+    ("RMSprop", {"alpha": 0.8, "centered": True, "eps": 0.01}),
+    ("RMSprop", {"alpha": 0.8, "momentum": 0.9}),
+    ("RMSprop", {"alpha": 0.8, "momentum": 0.9, "centered": True, "eps": 0.01}),
+]
+CASES = [
+    *(("SGD", {}), ("Adam", {}), *OTHERS),
+    *(("SGD", o) for o in SGD),
+    *(("Adam", o) for o in ADAM),
+]
+SOME = [("SGD", {}), ("Adam", {}), ("SGD", SGD[-1]), ("Adam", ADAM[5]), *OTHERS[1::2], OTHERS[8]]
 SHAPES = [(3, 4), (5,), (), (2, 1, 3, 2)]
 
 
@@ -156,7 +181,7 @@ def test_states_travel_both_ways(torch, case, groups, convert, dtype):
     fresh.assert_agree()
 
 
-@pytest.mark.parametrize("case", [SOME[2], SOME[3]], ids=label)
+@pytest.mark.parametrize("case", [SOME[2], SOME[3], OTHERS[-1]], ids=label)
 def test_a_loaded_state_takes_the_parameters_type(torch, case):
     """A float64 state under float32 parameters: both convert it and stay with float32."""
     pair = Pair(torch, case, "float64")
@@ -168,3 +193,34 @@ def test_a_loaded_state_takes_the_parameters_type(torch, case):
     fresh.optimizer.load_state_dict(as_arrays(pair.peer.state_dict()))
     fresh.peer.load_state_dict(pair.peer.state_dict())
     fresh.steps(3)
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in CASES}))
+def test_arguments_and_defaults_are_pytorchs(torch, name):
+    ours = inspect.signature(getattr(optim, name)).parameters
+    theirs = inspect.signature(getattr(torch.optim, name)).parameters
+    shared = [argument for argument in ours if argument != "unit_correction"]
+    assert shared == [argument for argument in theirs if argument in ours]
+    for argument in shared:
+        assert ours[argument].default == theirs[argument].default, argument
+
+
+@pytest.mark.parametrize("norm_type", [2.0, 1.0, 0.7, float("inf")])
+@pytest.mark.parametrize("max_norm", [0.0, 0.5, 3.0, 1e6])
+def test_clipping_by_norm(torch, max_norm, norm_type, dtype):
+    pair = Pair(torch, ("SGD", {}), dtype)
+    pair.steps(1)
+    norm = optim.clip_grad_norm_(pair.mine, max_norm, norm_type)
+    wanted = torch.nn.utils.clip_grad_norm_(pair.peers, max_norm, norm_type)
+    np.testing.assert_allclose(norm, wanted.item(), rtol=1e-10 if dtype == "float64" else 1e-6)
+    for mine, peer in zip(pair.mine, pair.peers, strict=True):
+        assert_agree(mine.grad, peer.grad.numpy(), dtype)
+
+
+def test_clipping_by_value(torch, dtype):
+    pair = Pair(torch, ("SGD", {}), dtype)
+    pair.steps(1)
+    optim.clip_grad_value_(pair.mine, 0.4)
+    torch.nn.utils.clip_grad_value_(pair.peers, 0.4)
+    for mine, peer in zip(pair.mine, pair.peers, strict=True):
+        assert_agree(mine.grad, peer.grad.numpy(), dtype)
