@@ -5,11 +5,20 @@ import pytest
 
 import minidl
 from minidl.tensor import Tensor
+from minidl import data, models, nn, optim
 from minidl import functional as F
-from minidl import nn, optim
 from minidl.errors import ArgumentError, ShapeError
 from minidl.gradcheck import gradcheck
-from minidl.models import MLP, BasicBlock, LeNet, ResNet
+from minidl.models import (
+    MLP,
+    AlexNet,
+    AutoEncoder,
+    BasicBlock,
+    Bottleneck,
+    ConvAutoEncoder,
+    LeNet,
+    ResNet,
+)
 
 
 def rng(seed=0):
@@ -54,7 +63,7 @@ def test_shapes(depths, widths, size, last):
 def test_drop_block_stands_in_the_groups_asked_for():
     model = ResNet(1, 3, (1, 2, 1), (4, 4, 8), drop_groups=(2, 3), keep_prob=0.8, block_size=3)
     drops = {n: m for n, m in model.named_modules() if isinstance(m, nn.DropBlock2d)}
-    blocks = ["groups.1.0", "groups.1.1", "groups.2.0"]
+    blocks = ["layer2.0", "layer2.1", "layer3.0"]
     assert set(drops) == {f"{b}.{d}" for b in blocks for d in ("drop1", "drop2", "drop_skip")}
     assert {(d.keep_prob, d.block_size) for d in drops.values()} == {(0.8, 3)}
     plain = ResNet(1, 3, (1, 2, 1), (4, 4, 8))
@@ -119,6 +128,163 @@ def test_the_gradient_of_a_block(channels, stride, keep_prob):
     assert len(reports) == 1 + len(names)
 
 
+# -- families --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "layers", "millions"),
+    [
+        (models.resnet20, 20, 0.27),
+        (models.resnet32, 32, 0.46),
+        (models.resnet44, 44, 0.66),
+        (models.resnet56, 56, 0.85),
+        (models.resnet110, 110, 1.7),
+    ],
+)
+def test_the_cifar_family_has_the_papers_layers_and_parameters(make, layers, millions):
+    """He et al. 2016, table 6."""
+    model = make(rng=rng())
+    kinds = [m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert len(kinds) == layers
+    assert abs(count(model) / 1e6 - millions) < 0.04
+    # Option B has a projection of 16 x 32 and one of 32 x 64, with two numbers for each channel.
+    if layers == 20:
+        assert count(make(shortcut="B")) - count(model) == 16 * 32 + 32 * 64 + 2 * 32 + 2 * 64
+        assert count(make(shortcut="none")) == count(model)
+
+
+# Parameters as torchvision's documentation gives them.
+IMAGENET = {"resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032}
+
+
+@pytest.mark.parametrize("name", IMAGENET)
+def test_the_imagenet_networks_have_torchvisions_parameters(name):
+    assert count(getattr(models, name)(rng=rng())) == IMAGENET[name]
+
+
+# Without the linear layers: 25088 x 4096, 4096 x 4096, 4096 x 1000 and their biases.
+LINEAR = 25_088 * 4096 + 4096 * 4096 + 4096 * 1000 + 4096 + 4096 + 1000
+VGGS = {11: 132_863_336, 13: 133_047_848, 16: 138_357_544, 19: 143_667_240}
+
+
+@pytest.mark.parametrize("layers", VGGS)
+def test_vgg_has_torchvisions_parameters(layers):
+    """The 124 million of the linear layers are counted by hand; those of convolutions for two."""
+    if layers in (11, 16):
+        model = getattr(models, f"vgg{layers}")(hidden=2, pooled=1, rng=rng())
+        assert count(model.features) == VGGS[layers] - LINEAR
+    small = {"hidden": 2, "pooled": 1, "widths": (2,) * 5}
+    plain = getattr(models, f"vgg{layers}")(**small)
+    assert len([m for m in plain.modules() if isinstance(m, nn.Conv2d | nn.Linear)]) == layers
+    normed = getattr(models, f"vgg{layers}_bn")(**small)
+    kinds = [type(m).__name__ for m in normed.features]
+    assert kinds.count("Conv2d") == kinds.count("BatchNorm2d") == layers - 3
+    assert kinds[:4] == ["Conv2d", "BatchNorm2d", "ReLU", "MaxPool2d" if layers == 11 else "Conv2d"]
+    assert normed(Tensor(rng().normal(size=(2, 3, 32, 32)).astype(np.float32))).shape == (2, 1000)
+
+
+def test_shortcuts_of_option_a_pick_pixels_and_add_zeros():
+    block = BasicBlock(3, 5, 2, shortcut="A", rng=rng())
+    x = rng(1).normal(size=(2, 3, 5, 4)).astype(np.float32)
+    y = block.downsample(Tensor(x)).data
+    np.testing.assert_array_equal(y[:, :3], x[:, :, ::2, ::2])
+    assert not y[:, 3:].any()
+    assert y.shape == (2, 5, 3, 2)
+    assert list(block.downsample.parameters()) == []
+    assert repr(block.downsample) == "ZeroPadShortcut(stride=2, extra=2)"
+    narrower = BasicBlock(5, 3, shortcut="A")
+    assert isinstance(narrower.downsample, nn.Sequential)
+
+
+@pytest.mark.parametrize("block", [BasicBlock, Bottleneck])
+def test_without_shortcuts_nothing_is_added(block):
+    plain, residual = (block(4, 4, shortcut=s, rng=rng()) for s in ("none", "B"))
+    x = Tensor(rng(1).normal(size=(2, 4, 5, 4)).astype(np.float32))
+    y = x
+    for number in range(1, block.convolutions + 1):
+        conv, norm = (getattr(plain, f"{kind}{number}") for kind in ("conv", "bn"))
+        y = F.relu(norm(conv(y)))
+    np.testing.assert_array_equal(plain(x).data, y.data)
+    assert (plain.downsample, plain.drop_skip.extra_repr()) == (None, "")
+    assert np.abs(plain(x).data - residual(x).data[:, : y.shape[1]]).max() > 0.1
+
+
+def test_a_bottleneck_drops_after_each_convolution_and_on_the_shortcut():
+    block = Bottleneck(3, 2, rng=rng())
+    block.drop1, block.drop2, block.drop3 = Times(2.0), Times(3.0), Times(4.0)
+    block.drop_skip = Times(5.0)
+    x = Tensor(rng(1).normal(size=(2, 3, 5, 4)).astype(np.float32))
+    y = F.relu(block.bn1(block.conv1(x)) * 2.0)
+    y = F.relu(block.bn2(block.conv2(y)) * 3.0)
+    wanted = F.relu(block.bn3(block.conv3(y)) * 4.0 + block.downsample(x) * 5.0)
+    np.testing.assert_array_equal(block(x).data, wanted.data)
+
+
+def test_large_images_are_made_small_first():
+    small = {"depths": (1, 1), "widths": (4, 8)}
+    model = ResNet(3, 5, **small, block=Bottleneck, large_images=True, rng=rng())
+    shapes = []
+    model.layer1.register_forward_hook(lambda m, x, y: shapes.append(y.shape))
+    assert model.eval()(Tensor(np.ones((2, 3, 33, 40), np.float32))).shape == (2, 5)
+    assert shapes == [(2, 16, 9, 10)]
+
+
+def test_alexnet():
+    """The paper's layers: normalization after the first two, groups, pooling that overlaps."""
+    paper = AlexNet(10, hidden=8, rng=rng())
+    kinds = [type(m).__name__ for m in paper.features]
+    norm = ["Conv2d", "ReLU", "LocalResponseNorm", "MaxPool2d"]
+    assert kinds == [*norm, *norm, *["Conv2d", "ReLU"] * 3, "MaxPool2d"]
+    convolutions = [m for m in paper.features if isinstance(m, nn.Conv2d)]
+    assert [m.groups for m in convolutions] == [1, 2, 1, 2, 2]
+    assert [m.out_channels for m in convolutions] == [96, 256, 384, 384, 256]
+    # 60 million parameters (section 3.5), of which the convolutions have 2.3.
+    assert count(paper.features) == 2_334_080
+    # torchvision's 61,100,840 without 9216 x 4096, 4096 x 4096, 4096 x 1000 and their biases.
+    assert count(models.alexnet(hidden=2).features) == 61_100_840 - 58_631_144
+    x = Tensor(np.zeros((1, 3, 224, 224), np.float32))
+    shapes = []
+    paper.features.register_forward_hook(lambda m, x, y: shapes.append(y.shape))
+    assert paper.eval()(x).shape == (1, 10)
+    assert shapes == [(1, 256, 6, 6)]
+    apart = AlexNet(10, lrn=False, overlapping=False, hidden=8)
+    assert not any(isinstance(m, nn.LocalResponseNorm) for m in apart.modules())
+    assert {m.kernel_size for m in apart.features if isinstance(m, nn.MaxPool2d)} == {(2, 2)}
+    tiny = AlexNet(10, 1, widths=(4, 4, 4, 4, 4), hidden=8, stem=(5, 1, 2), pooled=2)
+    assert tiny(Tensor(np.ones((2, 1, 28, 28), np.float32))).shape == (2, 10)
+
+
+def test_auto_encoders_keep_the_shape_and_spoil_the_input_in_training_alone():
+    full = AutoEncoder((48, 10, 3), rng=rng())
+    images = Tensor(rng(1).normal(size=(4, 3, 4, 4)).astype(np.float32))
+    assert full(images).shape == images.shape
+    assert full.encode(images).shape == (4, 3)
+    assert [m.out_features for m in full.decoder if isinstance(m, nn.Linear)] == [10, 48]
+    conv = ConvAutoEncoder(3, (4, 6), noise=0.5, rng=rng())
+    assert conv.encode(images).shape == (4, 6, 1, 1)
+    assert conv(images).shape == images.shape
+    assert (conv(images).data != conv(images).data).any()
+    conv.eval()
+    np.testing.assert_array_equal(conv(images).data, conv(images).data)
+    masked = AutoEncoder((48, 3), noise=nn.Dropout(1.0), rng=rng())
+    np.testing.assert_array_equal(masked(images).data, masked(images * 0.0).data)
+    with pytest.raises(ShapeError, match="sides are multiples of 4"):
+        conv(Tensor(np.ones((1, 3, 6, 8), np.float32)))
+
+
+def test_auto_encoders_learn_to_give_digits_back():
+    images, _ = data.digits()
+    x = Tensor(images[:256].reshape(-1, 1, 8, 8).astype(np.float32))
+    for network in (AutoEncoder((64, 32, 12), rng=rng()), ConvAutoEncoder(1, (8, 16), rng=rng())):
+        optimizer = optim.Adam(network.parameters(), 1e-2)
+        for _ in range(60):
+            optimizer.zero_grad()
+            loss = ((network(x) - x) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+        assert loss.item() < 0.35 * x.data.var()
+
+
 # -- the others ------------------------------------------------------------------------------------
 
 
@@ -153,6 +319,13 @@ def test_mlp():
         (lambda: ResNet(drop_groups=(0,)), "drop_groups within 1 to 3"),
         (lambda: ResNet(drop_groups=(3,), keep_prob=2), "keep_prob between"),
         (lambda: LeNet(0), "in_channels"),
+        (lambda: ResNet(shortcut="C"), "BasicBlock: expected a shortcut among A, B, none"),
+        (lambda: models.VGG((1,), widths=(4, 8)), "VGG: expected as many depths as widths"),
+        (lambda: models.vgg11(widths=(4, 8, 0, 8, 8)), "VGG: expected width as an integer"),
+        (lambda: AlexNet(widths=(4,)), "AlexNet: expected five widths"),
+        (lambda: AutoEncoder((5,)), "MLP: expected at least an input and an output"),
+        (lambda: ConvAutoEncoder(1, ()), "ConvAutoEncoder: expected at least one width"),
+        (lambda: ConvAutoEncoder(1, (4,), noise=-1.0), "GaussianNoise: expected"),
     ],
 )
 def test_a_network_that_cannot_be(make, says):

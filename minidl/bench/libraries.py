@@ -210,20 +210,19 @@ def torch_resnet(torch: Any, in_channels: int, depths: Sequence[int], widths: Se
             super().__init__()
             self.conv1 = tnn.Conv2d(in_channels, widths[0], 3, padding=1, bias=False)
             self.bn1 = tnn.BatchNorm2d(widths[0])
-            inputs, groups = widths[0], []
-            for g, (depth, width) in enumerate(zip(depths, widths, strict=True)):
+            inputs = widths[0]
+            for g, (depth, width) in enumerate(zip(depths, widths, strict=True), start=1):
                 blocks = []
                 for b in range(depth):
-                    blocks.append(Block(inputs, width, 2 if g > 0 and b == 0 else 1))
+                    blocks.append(Block(inputs, width, 2 if g > 1 and b == 0 else 1))
                     inputs = width
-                groups.append(tnn.Sequential(*blocks))
-            self.groups = tnn.ModuleList(groups)
+                setattr(self, f"layer{g}", tnn.Sequential(*blocks))
             self.fc = tnn.Linear(inputs, 10)
 
         def forward(self, x: Any) -> Any:
             x = self.bn1(self.conv1(x)).relu_()
-            for group in self.groups:
-                x = group(x)
+            for g in range(1, len(depths) + 1):
+                x = getattr(self, f"layer{g}")(x)
             return self.fc(x.mean((2, 3)))
 
     return Network()
