@@ -10,9 +10,10 @@ from minidl.kernels import parallel
 # Values a thread should have, at least, for its start to pay.
 LEAST = 65536
 
-# Bytes of a result from which on it goes around the cache (measured together with what reads it
-# next: at 6 MB the detour costs, at 12 MB it pays), and of the runs that are worth aligning for it.
-LARGE, LONG = 8 << 20, 1 << 10
+# Bytes of all arrays a call passes through from which on its result goes around the cache (measured
+# together with what reads it next, on 32 MiB of shared cache: with less the detour costs, with more
+# it pays), and of the runs that are worth aligning for it.
+LARGE, LONG = 22 << 20, 1 << 10
 
 cdef extern nogil:
     void group_norm_forward_f32(
@@ -62,10 +63,10 @@ def _backward(
                 start, stop, groups, channels, s, stream)
 
 
-def _streams(result, channels, s):
+def _streams(result, arrays, channels, s):
     """Whether the result is written past the cache; a row has `channels` runs of s values."""
     run = (channels if s == 1 else s) * result.itemsize
-    return result.nbytes >= LARGE and run >= LONG
+    return arrays * result.nbytes >= LARGE and run >= LONG
 
 
 def forward(x, gamma, beta, groups, eps):
@@ -74,7 +75,7 @@ def forward(x, gamma, beta, groups, eps):
     y = np.empty_like(x)
     mean, inv_std = np.empty((n, groups), x.dtype), np.empty((n, groups), x.dtype)
     flat = [a.reshape(-1) for a in (x, gamma, beta, y, mean, inv_std)]
-    sizes = groups, c // groups, s, eps, _streams(y, c // groups, s)
+    sizes = groups, c // groups, s, eps, _streams(y, 2, c // groups, s)
 
     def work(start, stop):
         _forward(*flat, start, stop, *sizes)
@@ -89,7 +90,7 @@ def backward(dy, x, mean, inv_std, gamma, groups):
     n, c, s = dy.shape
     dx = np.empty_like(dy)
     flat = [a.reshape(-1) for a in (dy, x, mean, inv_std, gamma, dx)]
-    sizes = groups, c // groups, s, _streams(dx, c // groups, s)
+    sizes = groups, c // groups, s, _streams(dx, 3, c // groups, s)
 
     def work(start, stop):
         sums = np.zeros((2, c), dy.dtype)

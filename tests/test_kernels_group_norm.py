@@ -52,10 +52,10 @@ def test_runs_of_every_length(threads, dtype, vectors):
 
 
 def test_which_results_are_large():
-    """By the measurement: from 8 MiB on, in runs of at least a kilobyte."""
-    assert (group_norm_cython.LARGE, group_norm_cython.LONG) == (8 * 2**20, 1024)
-    large = np.empty((2, 1024, 1024), np.float32)
-    assert group_norm_cython._streams(large, 1024, 1024)
-    assert not group_norm_cython._streams(large[:1], 1024, 1024)
-    assert group_norm_cython._streams(large, 256, 1)
-    assert not group_norm_cython._streams(large, 1024, 16)
+    """By the measurement: where all arrays have 22 MiB, in runs of at least a kilobyte."""
+    assert (group_norm_cython.LARGE, group_norm_cython.LONG) == (22 * 2**20, 1024)
+    eight = np.empty((2, 1024, 1024), np.float32)
+    assert group_norm_cython._streams(eight, 3, 1024, 1024)
+    assert not group_norm_cython._streams(eight, 2, 1024, 1024)
+    assert group_norm_cython._streams(eight, 3, 256, 1)
+    assert not group_norm_cython._streams(eight, 3, 1024, 16)

@@ -4,9 +4,9 @@
    Where s is 1 (layer normalization) the coefficients change with every value and are loaded beside
    it; otherwise they are constant along the s values of a channel. Each row is read from memory
    once: the passes after the first find it in the cache, and the first one brings the row after it
-   there, if both have room. Sums run in float over stretches of at most STRETCH values and in double
-   beyond, so that long rows keep their accuracy. Where `stream` is set, results go around the
-   cache. */
+   there, if both have room. Sums run in float over stretches of at most STRETCH values and in
+   double beyond, so that long rows keep their accuracy. Where `stream` is set, results go around
+   the cache. */
 
 #include "stream.h"
 
