@@ -80,8 +80,8 @@ class EarlyStopping(Callback):
             return
         self.waited += 1
         if self.waited >= self.patience:
-            best = "no" if self.best is None else f"the best {self.monitor} {self.best:.4g} was in"
-            trainer.stop(f"{best} epoch {self.best_epoch}")
+            best = "NaN" if self.best is None else f"{self.best:.4g}"
+            trainer.stop(f"the best {self.monitor} was {best} in epoch {self.best_epoch}")
 
     def on_train_end(self, trainer: Trainer) -> None:
         """Put the best weights back."""
