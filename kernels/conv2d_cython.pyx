@@ -24,7 +24,7 @@ FARTHEST = 1 << 40
 
 # Channels from which on Winograd's algorithm is used: in the gradients, and forward, where what it
 # rounds turns ReLUs on or off, and a network's whole gradient with them.
-WINOGRAD, WINOGRAD_FORWARD = 16, 32
+WINOGRAD, WINOGRAD_FORWARD = 16, 64
 
 cdef extern nogil:
     long winograd_weights_size(long o, long c)
@@ -119,7 +119,8 @@ cdef class _Call:
 cdef bint _winograd(_Call call, long channels):
     """Whether Winograd's algorithm serves a convolution: the one rule.
 
-    It takes 3x3 windows of stride 1 in float32. With few channels its transforms cost what it saves, and images smaller than a tile waste most of one.
+    It takes 3x3 windows of stride 1 in float32. With few channels its transforms cost what it
+    saves, and images smaller than a tile waste most of one.
     """
     cdef long* a = call.sizes
     return (

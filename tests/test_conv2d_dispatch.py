@@ -93,8 +93,8 @@ def test_any_convolution_of_three_by_three_agrees(precise, case, which):
 def test_precise_sums_as_the_definition_does():
     """Small integers: exact, whatever the order, unless multiplied by fractions on the way."""
     rng = np.random.default_rng(5)
-    x = rng.integers(-8, 9, (2, 32, 9, 10)).astype(np.float32)
-    weight = rng.integers(-8, 9, (32, 32, 3, 3)).astype(np.float32)
+    x = rng.integers(-8, 9, (2, 64, 9, 10)).astype(np.float32)
+    weight = rng.integers(-8, 9, (64, 64, 3, 3)).astype(np.float32)
     options = (1, 1), (1, 1), (1, 1), 1
     wanted = conv2d_numpy.forward(x, weight, None, *options)
     exact = [conv2d_cython.forward(x, weight, None, *options)]

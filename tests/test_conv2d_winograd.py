@@ -15,6 +15,12 @@ ROUNDING = 1e-5
 PADDINGS = [(0, 0), (1, 1), (2, 2), (2, 0), (1, 2)]
 
 
+@pytest.fixture(autouse=True)
+def with_few_channels(monkeypatch):
+    """Forward takes it from 64 channels on; here it is tested with fewer too."""
+    monkeypatch.setattr(kernel, "WINOGRAD_FORWARD", 16)
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(43)

@@ -12,6 +12,7 @@
 #define CONV_ROWS 4
 #endif
 #define CONV_COLUMNS (3 * LANES)
+#define CONV_TERMS 64    /* about as many terms are summed in a row: sums of sums round less */
 #define CONV_DEPTH 256   /* most k at once: a panel of float fits half of the first-level cache */
 #define CONV_OUTPUTS 128 /* most outputs at once: their weights fit the second-level cache */
 
@@ -84,30 +85,38 @@ INLINE void NAME(tile)(
     }
 }
 
+/* A tile of up to CONV_ROWS outputs, part by part of the depth. */
 static void NAME(tiles)(
     const REAL *a, const REAL *const *s, const long *off, long depth, int packed,
     const REAL *bias, int first, REAL *const *out, long out_plane, long rows)
 {
-#define CONV_TILE(R)                                                                    \
-    case R:                                                                             \
-        if (packed)                                                                     \
-            NAME(tile)(a, s, off, depth, 1, bias, first, out, out_plane, R);            \
-        else                                                                            \
-            NAME(tile)(a, s, off, depth, 0, bias, first, out, out_plane, R);            \
-        break;
-    switch (rows) {
-        CONV_TILE(1)
-        CONV_TILE(2)
-        CONV_TILE(3)
-        CONV_TILE(4)
+    long parts = (depth + CONV_TERMS - 1) / CONV_TERMS, terms = parts ? depth / parts + 1 : 1;
+    for (long from = 0; from == 0 || from < depth; from += terms) {
+        long deep = conv2d_least(terms, depth - from);
+        const REAL *here = a + from * CONV_ROWS;
+        const REAL *panel[3] = {s[0] + from * CONV_COLUMNS, s[1], s[2]};
+        int begin = first && from == 0;
+#define CONV_TILE(R)                                                                      \
+        case R:                                                                           \
+            if (packed)                                                                   \
+                NAME(tile)(here, panel, off, deep, 1, bias, begin, out, out_plane, R);    \
+            else                                                                          \
+                NAME(tile)(here, s, off + from, deep, 0, bias, begin, out, out_plane, R); \
+            break;
+        switch (rows) {
+            CONV_TILE(1)
+            CONV_TILE(2)
+            CONV_TILE(3)
+            CONV_TILE(4)
 #if CONV_ROWS > 4
-        CONV_TILE(5)
-        CONV_TILE(6)
-        CONV_TILE(7)
-        CONV_TILE(8)
+            CONV_TILE(5)
+            CONV_TILE(6)
+            CONV_TILE(7)
+            CONV_TILE(8)
 #endif
-    }
+        }
 #undef CONV_TILE
+    }
 }
 
 /* cells[k] = the vector s[at[j] + off[k]] where the positions j lie in up to four rows: each row

@@ -23,7 +23,7 @@
 
 /* Outputs of a block; tiles of a block, in the gradient by the weights; tiles on a sheet; channels
    that are summed at once (sums of sums round less than one long sum). */
-enum { NAME(BLOCK) = 64, NAME(DEPTH) = 96, NAME(SHEET) = 16, NAME(SUMMANDS) = 64 };
+enum { NAME(BLOCK) = 64, NAME(DEPTH) = 96, NAME(SHEET) = 16, NAME(SUMMANDS) = 32 };
 
 INLINE long NAME(up)(long a, long to) { return (a + to - 1) / to * to; }
 INLINE REAL *NAME(aligned)(REAL *p) { return (REAL *)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
