@@ -164,13 +164,13 @@ def test_the_imagenet_networks_have_torchvisions_parameters(name):
 
 # Without the linear layers: 25088 x 4096, 4096 x 4096, 4096 x 1000 and their biases.
 LINEAR = 25_088 * 4096 + 4096 * 4096 + 4096 * 1000 + 4096 + 4096 + 1000
-VGGS = {11: 132_863_336, 13: 133_047_848, 16: 138_357_544, 19: 143_667_240}
+VGGS = {11: 132_863_336, 16: 138_357_544}
 
 
-@pytest.mark.parametrize("layers", VGGS)
+@pytest.mark.parametrize("layers", [11, 13, 16, 19])
 def test_vgg_has_torchvisions_parameters(layers):
     """The 124 million of the linear layers are counted by hand; those of convolutions for two."""
-    if layers in (11, 16):
+    if layers in VGGS:
         model = getattr(models, f"vgg{layers}")(hidden=2, pooled=1, rng=rng())
         assert count(model.features) == VGGS[layers] - LINEAR
     small = {"hidden": 2, "pooled": 1, "widths": (2,) * 5}

@@ -9,7 +9,6 @@ from minidl.models.resnet import (
     BasicBlock,
     Bottleneck,
     ResNet,
-    resnet110,
     resnet18,
     resnet20,
     resnet32,
@@ -17,6 +16,7 @@ from minidl.models.resnet import (
     resnet44,
     resnet50,
     resnet56,
+    resnet110,
 )
 from minidl.models.vgg import (
     VGG,
@@ -42,7 +42,6 @@ __all__ = [
     "LeNet",
     "ResNet",
     "alexnet",
-    "resnet110",
     "resnet18",
     "resnet20",
     "resnet32",
@@ -50,6 +49,7 @@ __all__ = [
     "resnet44",
     "resnet50",
     "resnet56",
+    "resnet110",
     "vgg11",
     "vgg11_bn",
     "vgg13",
