@@ -1,6 +1,7 @@
 """Datasets and batches."""
 
-from minidl.data.arrays import split
+from minidl.data import synthetic
+from minidl.data.arrays import read_npz, split
 from minidl.data.augmentation import (
     Augmentation,
     CenterCrop,
@@ -12,11 +13,15 @@ from minidl.data.augmentation import (
     RandomVerticalFlip,
     random_shift,
 )
+from minidl.data.cifar import CIFAR10_CLASSES, cifar10
 from minidl.data.colour import ColorJitter, PCALighting
 from minidl.data.dataset import ConcatDataset, Dataset, Subset, TensorDataset
 from minidl.data.datasets import digits
+from minidl.data.folder import ImageFolder, read_image
 from minidl.data.geometry import RandomAffine, RandomRotation, Resize, affine, resize
+from minidl.data.idx import FASHION_MNIST_CLASSES, fashion_mnist, mnist, read_idx
 from minidl.data.loader import DataLoader
+from minidl.data.photos import PHOTOS, photo_patches
 from minidl.data.preprocessing import (
     MinMaxScaler,
     PCAWhitening,
@@ -30,6 +35,9 @@ from minidl.data.text import Alphabet, SequenceLoader, entropy, read_text, sourc
 from minidl.data.workers import WorkerError
 
 __all__ = [
+    "CIFAR10_CLASSES",
+    "FASHION_MNIST_CLASSES",
+    "PHOTOS",
     "Alphabet",
     "Augmentation",
     "CenterCrop",
@@ -40,6 +48,7 @@ __all__ = [
     "DataLoader",
     "Dataset",
     "GaussianNoise",
+    "ImageFolder",
     "MinMaxScaler",
     "PCALighting",
     "PCAWhitening",
@@ -58,13 +67,21 @@ __all__ = [
     "WorkerError",
     "ZCAWhitening",
     "affine",
+    "cifar10",
     "digits",
     "entropy",
+    "fashion_mnist",
     "k_fold",
+    "mnist",
+    "photo_patches",
     "random_shift",
     "random_split",
+    "read_idx",
+    "read_image",
+    "read_npz",
     "read_text",
     "resize",
     "source_text",
     "split",
+    "synthetic",
 ]

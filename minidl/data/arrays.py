@@ -14,7 +14,9 @@ from minidl.errors import ArgumentError, DTypeError, ShapeError, expected
 
 
 def read_npz(path: str | Path, *names: str) -> tuple[np.ndarray, ...]:
-    """Read arrays by name from a NumPy .npz file; pickled objects inside are refused.
+    """Read arrays by name from a NumPy .npz file, or all in their order where no name is given.
+
+    Pickled objects inside are refused.
 
     Raises
     ------
@@ -28,7 +30,7 @@ def read_npz(path: str | Path, *names: str) -> tuple[np.ndarray, ...]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             missing = [name for name in names if name not in stored.files]
             if not missing:
-                return tuple(stored[name] for name in names)
+                return tuple(stored[name] for name in names or stored.files)
             found = f"only {', '.join(stored.files) or 'nothing'}"
     except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         hint = "the file is damaged or of another kind: copy or install it again"

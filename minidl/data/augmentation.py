@@ -67,9 +67,9 @@ class Augmentation(ABC):
 
 
 class Transform(Protocol):
-    """What can be composed: every Augmentation, and functions of one's own."""
+    """What can be composed, and what `DataLoader` takes: an Augmentation or a function."""
 
-    def __call__(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def __call__(self, images: np.ndarray, rng: np.random.Generator, /) -> np.ndarray:
         """Return the images, changed."""
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from minidl.tensor import Tensor
 from minidl import random
 from minidl.data.arrays import check_aligned
+from minidl.data.augmentation import Transform
 from minidl.data.dataset import Dataset, TensorDataset, as_dataset, check_indices
 from minidl.data.sampler import Sampler
 from minidl.data.workers import Workers
 from minidl.errors import ArgumentError, check_sizes, expected
 
-Transform = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 Collate = Callable[[list], tuple]
 
 
