@@ -1,5 +1,9 @@
 """Splitting and reading arrays: nothing lost, nothing mixed up, clear errors."""
 
+import doctest
+import importlib
+import pkgutil
+
 import numpy as np
 import pytest
 
@@ -114,3 +118,12 @@ def test_read_npz_refuses_other_files(tmp_path):
     np.save(tmp_path / "single.npy", np.arange(3))
     with pytest.raises(ArgumentError, match="damaged or of another kind"):
         read_npz(tmp_path / "single.npy", "a")
+
+
+# -- documentation --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [module.name for module in pkgutil.iter_modules(data.__path__)])
+def test_examples_in_docstrings_print_what_they_say(name):
+    random.manual_seed(0)
+    assert doctest.testmod(importlib.import_module(f"minidl.data.{name}")).failed == 0

@@ -72,8 +72,8 @@ def noisy_sine(n: int = 10, noise: float = 0.3, rng: Rng = None) -> Points:
     Examples
     --------
     >>> x, y = noisy_sine(5, noise=0)
-    >>> x.tolist(), (y + 0.0).round(6).tolist()
-    ([0.0, 0.25, 0.5, 0.75, 1.0], [0.0, 1.0, 0.0, -1.0, 0.0])
+    >>> x.tolist(), np.round(y, 3).tolist()
+    ([0.0, 0.25, 0.5, 0.75, 1.0], [0.0, 1.0, 0.0, -1.0, -0.0])
     """
     check_sizes("noisy_sine", n=n)
     check_range("noisy_sine", "noise", noise, 0, np.inf)
