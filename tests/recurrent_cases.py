@@ -68,7 +68,7 @@ def rnn(rng, dtype):
             yield "backward", (dstates, states, weight_hh, relu, lengths, reverse)
 
 
-def layer_norm_lstm(rng, dtype):
+def layer_norm(rng, dtype):
     for number, (steps, n, d, drop, lengths, reverse) in enumerate(sequences(rng, dtype)):
         if reverse:
             continue
@@ -81,12 +81,17 @@ def layer_norm_lstm(rng, dtype):
         h0, c0 = normal(rng, dtype, n, d), normal(rng, dtype, n, d)
         for keep in (True, False):
             rest = gain, shift, h0, c0, drop, lengths, 0.7, activation, keep
-            yield "forward", (projected, bias, weight_hh, *rest)
+            yield "layer_norm_forward", (projected, bias, weight_hh, *rest)
         gates, hats = (np.tanh(normal(rng, dtype, steps, n, 5, d)) for _ in range(2))
         cells, dstates = (normal(rng, dtype, steps + more, n, d) for more in (1, 2))
         inv_std = normal(rng, dtype, steps, n, 5)
         rest = weight_hh, gain, drop, lengths, activation
-        yield "backward", (dstates, cells, gates, hats, inv_std, *rest)
+        yield "layer_norm_backward", (dstates, cells, gates, hats, inv_std, *rest)
 
 
-CASES = {"gru": gru, "layer_norm_lstm": layer_norm_lstm, "lstm": lstm, "rnn": rnn}
+def lstms(rng, dtype):
+    yield from lstm(rng, dtype)
+    yield from layer_norm(rng, dtype)
+
+
+CASES = {"gru": gru, "lstm": lstms, "rnn": rnn}

@@ -3,13 +3,13 @@
 #define BODY "lstm.h"
 #include "multiversion.h"
 
-DISPATCH_F32(lstm_width, (long columns, long *width), (columns, width))
-DISPATCH_F64(lstm_width, (long columns, long *width), (columns, width))
+DISPATCH_F32(recurrent_width, (long columns, long *width), (columns, width))
+DISPATCH_F64(recurrent_width, (long columns, long *width), (columns, width))
 
 #define PACK(R) (const R *b, int turned, long depth, long columns, R *packed)
 #define PACK_ARGUMENTS (b, turned, depth, columns, packed)
-DISPATCH_F32(lstm_pack, PACK(float), PACK_ARGUMENTS)
-DISPATCH_F64(lstm_pack, PACK(double), PACK_ARGUMENTS)
+DISPATCH_F32(recurrent_pack, PACK(float), PACK_ARGUMENTS)
+DISPATCH_F64(recurrent_pack, PACK(double), PACK_ARGUMENTS)
 
 #define FORWARD(R)                                                                              \
     (const R *projected, const R *bias, const R *packed, const R *drop, R *states, R *cells,    \

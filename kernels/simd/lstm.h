@@ -1,23 +1,7 @@
 /* LSTM over a whole sequence, examples w->start .. w->stop: each step is a product with the packed
    recurrent weights and one pass over the gates; see lstm_numpy for the arrays. */
 
-#include "exp.h"
-#include "sigmoid.h"
 #include "recurrent.h"
-
-/* LANES numbers at p, or the first `count` of them and zeros. */
-INLINE VEC NAME(some)(const REAL *p, long count)
-{
-    return count >= LANES ? LOAD(p) : NAME(load_part)(p, count, 0);
-}
-
-INLINE void NAME(put)(REAL *p, VEC v, long count)
-{
-    if (count >= LANES)
-        STORE(p, v);
-    else
-        NAME(store_part)(p, v, count);
-}
 
 /* One example, one step: `sums` are h weight_hh^T, x the projected input. gates may be NULL. */
 INLINE void NAME(lstm_row)(
@@ -129,10 +113,13 @@ static void NAME(lstm_backward)(
     }
 }
 
-static void NAME(lstm_pack)(const REAL *b, int turned, long depth, long columns, REAL *packed)
+/* Numbers of a row of `columns` sums, as a function that the dispatcher finds. */
+static void NAME(recurrent_width)(long columns, long *width)
+{
+    *width = NAME(whole_panels)(columns);
+}
+
+static void NAME(recurrent_pack)(const REAL *b, int turned, long depth, long columns, REAL *packed)
 {
     NAME(pack_weights)(b, turned, depth, columns, packed);
 }
-
-/* Numbers of a row of `columns` sums, as a function that the dispatcher finds. */
-static void NAME(lstm_width)(long columns, long *width) { *width = NAME(whole_panels)(columns); }

@@ -3,6 +3,8 @@
    The weights lie in parts of at most DEPTH terms of the sum, each a row of panels of COLUMNS columns,
    so that a panel stays in the first-level cache while all rows of the state meet it. */
 
+#include "exp.h"
+#include "sigmoid.h"
 #include "linear.h"
 #include "recurrent_walk.h"
 
@@ -67,4 +69,18 @@ static void NAME(packed_product)(
 #undef TILE_OF
             }
     }
+}
+
+/* LANES numbers at p, or the first `count` of them and zeros. */
+INLINE VEC NAME(some)(const REAL *p, long count)
+{
+    return count >= LANES ? LOAD(p) : NAME(load_part)(p, count, 0);
+}
+
+INLINE void NAME(put)(REAL *p, VEC v, long count)
+{
+    if (count >= LANES)
+        STORE(p, v);
+    else
+        NAME(store_part)(p, v, count);
 }

@@ -38,8 +38,8 @@ class LayerNormLSTM(Function):
         self.gain, self.options = gain, (drop, lengths)
         self.act = act
         self.states, *self.kept = backend.call(
-            "layer_norm_lstm",
-            "forward",
+            "lstm",
+            "layer_norm_forward",
             project(self.x, weight_ih),
             bias_or_zero(bias, weight_ih),
             *(weight_hh, gain, shift, h0, c0),
@@ -51,8 +51,8 @@ class LayerNormLSTM(Function):
     def backward(self, grad):
         """Return the gradients of x, h0, c0, both weights, gain, shift and bias."""
         da, dgain, dshift, dh0, dc0 = backend.call(
-            "layer_norm_lstm",
-            "backward",
+            "lstm",
+            "layer_norm_backward",
             grad,
             *self.kept,
             *(self.weight_hh, self.gain),
