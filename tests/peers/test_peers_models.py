@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from peers import networks
 from peers.agreement import DTYPES, assert_agree, normal
 from peers.networks import (
     assert_states_agree,
@@ -14,7 +15,7 @@ from peers.networks import (
 
 from minidl.tensor import Tensor
 from minidl import functional as F
-from minidl import load, nn, optim, save
+from minidl import load, models, nn, optim, save
 from minidl.models import MLP, LeNet
 
 pytestmark = pytest.mark.peers
@@ -184,3 +185,86 @@ def test_mlp_with_batch_normalization(torch):
     )
     to_torch(torch, mine, peer)
     run_both(torch, mine.double(), peer.double(), normal(7, 6), "float64")
+
+
+# -- families: PyTorch's weights load by name, and outputs and gradients agree ---------------------
+
+
+VGG_WIDTHS = {"widths": (8, 16, 32, 64, 64), "hidden": 16}
+FAMILIES = {
+    "alexnet": (
+        lambda: models.alexnet(7, hidden=16),
+        lambda t: networks.torch_alexnet(t, 7, 16),
+        (2, 3, 80, 75),
+    ),
+    "AlexNet of 2012": (
+        lambda: models.AlexNet(7, widths=(8, 12, 16, 16, 12), hidden=16),
+        lambda t: networks.torch_alexnet_2012(t, 7, (8, 12, 16, 16, 12), 16),
+        (1, 3, 224, 224),
+    ),
+    **{
+        f"vgg{layers}{'_bn' * norm}": (
+            lambda layers=layers, norm=norm: getattr(models, f"vgg{layers}{'_bn' * norm}")(
+                5, **VGG_WIDTHS
+            ),
+            lambda t, layers=layers, norm=norm: networks.torch_vgg(t, layers, norm, 5, 16, 8),
+            (2, 3, 64, 40),
+        )
+        for layers in (11, 13, 16, 19)
+        for norm in (False, True)
+    },
+    **{
+        name: (
+            lambda name=name: getattr(models, name)(6, widths=(8, 16, 32, 64)),
+            lambda t, depths=depths, deep=deep: networks.torch_imagenet_resnet(
+                t, depths, deep, 6, 8
+            ),
+            (2, 3, 64, 67),
+        )
+        for name, depths, deep in [
+            ("resnet18", (2, 2, 2, 2), False),
+            ("resnet34", (3, 4, 6, 3), False),
+            ("resnet50", (3, 4, 6, 3), True),
+        ]
+    },
+    **{
+        f"CIFAR ResNet, shortcut {shortcut}": (
+            lambda shortcut=shortcut: models.resnet32(5, shortcut, widths=(4, 6, 8)),
+            lambda t, shortcut=shortcut: networks.torch_cifar_resnet(t, 5, shortcut, 5, (4, 6, 8)),
+            (3, 3, 13, 16),
+        )
+        for shortcut in ("A", "none")
+    },
+    "convolutional auto-encoder": (
+        lambda: models.ConvAutoEncoder(2, (4, 6)),
+        lambda t: networks.torch_conv_auto_encoder(t, 2, (4, 6)),
+        (3, 2, 8, 12),
+    ),
+}
+
+
+def without_dropout(module):
+    """Switch dropout off, and leave everything else in training."""
+    for part in module.modules():
+        if type(part).__name__ == "Dropout":
+            part.p = 0.0
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_pytorchs_weights_load_by_name(torch, name, tmp_path):
+    """Through a file, as weights travel; in training, so that statistics follow as well."""
+    from safetensors.torch import save_file
+
+    make, make_peer, shape = FAMILIES[name]
+    torch.manual_seed(1)
+    mine, peer = make(), make_peer(torch)
+    save_file(peer.state_dict(), tmp_path / "peer.safetensors")
+    mine.load_state_dict(load(tmp_path / "peer.safetensors"))
+    assert_states_agree(mine, peer, "float32")
+    without_dropout(mine)
+    without_dropout(peer)
+    run_both(torch, mine.double(), peer.double(), normal(*shape), "float64", rtol=1e-8)
+    x = normal(*shape, seed=3).astype(np.float32)
+    with torch.no_grad():
+        wanted = peer.float().eval()(torch.tensor(x)).numpy()
+    assert_agree(mine.float().eval()(Tensor(x)).data, wanted, "float32", rtol=1e-4)
