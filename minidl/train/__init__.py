@@ -8,6 +8,7 @@ from minidl.train.early_stopping import EarlyStopping, continue_training, retrai
 from minidl.train.evaluation import Score, confusion_matrix, evaluate, predict
 from minidl.train.history import Epoch, History
 from minidl.train.loop import fit
+from minidl.train.rate_finder import RateCurve, find_lr
 from minidl.train.trainer import DivergenceError, Schedule, Trainer
 
 __all__ = [
@@ -19,12 +20,14 @@ __all__ = [
     "EarlyStopping",
     "Epoch",
     "History",
+    "RateCurve",
     "Schedule",
     "Score",
     "Trainer",
     "confusion_matrix",
     "continue_training",
     "evaluate",
+    "find_lr",
     "fit",
     "join",
     "predict",

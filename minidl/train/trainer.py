@@ -65,6 +65,7 @@ class Trainer:
     ----------
     history : the epochs so far
     epoch, steps : whole epochs and steps of the optimizer so far
+    step_loss : the mean loss over the samples of the latest step
     stopped : why training ends before its last epoch; empty while it goes on
     train, validation : the loaders; validation is None where there is none
     epochs : how many there will be
@@ -85,6 +86,7 @@ class Trainer:
     history: History = field(default_factory=History)
     epoch: int = 0
     steps: int = 0
+    step_loss: float = float("nan")
     stopped: str = ""
     running: Running | None = None  # of an epoch that has begun
     epochs: int = 0
@@ -167,6 +169,7 @@ class Trainer:
         buffers = _Buffers(self.model)
         samples = sum(len(batch[-1].data) for batch in group)
         self.optimizer.zero_grad()
+        step_loss = 0.0
         try:
             for batch in group:
                 inputs, targets = parted(batch)
@@ -179,6 +182,7 @@ class Trainer:
                 share = len(targets.data) / samples
                 value.backward(np.full(value.shape, share, value.dtype))
                 self.running.add(value.item(), outputs.data, targets.data)
+                step_loss += value.item() * share
             for regularizer in self.regularizers:
                 if isinstance(regularizer, optim.Penalty):
                     regularizer.add_gradient(self.model)
@@ -193,7 +197,7 @@ class Trainer:
         for regularizer in self.regularizers:
             if not isinstance(regularizer, optim.Penalty):
                 regularizer.project_(self.model)
-        self.steps += 1
+        self.steps, self.step_loss = self.steps + 1, step_loss
         for schedule in self.schedules:
             schedule.step()
 

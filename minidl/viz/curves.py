@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from minidl.errors import ArgumentError, expected
-from minidl.train import History
+from minidl.train import History, RateCurve
 from minidl.viz.figure import LIGHT, Theme, new_figure, style
 
 MARKERS = ("o", "s", "D")
@@ -110,6 +110,34 @@ def _draw_kind(panel: Axes, history: History, kind: str, names: list[str], theme
         panel.legend(frameon=False, labelcolor=theme.ink, fontsize=9)
     elif min(history["lr"]) > 0:
         panel.set_yscale("log")
+
+
+def rate_curve(curve: RateCurve, theme: Theme = LIGHT) -> Figure:
+    """Draw a learning-rate range test: the loss over the rate, smoothed, and the suggested rate.
+
+    Parameters
+    ----------
+    curve : what `minidl.train.find_lr` returned
+    theme : LIGHT or DARK
+    """
+    figure = new_figure(6.0, 3.6, theme)
+    panel = figure.subplots()
+    style(panel, theme, "Loss while the learning rate grows")
+    panel.plot(curve.rates, curve.losses, color=theme.faint, linewidth=0.8, label="of each batch")
+    panel.plot(curve.rates, curve.smoothed, color=theme.series[0], linewidth=2, label="smoothed")
+    panel.axvline(
+        curve.suggestion,
+        color=theme.series[1],
+        dashes=(4, 3),
+        linewidth=1.2,
+        label=f"falls fastest at {curve.suggestion:.2g}",
+    )
+    panel.set_xscale("log")
+    panel.set_xlabel("learning rate")
+    low, high = float(curve.smoothed.min()), float(curve.smoothed[0])
+    panel.set_ylim(low - 0.2 * (high - low), high + 0.5 * (high - low))
+    panel.legend(frameon=False, labelcolor=theme.ink, fontsize=9)
+    return figure
 
 
 def _count_epochs(panel: Axes, last: int) -> None:
