@@ -41,6 +41,7 @@ def norms(model):
     ("layer", "norm", "shape"),
     [
         (lambda bias: nn.Linear(5, 4, bias), nn.BatchNorm1d, (7, 5)),
+        (lambda bias: nn.Conv1d(3, 4, 2, bias=bias), nn.BatchNorm1d, (2, 3, 7)),
         (lambda bias: nn.Conv2d(3, 4, 3, 2, 1, bias=bias), nn.BatchNorm2d, (2, 3, 7, 5)),
         (lambda bias: nn.Conv2d(2, 4, (1, 3), groups=2, bias=bias), nn.BatchNorm2d, (2, 2, 4, 5)),
     ],
@@ -172,7 +173,7 @@ SHARED = nn.Linear(3, 3)
         ),
         (
             DTypeError,
-            r"a layer among \['Linear', 'Conv2d'.*\], got ReLU",
+            r"a layer among \['Linear', 'Conv1d', 'Conv2d'\], got ReLU",
             lambda: nn.fold_batch_norm(nn.ReLU(), nn.BatchNorm1d(3)),
         ),
         (

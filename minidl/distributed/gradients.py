@@ -13,8 +13,9 @@ from minidl import optim
 from minidl.autograd import Function, is_grad_enabled
 from minidl.distributed.sync_batch_norm import SyncBatchNorm
 from minidl.distributed.world import DistributedError, world
-from minidl.errors import expected
+from minidl.errors import DTypeError, expected
 from minidl.nn.module import Module
+from minidl.optim.optimizer import Closure
 
 
 def broadcast_parameters(model: Module) -> None:
@@ -159,12 +160,10 @@ def _weighted(part: Any, factor: float) -> Any:
 class Optimizer(optim.Optimizer):
     """Another optimizer, whose `step` averages the gradients of all processes first.
 
-    To clip gradients by their norm, which is that of the average, call `average_gradients`, clip,
-    and step with the other optimizer itself.
-
     Parameters
     ----------
     optimizer : of the library, made for the parameters of the model
+    clip_norm : cuts the averaged gradients to this norm before the step; None leaves them
 
     Examples
     --------
@@ -175,8 +174,16 @@ class Optimizer(optim.Optimizer):
     0.1
     """
 
-    def __init__(self, optimizer: optim.Optimizer) -> None:
-        self.optimizer = optimizer
+    def __init__(self, optimizer: optim.Optimizer, clip_norm: float | None = None) -> None:
+        if not isinstance(optimizer, optim.Optimizer):
+            wanted, got = "an optimizer of minidl", type(optimizer).__name__
+            raise DTypeError(expected("distributed.Optimizer", wanted, got))
+        self.optimizer, self.clip_norm = optimizer, clip_norm
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The options of groups that do not give their own."""
+        return self.optimizer.defaults
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
@@ -188,10 +195,33 @@ class Optimizer(optim.Optimizer):
         """The state of the optimizer inside."""
         return self.optimizer.state
 
-    def step(self) -> None:
-        """Average the gradients, then move every parameter."""
-        average_gradients(self.parameters())
-        self.optimizer.step()
+    @property
+    def taken(self) -> int:
+        """How many steps were taken."""
+        return self.optimizer.taken
+
+    def add_param_group(self, group: dict[str, Any]) -> None:
+        """Let the optimizer inside move more parameters."""
+        self.optimizer.add_param_group(group)
+
+    def step(self, closure: Closure | None = None) -> Any:
+        """Average the gradients (those of `closure`, where there is one), then move parameters."""
+        if closure is None:
+            self._average()
+            return self.optimizer.step()
+
+        def averaged() -> Any:
+            loss = closure()
+            self._average()
+            return loss
+
+        return self.optimizer.step(averaged)
+
+    def _average(self) -> None:
+        parameters = self.parameters()
+        average_gradients(parameters)
+        if self.clip_norm is not None:
+            optim.clip_grad_norm_(parameters, self.clip_norm)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the optimizer inside."""

@@ -16,11 +16,15 @@ from minidl.errors import ArgumentError, DTypeError, check_size, expected
 from minidl.functional.batch_norm import finish
 from minidl.nn.batch_norm import BatchNorm, BatchNorm1d, BatchNorm2d
 from minidl.nn.container import Sequential
-from minidl.nn.conv import Conv2d
+from minidl.nn.conv import Conv1d, Conv2d
 from minidl.nn.linear import Linear
 from minidl.nn.module import Module, Parameter
 
-FOLDS: dict[type[Module], type[BatchNorm]] = {Linear: BatchNorm1d, Conv2d: BatchNorm2d}
+FOLDS: dict[type[Module], type[BatchNorm]] = {
+    Linear: BatchNorm1d,
+    Conv1d: BatchNorm1d,
+    Conv2d: BatchNorm2d,
+}
 
 
 class Folded(Module):
@@ -61,8 +65,8 @@ def fold_batch_norm(layer: Module, norm: BatchNorm) -> Module:
 
     Parameters
     ----------
-    layer : Linear or Conv2d, whose results are the channels that `norm` normalizes
-    norm : BatchNorm1d behind Linear, BatchNorm2d behind Conv2d, with running statistics
+    layer : Linear, Conv1d or Conv2d, whose results are the channels that `norm` normalizes
+    norm : BatchNorm1d (behind Conv2d BatchNorm2d) with running statistics
 
     Raises
     ------
@@ -82,7 +86,7 @@ def fold_batch_norm(layer: Module, norm: BatchNorm) -> Module:
 def fold_batch_norms(model: Module, pairs: Iterable[tuple[str, str]] = ()) -> Module:
     """Return a copy of the model, in evaluation, with its batch normalizations folded away.
 
-    Folded is every normalization that directly follows a Linear or Conv2d in a Sequential, and
+    Folded is every normalization that directly follows a layer with weights in a Sequential, and
     every pair of names given. What is used in several places, watched by a hook, or not preceded
     by such a layer stays as it is.
 

@@ -105,9 +105,9 @@ def disagreements():
 def main(folder):
     distributed.init()
     minidl.manual_seed(distributed.rank())
-    model = training.together()
+    model, fitted = training.together(), training.fitted_together()
     results = {
-        "same": same_everywhere(model),
+        "same": same_everywhere(model) and same_everywhere(fitted),
         "own_statistics": own_statistics(),
         "averages": averages(),
         "normalized_alone": normalized_alone(),
@@ -120,7 +120,8 @@ def main(folder):
     distributed.barrier()
     if distributed.rank() == 0:
         np.savez(Path(folder) / "results.npz", **results)
-        np.savez(Path(folder) / "model.npz", **model.state_dict())
+        np.savez(Path(folder) / "trained.npz", **model.state_dict())
+        np.savez(Path(folder) / "fitted.npz", **fitted.state_dict())
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from minidl import distributed, nn, optim
 from minidl import functional as F
 from minidl.data import DataLoader
 from minidl.models import ResNet
+from minidl.train import fit
 
 SAMPLES, BATCH, EPOCHS = 23, 8, 2  # the last batch has 7: parts of 4 and 3, or of 2, 2, 2 and 1
 
@@ -49,4 +50,23 @@ def together():
     parallel = distributed.DataParallel(model)
     optimizer = distributed.Optimizer(optim.SGD(model.parameters(), lr=0.05, momentum=0.9))
     train(parallel, optimizer, distributed.shard(loader()))
+    return model
+
+
+def fitted_alone():
+    """One process again, by `fit`, with clipped gradients."""
+    model = network()
+    optimizer = optim.SGD(model.parameters(), lr=0.3)
+    fit(model, loader(), epochs=EPOCHS, optimizer=optimizer, clip_norm=0.1, progress=False)
+    return model
+
+
+def fitted_together():
+    """All processes by `fit`; what is cut is the mean gradient."""
+    model = distributed.convert_sync_batchnorm(network())
+    parallel = distributed.DataParallel(model)
+    optimizer = optim.SGD(model.parameters(), lr=0.3)
+    optimizer = distributed.Optimizer(optimizer, clip_norm=0.1)
+    data = distributed.shard(loader())
+    fit(parallel, data, epochs=EPOCHS, optimizer=optimizer, progress=False)
     return model
