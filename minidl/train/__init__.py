@@ -5,6 +5,13 @@ from minidl.train.batches import join
 from minidl.train.callback import Callback
 from minidl.train.checkpoint import Checkpoint
 from minidl.train.early_stopping import EarlyStopping, continue_training, retrain
+from minidl.train.ensemble import (
+    Ensemble,
+    PickComparison,
+    Snapshots,
+    compare_with_random_pick,
+    fit_ensemble,
+)
 from minidl.train.evaluation import Score, confusion_matrix, evaluate, predict
 from minidl.train.history import Epoch, History
 from minidl.train.loop import fit
@@ -18,17 +25,22 @@ __all__ = [
     "Checkpoint",
     "DivergenceError",
     "EarlyStopping",
+    "Ensemble",
     "Epoch",
     "History",
+    "PickComparison",
     "RateCurve",
     "Schedule",
     "Score",
+    "Snapshots",
     "Trainer",
+    "compare_with_random_pick",
     "confusion_matrix",
     "continue_training",
     "evaluate",
     "find_lr",
     "fit",
+    "fit_ensemble",
     "join",
     "predict",
     "retrain",
