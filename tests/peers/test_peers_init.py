@@ -115,7 +115,7 @@ OURS = {"rng", "standard", "convention"}
 
 @pytest.mark.parametrize("name", [*CLASSES, "SGD", "Adam"])
 def test_signatures_carry_pytorchs_names_and_defaults(torch, name):
-    """Whatever an argument here is called, PyTorch has it with the same default (what OURS names is ours)."""
+    """Whatever an argument here is called, PyTorch has it with the same default, but for OURS."""
     library, peers = (optim, torch.optim) if name in ("SGD", "Adam") else (nn, torch.nn)
     ours = inspect.signature(getattr(library, name)).parameters
     theirs = inspect.signature(getattr(peers, name)).parameters

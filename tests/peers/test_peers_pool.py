@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from peers.agreement import compare, normal
 
+from minidl.tensor import Tensor
 from minidl import functional as F
 
 pytestmark = pytest.mark.peers
@@ -111,3 +112,54 @@ def test_adaptive_avg_pool2d(torch, size, n, dtype):
         [normal(n, 3, 8, 7)],
         dtype,
     )
+
+
+@pytest.mark.parametrize("size", [1, 3, (2, 3), (5, 4), (8, 7), (9, 10)], ids=str)
+@pytest.mark.parametrize("n", [0, 2])
+def test_adaptive_max_pool2d(torch, size, n, dtype):
+    compare(
+        torch,
+        lambda x: F.adaptive_max_pool2d(x, size),
+        lambda x: torch.nn.functional.adaptive_max_pool2d(x, size),
+        [normal(n, 3, 8, 7)],
+        dtype,
+    )
+
+
+def places(torch, name, x, *arguments, **options):
+    """The maxima and their places, ours and PyTorch's."""
+    options["return_indices"] = True
+    y, where = getattr(F, name)(Tensor(x), *arguments, **options)
+    z, there = getattr(torch.nn.functional, name)(torch.tensor(x), *arguments, **options)
+    np.testing.assert_array_equal(y.data, z.numpy())
+    np.testing.assert_array_equal(where.data, there.numpy())
+
+
+@pytest.mark.parametrize("spoiled", [False, True])
+def test_places(torch, spoiled, telling):
+    x = np.random.default_rng(1).integers(0, 3, (4, 2, 8, 7)).astype(float)
+    if spoiled:
+        x[0, 0, 2, 3] = x[0, 0, 3, 3] = x[0, 1, 0, 0] = np.nan
+        x[1, 0, :4] = -np.inf
+    for options in MAX_POOLS:
+        places(torch, "max_pool2d", x, **options)
+    places(torch, "max_pool1d", x[:, :, 0], 3, 2, 1, ceil_mode=True)
+    for size in (1, (3, 2), (9, 10)):
+        places(torch, "adaptive_max_pool2d", x, size)
+
+
+SEQUENCES = {
+    "max_pool1d": [(2,), (3, 2, 1), (3, 1, 1, 2)],
+    "avg_pool1d": [(2,), (3, 2, 1), (3, 2, 1, True, False)],
+    "adaptive_avg_pool1d": [(1,), (4,), (11,)],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"), [(n, a) for n, cases in SEQUENCES.items() for a in cases], ids=str
+)
+def test_sequences(torch, name, arguments, dtype):
+    peer = getattr(torch.nn.functional, name)
+    mine = getattr(F, name)
+    x = [normal(2, 3, 9)]
+    compare(torch, lambda x: mine(x, *arguments), lambda x: peer(x, *arguments), x, dtype)
