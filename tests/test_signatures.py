@@ -170,6 +170,7 @@ OWN = {
     "Folded": "",
     "fold_batch_norm": "layer, norm",
     "fold_batch_norms": "model, pairs=()",
+    "LpBatchNorm": "num_features, p=1, eps=1e-05, momentum=0.1, affine=True",
     "init_weight_norm": "model, x",
     "population_statistics": "model, data",
     "remove_weight_norm": "module, name='weight'",

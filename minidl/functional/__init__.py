@@ -39,6 +39,7 @@ from minidl.functional.layer_norm_lstm import layer_norm_lstm
 from minidl.functional.linear import linear, matmul
 from minidl.functional.local_response_norm import local_response_norm
 from minidl.functional.loss import cross_entropy
+from minidl.functional.lp_batch_norm import lp_batch_norm
 from minidl.functional.lstm import lstm
 from minidl.functional.noise import binary_stochastic, gaussian_noise
 from minidl.functional.padding import pad
@@ -109,6 +110,7 @@ __all__ = [
     "local_response_norm",
     "log",
     "log_softmax",
+    "lp_batch_norm",
     "lstm",
     "matmul",
     "max_pool1d",

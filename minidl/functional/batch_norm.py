@@ -172,9 +172,9 @@ def batch_norm(
     check_eps("batch_norm", eps)
     check_range("batch_norm", "momentum", momentum, 0.0, 1.0)
     c = x.shape[1]
-    vectors = {"running_mean": running_mean, "running_var": running_var}
-    check_vectors("batch_norm", c, **vectors, weight=weight, bias=bias)
-    check_running("batch_norm", running_mean, running_var)
+    statistics = {"running_mean": running_mean, "running_var": running_var}
+    check_vectors("batch_norm", c, **statistics, weight=weight, bias=bias)
+    check_running("batch_norm", **statistics)
     if residual is not None:
         check_floating("batch_norm", "residual", residual)
         check_size("batch_norm", "residual", residual.shape, x.shape, "as batch_norm's result is")

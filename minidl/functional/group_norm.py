@@ -131,8 +131,9 @@ def instance_norm(
     """
     op = "instance_norm"
     c = _check(op, x, eps, 3, weight=weight, bias=bias)
-    check_vectors(op, c, running_mean=running_mean, running_var=running_var)
-    check_running(op, running_mean, running_var)
+    statistics = {"running_mean": running_mean, "running_var": running_var}
+    check_vectors(op, c, **statistics)
+    check_running(op, **statistics)
     check_range(op, "momentum", momentum, 0.0, 1.0)
     if not use_input_stats:
         if running_mean is None:

@@ -49,8 +49,8 @@ def check_vectors(op: str, c: int, **vectors: Any) -> None:
         check_size(op, name, vector.shape, (c,), hint)
 
 
-def check_running(op: str, running_mean: Any, running_var: Any) -> None:
+def check_running(op: str, **running: Any) -> None:
     """Raise ArgumentError where one of the running statistics is there without the other."""
-    if (running_mean is None) != (running_var is None):
-        wanted = "both running_mean and running_var, or neither"
+    if len({value is None for value in running.values()}) > 1:
+        wanted = f"both {' and '.join(running)}, or neither"
         raise ArgumentError(expected(op, wanted, "one of them"))

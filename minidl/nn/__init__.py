@@ -24,6 +24,7 @@ from minidl.nn.layer_norm_lstm import LayerNormLSTM, LayerNormLSTMCell
 from minidl.nn.linear import Flatten, Identity, Linear
 from minidl.nn.local_response_norm import LocalResponseNorm
 from minidl.nn.loss import CrossEntropyLoss
+from minidl.nn.lp_batch_norm import LpBatchNorm
 from minidl.nn.module import Module, Parameter
 from minidl.nn.noise import BinaryStochastic, GaussianNoise, WeightNoise
 from minidl.nn.pool import (
@@ -51,6 +52,9 @@ from minidl.nn.weight_norm import (
 )
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d",
@@ -75,7 +79,6 @@ __all__ = [
     "Embedding",
     "Flatten",
     "Folded",
-    "GRU",
     "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
@@ -86,20 +89,19 @@ __all__ = [
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
-    "LSTM",
     "LSTMCell",
     "LayerNorm",
     "LayerNormLSTM",
     "LayerNormLSTMCell",
     "Linear",
     "LocalResponseNorm",
+    "LpBatchNorm",
     "MaxPool1d",
     "MaxPool2d",
     "Module",
     "ModuleDict",
     "ModuleList",
     "Parameter",
-    "RNN",
     "RNNCell",
     "ReLU",
     "RecurrentDropout",

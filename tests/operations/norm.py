@@ -3,7 +3,7 @@
 import numpy as np
 
 from minidl import functional as F
-from operations.sample import Sample, normal, positive
+from operations.sample import Sample, apart, normal, positive, samples
 
 
 def batch_normed(label, shape, affine=True, **options):
@@ -54,6 +54,18 @@ def instance_normed(label, shape, affine=True, running=False, **options):
         return F.instance_norm(x, *given, weight, bias, **options)
 
     return Sample(label, arrays, call)
+
+
+def lp_normed(label, shape, p, **options):
+    """Values whose signs and whose largest stay what they are."""
+    arrays = apart(*shape), normal(shape[1]), normal(shape[1])
+    mean, norm = normal(shape[1]), positive(shape[1])
+
+    def call(x, weight, bias):
+        running = mean.astype(x.dtype), norm.astype(x.dtype)
+        return F.lp_batch_norm(x, *running, weight, bias, p=p, **options)
+
+    return Sample(f"{label}, p = {p}", arrays, call)
 
 
 OPERATIONS = {
@@ -118,9 +130,18 @@ OPERATIONS = {
             for size in (3, 4)
         ),
     ],
+    "lp_batch_norm": [
+        *(lp_normed("vectors", (5, 3), p, training=True) for p in (1, 2, np.inf)),
+        *(lp_normed("images", (2, 3, 3, 2), p, training=True, eps=0.1) for p in (1, 2, np.inf)),
+        lp_normed("given statistics", (4, 3, 2), 1, momentum=0.3),
+        lp_normed("empty batch", (0, 3, 2), 2, training=True),
+    ],
     "weight_norm": [
-        Sample("one length for each row", (normal(3, 4), normal(3, 1)), F.weight_norm),
-        Sample("filters", (normal(4, 2, 3, 2), normal(4, 1, 1, 1)), F.weight_norm),
+        *samples(
+            lambda v, g: F.weight_norm(v, g),
+            (normal(3, 4), normal(3, 1)),
+            (normal(4, 2, 3, 2), normal(4, 1, 1, 1)),
+        ),
         Sample(
             "along the last axis",
             (normal(3, 4), normal(1, 4)),
