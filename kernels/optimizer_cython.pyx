@@ -45,24 +45,25 @@ cdef extern nogil:
     void optimizer_adamax_f64(void**, const double*, long, long)
 
 
-cdef bint like(ndarray other, ndarray p, bint written):
+cdef bint like(other, ndarray p, bint written):
     """Whether a pointer into `other` serves where the parameter p is of a floating type."""
     cdef int kind = PyArray_TYPE(p)
     return (
-        (PyArray_ISCARRAY(other) if written else PyArray_ISCARRAY_RO(other))
+        isinstance(other, ndarray)
+        and (PyArray_ISCARRAY(other) if written else PyArray_ISCARRAY_RO(other))
         and PyArray_TYPE(other) == kind and PyArray_SAMESHAPE(other, p)
         and (kind == NPY_FLOAT32 or kind == NPY_FLOAT64))
 
 
 def fits(list params, list grads):
     """Whether steps can take these arrays as they lie; see optimizer_numpy.fits."""
-    cdef ndarray p, g
+    cdef ndarray p
     cdef Py_ssize_t i
     if len(params) != len(grads):
         raise ValueError("fits: expected lists of one length")
     for i in range(len(params)):
-        p, g = params[i], grads[i]
-        if not like(p, p, True) or not like(g, p, False):
+        p = params[i]
+        if not like(p, p, True) or not like(grads[i], p, False):
             return False
     return True
 
@@ -94,7 +95,7 @@ cdef class _Step:
     cdef int point(self, str op, Py_ssize_t k, int needed, list arrays, params) except -1:
         """Note where the arrays of list k begin, and of the parameters their kind and size."""
         cdef Py_ssize_t i, length = len(arrays)
-        cdef ndarray p, other
+        cdef ndarray p
         if length != self.count and (k < needed or length):
             raise ValueError(f"{op}: expected lists of one length")
         for i in range(length):
@@ -103,7 +104,7 @@ cdef class _Step:
                 raise ValueError(
                     f"{op}: expected contiguous arrays of one floating type and shape, writable "
                     f"but for the gradients, got {np.asarray(other).dtype} {np.shape(other)}")
-            self.parameters[i].arrays[k] = PyArray_DATA(other)
+            self.parameters[i].arrays[k] = PyArray_DATA(<ndarray>other)
             if k == 0:
                 self.parameters[i].narrow = PyArray_TYPE(p) == NPY_FLOAT32
                 self.parameters[i].size = PyArray_SIZE(p)

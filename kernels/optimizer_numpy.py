@@ -29,7 +29,8 @@ def fits(params, grads):
         type, float32 or float64
     """
     return all(
-        p.flags.carray
+        isinstance(g, np.ndarray)
+        and p.flags.carray
         and g.flags.c_contiguous
         and g.flags.aligned
         and p.shape == g.shape

@@ -145,6 +145,7 @@ def fits_or_not(module):
     assert module.fits([], [])
     assert module.fits([row, narrow], [locked, narrow])
     misfits = [
+        (np.ones(()), np.float64(1)),
         (locked, row),
         (np.ones(12)[::2], row),
         (row, np.ones(12)[::2]),

@@ -59,8 +59,8 @@ def clip_grad_norm_(
         raise ArgumentError(expected("clip_grad_norm_", "max_norm of at least 0", max_norm))
     if not isinstance(norm_type, Real) or not norm_type > 0:
         raise ArgumentError(expected("clip_grad_norm_", "norm_type above 0", norm_type))
-    members = _with_gradient("clip_grad_norm_", parameters)
-    norms = [_norm(p.grad, norm_type) for p in members]
+    members = _gradients("clip_grad_norm_", parameters)
+    norms = [_norm(grad, norm_type) for _, grad in members]
     norm = _norm(np.array(norms), norm_type)
     if error_if_nonfinite and not math.isfinite(norm):
         hint = "look for the first parameter whose gradient is, or lower the learning rate"
@@ -68,8 +68,9 @@ def clip_grad_norm_(
     # NaN is not at most max_norm either: the gradients become NaN, as the norm says they should.
     if not norm + eps <= max_norm:
         factor = max_norm / (norm + eps)
-        for p in members:
-            p.grad = np.asarray(p.grad * p.dtype.type(factor))
+        with np.errstate(invalid="ignore"):
+            for p, grad in members:
+                p.grad = np.asarray(grad * p.dtype.type(factor))
     return norm
 
 
@@ -82,17 +83,19 @@ def clip_grad_value_(parameters: Parameters, clip_value: float | tuple[float, fl
     clip_value : float of at least 0, or the bounds (low, high)
     """
     op = "clip_grad_value_"
-    bounds = clip_value if isinstance(clip_value, tuple | list) else (None, clip_value)
-    low, high = (-bounds[1], bounds[1]) if bounds[0] is None else bounds
-    if not isinstance(low, Real) or not isinstance(high, Real) or not low <= high:
+    bounds = clip_value if isinstance(clip_value, tuple | list) else (clip_value,)
+    if not 1 <= len(bounds) <= 2 or not all(isinstance(bound, Real) for bound in bounds):
+        raise ArgumentError(expected(op, "a number, or two: (low, high)", clip_value))
+    low, high = bounds if len(bounds) == 2 else (-bounds[0], bounds[0])
+    if not low <= high:
         wanted = "clip_value of at least 0, or (low, high) in this order"
         raise ArgumentError(expected(op, wanted, clip_value))
-    for p in _with_gradient(op, parameters):
-        p.grad = np.asarray(np.clip(p.grad, p.dtype.type(low), p.dtype.type(high)))
+    for p, grad in _gradients(op, parameters):
+        p.grad = np.asarray(np.clip(grad, p.dtype.type(low), p.dtype.type(high)))
 
 
-def _with_gradient(op: str, parameters: Parameters) -> list[Tensor]:
-    """Return those of the parameters that have a gradient."""
+def _gradients(op: str, parameters: Parameters) -> list[tuple[Tensor, np.ndarray]]:
+    """Return (parameter, gradient) where there is one."""
     listed = [parameters] if isinstance(parameters, Tensor) else parameters
     if not isinstance(listed, Iterable):
         got, hint = type(parameters).__name__, "pass model.parameters()"
@@ -101,7 +104,7 @@ def _with_gradient(op: str, parameters: Parameters) -> list[Tensor]:
     wrong = [type(p).__name__ for p in members if not isinstance(p, Tensor)]
     if wrong:
         raise DTypeError(expected(op, "Tensors", wrong[0], "pass model.parameters()"))
-    return [p for p in members if p.grad is not None]
+    return [(p, p.grad) for p in members if p.grad is not None]
 
 
 def _norm(array: np.ndarray, kind: float) -> float:
@@ -109,7 +112,8 @@ def _norm(array: np.ndarray, kind: float) -> float:
     flat = array.ravel()
     if kind == 2:
         parts = (flat[i : i + PART] for i in range(0, flat.size, PART))
-        total = math.fsum(float(part @ part) for part in parts)
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = float(np.sum([part @ part for part in parts], dtype=np.float64))
         if np.finfo(array.dtype).tiny / EPSILON < total < math.inf:
             return math.sqrt(total)
     sizes = np.abs(flat).astype(np.float64)
