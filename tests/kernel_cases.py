@@ -4,6 +4,7 @@ Shapes are odd and not square, batches are empty now and then, and every option 
 wrong axis or a swapped pair would notice.
 """
 
+import activation_cases
 import numpy as np
 import recurrent_cases
 import upsample_cases
@@ -232,21 +233,6 @@ def drop_connect(rng, dtype):
             yield "backward_weight", (dy, x, seed, p)
 
 
-def activation(rng, dtype):
-    for shape in [(7, 5), (), (2, 3, 4, 5), (0, 3), (1001,)]:
-        x, dy = np.asarray(3 * normal(rng, dtype, *shape)), np.asarray(normal(rng, dtype, *shape))
-        for name in ("sigmoid", "tanh"):
-            yield f"{name}_forward", (x,)
-            yield f"{name}_backward", (dy, np.asarray(np.tanh(x)))
-    for n, k in [(5, 7), (3, 1), (1, 33), (0, 4), (70, 1000), (2, 9001)]:
-        x, dy = 5 * normal(rng, dtype, n, k), normal(rng, dtype, n, k)
-        y = rng.dirichlet(np.ones(k), n).reshape(n, k).astype(dtype)
-        yield "softmax_forward", (x,)
-        yield "softmax_backward", (dy, y)
-        yield "log_softmax_forward", (100 * x,)
-        yield "log_softmax_backward", (dy, -np.abs(x))
-
-
 def linear(rng, dtype):
     sizes = [(5, 7, 3), (1, 4, 2), (3, 9, 1), (4, 16, 16), (6, 32, 17), (13, 401, 33), (100, 3, 20)]
     for n, d, k in [*sizes, (7, 12, 31), (97, 30, 256), (8, 1, 5), (0, 4, 3), (2, 0, 3), (2, 3, 0)]:
@@ -282,9 +268,9 @@ def softmax_cross_entropy(rng, dtype):
 
 
 CASES = {
+    **activation_cases.CASES,
     **recurrent_cases.CASES,
     **upsample_cases.CASES,
-    "activation": activation,
     "batch_norm": batch_norm,
     "conv2d": conv2d,
     "drop_block": drop_block,

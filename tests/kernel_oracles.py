@@ -8,6 +8,7 @@ test_mutations can hand them broken ones.
 
 import itertools
 
+import activation_oracles
 import kernel_cases
 import numpy as np
 import optimizer_oracles
@@ -400,7 +401,9 @@ def drop_connect(module):
             y[i, o] += keep[i, o, j] * weight[o, j] * x[i, j]
         close(module.forward(x, weight, seed, p), y)
         arguments = x, weight, seed, p
-        close(module.backward_input(dy, weight, seed, p), slope(module.forward, arguments, 0, dy, 1))
+        close(
+            module.backward_input(dy, weight, seed, p), slope(module.forward, arguments, 0, dy, 1)
+        )
         close(module.backward_weight(dy, x, seed, p), slope(module.forward, arguments, 1, dy, 1))
 
 
@@ -570,7 +573,7 @@ def group_norm(module):
 ORACLES = {
     **recurrent_oracles.ORACLES,
     **upsample_oracles.ORACLES,
-    "activation": [activation_by_value, activation_by_row],
+    "activation": [activation_by_value, activation_by_row, *activation_oracles.ORACLES],
     "batch_norm": [
         batch_norm_forward,
         batch_norm_backward,

@@ -35,7 +35,10 @@ SHAPE = "NumPy takes any negative number for the length it is to find out"
 NOWHERE = "every place below 0 is nowhere"
 FIRST = "the first tap of a window overwrites what y and argmax begin with"
 EQUIVALENT = {
-    "activation": {"sigmoid_forward: *np.where(x <= 0, e, 1)*": "at 0 both are 1"},
+    "activation": {
+        "sigmoid_forward: *np.where(x <= 0, e, 1)*": "at 0 both are 1",
+        "elu_backward: return np.where(x > 0, *np.minimum(x, 1)*": "what lies above 0 is left out",
+    },
     "conv2d": {
         "forward: rows = weight.reshape(groups, o // groups, -2)": SHAPE,
         "backward_input: rows = weight.reshape(groups, o // groups, -2)": SHAPE,
