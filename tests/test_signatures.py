@@ -7,7 +7,7 @@ import inspect
 
 import pytest
 
-from minidl import functional, nn, optim
+from minidl import data, functional, nn, optim
 
 NN = {
     "Embedding": (
@@ -245,7 +245,30 @@ FUNCTIONAL = {
     "softmax": "x, axis=-1",
     "log_softmax": "x, axis=-1",
 }
-TABLES = [(nn, NN), (nn, OWN), (optim, OPTIM), (functional, FUNCTIONAL)]
+DATA = {
+    "TensorDataset": "arrays",
+    "Subset": "dataset, indices",
+    "ConcatDataset": "datasets",
+    "WeightedRandomSampler": "weights, num_samples, replacement=True",
+    "random_split": "dataset, lengths",
+    "MinMaxScaler": "feature_range=(0, 1), per_channel=False",
+    "StandardScaler": "per_channel=False",
+    "Compose": "transforms",
+    "RandomHorizontalFlip": "p=0.5",
+    "RandomVerticalFlip": "p=0.5",
+    "RandomCrop": "size, padding=0, fill=0.0",
+    "CenterCrop": "size",
+    "Resize": "size",
+    "RandomRotation": "degrees, fill=0.0",
+    "RandomAffine": "degrees, translate=None, scale=None, fill=0.0",
+    "ColorJitter": "brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0",
+    "GaussianNoise": "mean=0.0, sigma=0.1, clip=True",
+    "ImageFolder": "root, transform=None, mode='RGB'",
+    "mnist": "root=None, train=True, download=False",
+    "fashion_mnist": "root=None, train=True, download=False",
+    "cifar10": "root=None, train=True, download=False",
+}
+TABLES = [(nn, NN), (nn, OWN), (optim, OPTIM), (functional, FUNCTIONAL), (data, DATA)]
 
 
 def written(call):
