@@ -7,6 +7,7 @@ and is sent the arguments as they were spoiled and what the specification gave f
 import kernel_cases
 import numpy as np
 from fuzz.drawing import EDGES, Given, near, normal, shapes
+from fuzz.recurrent import RECURRENT
 from hypothesis import strategies as st
 from kernel_cases import convolution, pooling
 
@@ -281,6 +282,7 @@ def activations(draw):
 
 
 CALLS = {
+    **RECURRENT,
     "activation": {"any": activations()},
     "batch_norm": {"any": batch_norms()},
     "conv2d": CONVOLUTIONS,
