@@ -8,10 +8,11 @@ file is found by itself.
 import importlib
 import pkgutil
 
-from operations.sample import Sample
+from operations.sample import Sample, restart
 
 OPERATIONS: dict[str, list[Sample]] = {}
 for _module in sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "sample"):
+    restart(_module)
     for _name, _samples in importlib.import_module(f"operations.{_module}").OPERATIONS.items():
         if _name in OPERATIONS:
             raise ValueError(f"operations: {_name} has a row in two files, one is {_module}.py")

@@ -23,6 +23,13 @@ class Sample:
 _rng = np.random.default_rng(20_240_607)
 
 
+def restart(name):
+    """Let a file's values follow from its name, whatever the files before it have drawn."""
+    _rng.bit_generator.state = np.random.default_rng(
+        [20_240_607, *name.encode()]
+    ).bit_generator.state
+
+
 def normal(*shape):
     return _rng.normal(size=shape)
 
