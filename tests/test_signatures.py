@@ -146,6 +146,8 @@ OPTIM = {
 OWN = {
     "GlobalAvgPool2d": "",
     "GlobalMaxPool2d": "",
+    "freeze": "model, which=None, statistics=False",
+    "unfreeze": "model, which=None",
     "LayerNormLSTM": (
         "input_size, hidden_size, forget_bias=1.0, activation='tanh', layer_norm=True, "
         "norm_gain=1.0, norm_shift=0.0, dropout_keep_prob=1.0, dropout_prob_seed=None, "

@@ -5,7 +5,7 @@ import pytest
 
 from minidl.tensor import Tensor
 from minidl import nn
-from minidl.errors import ShapeError
+from minidl.errors import ArgumentError, DTypeError, ShapeError
 from minidl.models import LeNet, ResNet
 
 
@@ -76,3 +76,18 @@ def test_a_shape_that_does_not_fit_is_named_and_leaves_nothing_behind():
     assert model.training
     assert not any(len(m.forward_hooks) for m in model.modules())
     assert model(Tensor(np.ones((1, 3), np.float32))).shape == (1, 4)
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "says"),
+    [
+        (nn.ReLU(), 3, r"input_shape as a tuple of sizes, got 3; with the batch axis"),
+        (nn.ReLU(), "12", "input_shape as a tuple of sizes, got '12'"),
+        (nn.ReLU(), (1, 2.5), r"input_shape\[1\] as an integer of at least 1, got 2.5"),
+        (nn.ReLU(), (0, 3), r"input_shape\[0\] as an integer of at least 1, got 0"),
+        ([nn.ReLU()], (1, 3), "a Module, got list"),
+    ],
+)
+def test_bad_input(model, shape, says):
+    with pytest.raises((DTypeError, ArgumentError), match=f"summary: expected {says}"):
+        nn.summary(model, shape)

@@ -18,6 +18,7 @@ from minidl.nn.dropout import (
 )
 from minidl.nn.embedding import Embedding
 from minidl.nn.fold import Folded, fold_batch_norm, fold_batch_norms, scale_and_shift
+from minidl.nn.freeze import freeze, unfreeze
 from minidl.nn.group_norm import GroupNorm, LayerNorm
 from minidl.nn.instance_norm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from minidl.nn.layer_norm_lstm import LayerNormLSTM, LayerNormLSTMCell
@@ -113,12 +114,14 @@ __all__ = [
     "WeightNoise",
     "fold_batch_norm",
     "fold_batch_norms",
+    "freeze",
     "init",
     "init_weight_norm",
     "population_statistics",
     "remove_weight_norm",
     "scale_and_shift",
     "summary",
+    "unfreeze",
     "weight_norm",
     "weight_norm_state",
 ]

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from minidl.tensor import Tensor
 from minidl import autograd
+from minidl.errors import DTypeError, check_sizes, expected
 from minidl.nn.hooks import Handle
 from minidl.nn.module import Module, Parameter
 
@@ -66,7 +67,15 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
     Returns
     -------
     Summary
+
+    Raises
+    ------
+    DTypeError
+        unless there is a Module, and a sequence of sizes
+    ArgumentError
+        for a size that is no integer of at least 1
     """
+    _check(model, input_shape)
     rows: list[Row] = []
     handles: list[Handle] = []
     for path, module in model.named_modules():
@@ -87,6 +96,18 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
         sum(p.size for p in parameters),
         sum(p.size for p in parameters if p.requires_grad),
     )
+
+
+def _check(model: Module, input_shape: Sequence[int]) -> None:
+    """Raise an error unless there is a model and the shape of what it is given."""
+    if not isinstance(model, Module):
+        raise DTypeError(expected("summary", "a Module", type(model).__name__))
+    if not isinstance(input_shape, Sequence) or isinstance(input_shape, str):
+        wanted = "input_shape as a tuple of sizes"
+        hint = "with the batch axis: summary(model, (1, 3, 32, 32))"
+        raise DTypeError(expected("summary", wanted, repr(input_shape), hint))
+    for axis, size in enumerate(input_shape):
+        check_sizes("summary", **{f"input_shape[{axis}]": size})
 
 
 def _recorder(rows: list[Row], path: str) -> Any:

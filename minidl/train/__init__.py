@@ -15,6 +15,7 @@ from minidl.train.ensemble import (
 from minidl.train.evaluation import Score, confusion_matrix, evaluate, predict
 from minidl.train.history import Epoch, History
 from minidl.train.loop import fit
+from minidl.train.pretraining import greedy_pretrain
 from minidl.train.rate_finder import RateCurve, find_lr
 from minidl.train.trainer import DivergenceError, Schedule, Trainer
 
@@ -41,6 +42,7 @@ __all__ = [
     "find_lr",
     "fit",
     "fit_ensemble",
+    "greedy_pretrain",
     "join",
     "predict",
     "retrain",
