@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from minidl.kernels import optimizer_cython, optimizer_numpy
+from optimizer_cases import STEPS
 
 import minidl
 from minidl.tensor import Tensor
@@ -27,39 +28,56 @@ def assert_close(got, wanted, dtype):
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
+def state(rng, dtype):
+    """p, g, and state as optimizer_cases.STEPS takes it, for every size."""
+    p, g, a, x, y = lists(rng, dtype, 5)
+    squares = [np.asarray(2 * m * m + np.abs(s), dtype) for m, s in zip(a, x, strict=True)]
+    g[0][1, 2], g[4][0, 32] = np.nan, 0
+    return p, g, a, squares, [np.asarray(np.abs(s)) for s in y]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("decay", [0.0, 0.3])
-@pytest.mark.parametrize("eps", [1e-8, 0.1])
-def test_adam(dtype, decay, eps):
-    p, g, m, v = lists(np.random.default_rng(3), dtype, 4)
-    v = [np.asarray(np.abs(a)) for a in v]
-    g[0][1, 2] = np.nan
-    steps = [1, 2, 5, 1, 900, 30]
-    first, second = [(copies(p), copies(m), copies(v)) for _ in range(2)]
-    for module, (a, b, c) in ((optimizer_numpy, first), (optimizer_cython, second)):
-        kept = copies(g)
-        module.adam(a, g, b, c, steps, 0.02, 0.8, 0.95, eps, decay)
-        for one, other in zip(g, kept, strict=True):
-            np.testing.assert_array_equal(one, other)
+@pytest.mark.parametrize(("function", "build"), [pytest.param(*c[1:], id=c[0]) for c in STEPS])
+def test_a_step_agrees_with_its_specification(function, build, dtype):
+    given = state(np.random.default_rng(3), dtype)
+    first, second = ([copies(arrays) for arrays in given] for _ in range(2))
+    for module, arrays in ((optimizer_numpy, first), (optimizer_cython, second)):
+        getattr(module, function)(*build(*arrays, [1, 2, 5, 1, 900, 30], []))
     for got, wanted in zip(second, first, strict=True):
         assert_close(got, wanted, dtype)
+    for got, kept in zip(second[1], given[1], strict=True):
+        np.testing.assert_array_equal(got, kept)
     assert np.isnan(second[0][0][1, 2])
+    for got, before in zip(second[0], given[0], strict=True):
+        assert not got.size or (got != before).any()
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("decay", [0.0, 0.3])
-@pytest.mark.parametrize(
-    ("momentum", "dampening", "nesterov"),
-    [(0.0, 0.0, False), (0.9, 0.0, False), (0.9, 0.4, False), (0.7, 0.0, True)],
-)
-def test_sgd(dtype, decay, momentum, dampening, nesterov):
-    p, g, v = lists(np.random.default_rng(4), dtype, 3)
-    first, second = [(copies(p), copies(v)) for _ in range(2)]
-    for module, (a, b) in ((optimizer_numpy, first), (optimizer_cython, second)):
-        velocities = b if momentum else []
-        module.sgd(a, g, velocities, 0.02, momentum, dampening, decay, nesterov)
-    for got, wanted in zip(second, first, strict=True):
-        assert_close(got, wanted, dtype)
+def test_every_step_is_there_in_c_and_tried():
+    names = {name for name in vars(optimizer_numpy) if name.islower() and name[0] != "_"}
+    functions = {name for name in names if callable(getattr(optimizer_numpy, name))}
+    assert {function for _, function, _ in STEPS} == functions - {"fits"}
+    assert all(hasattr(optimizer_cython, name) for name in functions)
+
+
+def test_lists_that_do_not_fit_are_refused():
+    rows = [np.ones(3) for _ in range(2)]
+    calls = [
+        ("sgd", (rows, rows[:1], [], 0.1, 0.0, 0.0, 0.0, False)),
+        ("sgd", (rows, rows, [], 0.1, 0.9, 0.0, 0.0, False)),
+        ("momentum", (rows, rows, [], 0.1, 0.9, 0.0)),
+        ("adam", (rows, rows, rows, [], [1, 1], 0.1, 0.9, 0.9, 1e-8, 0.0)),
+        ("adam", (rows, rows, rows, rows, [1], 0.1, 0.9, 0.9, 1e-8, 0.0)),
+        ("adam", (rows, rows, rows, rows, [1, 1], 0.1, 0.9, 0.9, 1e-8, 0.0, rows[:1])),
+        ("rmsprop", (rows, rows, rows, [], [], 0.1, 0.9, 1e-8, 0.0, 0.9)),
+        ("adagrad", (rows, rows, rows, [1, 2, 3], 0.1, 0.0, 1e-8, 0.0)),
+        ("adadelta", (rows, rows, rows, rows[:1], 0.1, 0.9, 1e-8, 0.0)),
+        ("adamax", (rows, rows, rows, [], [1, 1], 0.1, 0.9, 0.9, 1e-8, 0.0)),
+        ("fits", (rows, rows[:1])),
+    ]
+    for function, arguments in calls:
+        with pytest.raises(ValueError, match=f"{function}: expected lists of one length"):
+            getattr(optimizer_cython, function)(*arguments)
+    np.testing.assert_array_equal(rows, 1)
 
 
 @pytest.mark.parametrize(
@@ -69,8 +87,9 @@ def test_sgd(dtype, decay, momentum, dampening, nesterov):
         np.ones(4),
         np.ones((4, 2), np.float32)[:, 0],
         np.broadcast_to(np.float32(1), (4,)),
+        np.ones((2, 2), np.float32),
     ],
-    ids=["size", "type", "strided", "broadcast"],
+    ids=["size", "type", "strided", "broadcast", "shape"],
 )
 def test_arrays_that_do_not_fit_are_refused_before_anything_moves(other):
     good = [np.ones(4, np.float32) for _ in range(4)]
@@ -81,8 +100,6 @@ def test_arrays_that_do_not_fit_are_refused_before_anything_moves(other):
             optimizer_cython.adam(*arrays, [1], 0.1, 0.9, 0.99, 1e-8, 0.0)
         for i, (a,) in enumerate(arrays):
             assert i == place or (a == 1).all()
-    with pytest.raises(ValueError, match="lists of one length"):
-        optimizer_cython.sgd([good[0]], [], [], 0.1, 0.0, 0.0, 0.0, False)
 
 
 @pytest.mark.parametrize(("kind", "options"), [(Adam, {}), (SGD, {"momentum": 0.9}), (SGD, {})])

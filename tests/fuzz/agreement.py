@@ -8,6 +8,7 @@ import hypothesis
 import minidl.kernels
 import numpy as np
 from minidl.kernels import parallel
+from optimizer_cases import pure
 
 FOLDER = Path(minidl.kernels.__path__[0])
 SPECIFIED = {path.stem.removesuffix("_numpy") for path in FOLDER.glob("*_numpy.py")}
@@ -24,6 +25,7 @@ CANCELLING = {
     "batch_norm_numpy.fused_backward": (0, 4, 5),
     "group_norm_numpy.backward": (0, 3, 4),
 }
+IN_PLACE = "optimizer"
 LINEAR = ("conv2d", "drop_block", "drop_connect", "dropout", "pool", "relu")
 
 # How long to look: "short" within the test suite, "long" in `make fuzz`, both always the same
@@ -85,14 +87,20 @@ def run_in_parts(kernel, arguments, threads):
         parallel.set_count(before)
 
 
+def found(name, function, otherwise=None):
+    """A kernel by name; steps that write to their arguments as functions without such effects."""
+    kernel = getattr(load(name), function, otherwise)
+    return pure(kernel) if name.startswith(IN_PLACE) else kernel
+
+
 def assert_agrees(twin, function, arguments, threads=1, kind="normal"):
     """Compare with the specification in this precision and in a wider one; return what it gives.
 
     Called twice, a kernel gives the same bits, and its inputs stay as they are.
     """
     family = twin.rpartition("_")[0]
-    specification = getattr(load(f"{family}_numpy"), function)
-    kernel = getattr(load(twin), function, specification)
+    specification = found(f"{family}_numpy", function)
+    kernel = found(twin, function, specification)
     where = describe(twin, function, arguments)
     leave_note(where)
     dtype = next(a.dtype for a in arguments if isinstance(a, np.ndarray) and a.dtype.kind in "fb")

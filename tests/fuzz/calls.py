@@ -10,6 +10,7 @@ from fuzz.drawing import EDGES, Given, near, normal, shapes
 from fuzz.recurrent import RECURRENT
 from hypothesis import strategies as st
 from kernel_cases import convolution, pooling
+from optimizer_cases import STEPS
 
 MOST = 60_000
 WORK = 4_000_000
@@ -281,6 +282,20 @@ def activations(draw):
     return calls
 
 
+@st.composite
+def optimizer_steps(draw):
+    shape = draw(shapes(st.integers(0, 3), near(16, 64), near(64, 256, 1024), most=MOST))
+    _, function, build = draw(st.sampled_from(STEPS))
+    t = draw(st.sampled_from([1, 2, 30, 100_000]))
+
+    def calls(rng, dtype):
+        p, g, a, x, y = (normal(rng, dtype, *shape) for _ in range(5))
+        b, c = 2 * a * a + x * x, y * y
+        yield function, build(p, g, Given(a), Given(b), c, [t], None)
+
+    return calls
+
+
 CALLS = {
     **RECURRENT,
     "activation": {"any": activations()},
@@ -292,6 +307,7 @@ CALLS = {
     "group_norm": {"any": group_norms()},
     "linear": {"any": linears()},
     "lrn": {"any": lrns()},
+    "optimizer": {"any": optimizer_steps()},
     "pool": POOLINGS,
     "relu": {"any": relus()},
     "softmax_cross_entropy": {"any": losses()},
@@ -299,10 +315,7 @@ CALLS = {
 
 
 def calls_of(family):
-    """Strategies for a family; one that has none here has its cases for the usual tests spoiled.
-
-    Optimizers change their arguments: their parity stands in test_kernels.
-    """
-    if family in CALLS or family not in kernel_cases.CASES or family == "optimizer":
+    """Strategies for a family; one that has none here has its cases for the usual tests spoiled."""
+    if family in CALLS or family not in kernel_cases.CASES:
         return CALLS.get(family, {})
     return {"usual": st.just(kernel_cases.CASES[family])}
