@@ -63,7 +63,7 @@ def test_training_is_that_of_one_process(run, alone, how):
 
 
 @pytest.mark.parametrize(
-    "what", ["own_statistics", "averages", "normalized_alone", "disagreements"]
+    "what", ["own_statistics", "averages", "normalized_alone", "population", "disagreements"]
 )
 def test_every_rank_found(run, what):
     assert run[1][what]

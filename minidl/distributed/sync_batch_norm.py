@@ -20,15 +20,18 @@ from minidl.nn.module import Module
 class SyncedBatchNorm(Function):
     """y = gamma * (x - mean) / sqrt(var + eps) + beta, mean and var over all processes."""
 
-    def forward(self, x, gamma, beta, *, eps, running, momentum):
-        """Normalize, and move the running statistics (two arrays, or None) in place."""
+    def forward(self, x, gamma, beta, *, layer, momentum):
+        """Normalize, and move the running statistics of the layer in place."""
         self.x, self.gamma = as_ncs(x), gamma
-        self.mean, var, self.m = _moments(self.x)
+        mean, var, self.m = layer.moments(x)
         if self.m == 1:
             refuse_one_value("SyncBatchNorm", x.shape)
-        self.inv_std = 1 / np.sqrt(var + eps)
-        y = backend.call("batch_norm", "inference", self.x, gamma, beta, self.mean, var, eps)
-        follow(running, self.mean, var, self.m, momentum)
+        self.mean, var = mean.astype(x.dtype), var.astype(x.dtype)
+        self.inv_std = 1 / np.sqrt(var + layer.eps)
+        y = backend.call("batch_norm", "inference", self.x, gamma, beta, self.mean, var, layer.eps)
+        if layer.running_mean is not None:
+            running = layer.running_mean, layer.running_var
+            follow(running, self.mean, var, self.m, momentum)
         return y.reshape(x.shape)
 
     def backward(self, grad):
@@ -40,25 +43,6 @@ class SyncedBatchNorm(Function):
         factor = (self.gamma * self.inv_std)[:, None]
         dx = factor * (dy - dy_sum[:, None] - x_hat * proj[:, None])
         return dx.reshape(grad.shape).astype(grad.dtype, copy=False), dgamma, dbeta
-
-
-def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return mean, biased variance and number of values per channel over all processes.
-
-    Each sends its count, its mean, and its sum of squares around that mean; then, as in Chan, Golub
-    & LeVeque 1983, sum (x - mean)^2 = sum_r (squares_r + m_r (mean_r - mean)^2).
-    """
-    n, c, s = x.shape
-    mean, squares = np.zeros(c), np.zeros(c)
-    if x.size:
-        mean = x.mean(axis=(0, 2), dtype=np.float64)
-        squares = np.square(x - mean[:, None]).sum(axis=(0, 2))
-    everybody = world().gather(np.concatenate([mean, squares, [n * s]]))
-    means, squares, counts = everybody[:, :c], everybody[:, c : 2 * c], everybody[:, 2 * c :]
-    m = max(counts.sum(), 1)
-    mean = (counts * means).sum(axis=0) / m
-    var = (squares + counts * (means - mean) ** 2).sum(axis=0) / m
-    return mean.astype(x.dtype), var.astype(x.dtype), int(counts.sum())
 
 
 class SyncBatchNorm(BatchNorm):
@@ -89,9 +73,23 @@ class SyncBatchNorm(BatchNorm):
         check_vectors("SyncBatchNorm", c, **vectors, weight=self.weight, bias=self.bias)
         gamma: Any = np.ones(c, x.dtype) if self.weight is None else self.weight
         beta: Any = np.zeros(c, x.dtype) if self.bias is None else self.bias
-        running = None if self.running_mean is None else tuple(vectors.values())
-        options = {"eps": self.eps, "running": running, "momentum": momentum}
-        return finish(SyncedBatchNorm.apply(x, gamma, beta, **options), residual, relu)
+        y = SyncedBatchNorm.apply(x, gamma, beta, layer=self, momentum=momentum)
+        return finish(y, residual, relu)
+
+    def moments(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+        """Return mean, biased variance and number of values per channel over all processes.
+
+        Each sends its own three; then, as in Chan, Golub & LeVeque 1983, the variance of the whole
+        is the mean over all values of var_r + (mean_r - mean)^2, r the process they lie on.
+        """
+        mean, var, m = super().moments(x)
+        c = len(mean)
+        everybody = world().gather(np.concatenate([mean, var, [m]]))
+        means, variances, counts = np.split(everybody, [c, 2 * c], axis=1)
+        total = max(counts.sum(), 1)
+        mean = (counts * means).sum(axis=0) / total
+        var = (counts * (variances + (means - mean) ** 2)).sum(axis=0) / total
+        return mean, var, int(counts.sum())
 
 
 def convert_sync_batchnorm(model: Module) -> Module:

@@ -8,6 +8,7 @@ import numpy as np
 
 from minidl.tensor import Tensor
 from minidl import functional as F
+from minidl.functional.norm import as_ncs
 from minidl.nn.norm import ChannelNorm
 
 
@@ -74,6 +75,18 @@ class BatchNorm(ChannelNorm):
             residual=residual,
             relu=relu,
         )
+
+    def moments(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+        """Return mean and biased variance of a batch (n, c, ...) in float64, and values a channel.
+
+        An empty batch has mean 0 and variance 0.
+        """
+        values = as_ncs(x)
+        n, c, s = values.shape
+        if not values.size:
+            return np.zeros(c), np.zeros(c), 0
+        mean = values.mean(axis=(0, 2), dtype=np.float64)
+        return mean, np.square(values - mean[:, None]).mean(axis=(0, 2)), n * s
 
 
 class BatchNorm1d(BatchNorm):

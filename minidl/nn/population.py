@@ -12,7 +12,6 @@ from minidl.tensor import Tensor
 from minidl import backend
 from minidl.autograd import no_grad
 from minidl.errors import ArgumentError, expected
-from minidl.functional.norm import as_ncs
 from minidl.nn.batch_norm import BatchNorm
 from minidl.nn.module import Module
 
@@ -25,7 +24,8 @@ def population_statistics(model: Module, data: Iterable[Any]) -> None:
     The trained network sees all batches once more, each normalized with its own statistics (the
     rest of the network in evaluation: no dropout), and the means and variances of the batches are
     averaged. Batches of different sizes weigh by their number of values m. Running averages follow
-    the last batches instead, while the weights were still moving.
+    the last batches instead, while the weights were still moving. (Layers that share their
+    statistics among processes do so here, each process with its part of the batches.)
 
     Parameters
     ----------
@@ -66,11 +66,10 @@ def _watched(model: Module, layers: list[BatchNorm], data: Iterable[Any]) -> dic
     seen: dict[int, Moments] = {id(layer): defaultdict(list) for layer in layers}
 
     def note(layer: Module, inputs: tuple[Tensor, ...]) -> None:
-        values = as_ncs(inputs[0].data)
-        if values.size:
-            mean = values.mean(axis=(0, 2), dtype=np.float64)
-            var = np.square(values - mean[:, None]).mean(axis=(0, 2))
-            seen[id(layer)][values.shape[0] * values.shape[2]].append((mean, var))
+        assert isinstance(layer, BatchNorm)
+        mean, var, m = layer.moments(inputs[0].data)
+        if m:
+            seen[id(layer)][m].append((mean, var))
 
     modes = [(module, module.training) for module in model.modules()]
     before = [(layer, layer.state_dict()) for layer in layers]

@@ -91,6 +91,18 @@ def normalized_alone():
     return True
 
 
+def population():
+    """The parts of every rank give the statistics of whole batches."""
+    whole = training.network().eval()
+    parted = distributed.convert_sync_batchnorm(training.network())
+    images = [images for images, _ in training.loader()]
+    nn.population_statistics(whole, images)
+    nn.population_statistics(parted, distributed.shard(training.loader()))
+    for key, value in whole.state_dict().items():
+        np.testing.assert_allclose(parted.state_dict()[key], value, rtol=1e-10, err_msg=key)
+    return same_everywhere(parted)
+
+
 def disagreements():
     """Errors that all ranks raise alike, so that nobody waits."""
     width = 3 + (distributed.rank() == 1)
@@ -111,6 +123,7 @@ def main(folder):
         "own_statistics": own_statistics(),
         "averages": averages(),
         "normalized_alone": normalized_alone(),
+        "population": population(),
         "disagreements": disagreements(),
         "in order": orders(),
         "shuffled": orders(shuffle=True),
