@@ -1,6 +1,19 @@
 """Differentiable operations on Tensors, one file for each family, forward beside backward."""
 
-from minidl.functional.activation import log_softmax, relu, sigmoid, softmax, tanh
+from minidl.functional.activation import (
+    elu,
+    gelu,
+    hardsigmoid,
+    hardtanh,
+    leaky_relu,
+    prelu,
+    relu,
+    selu,
+    sigmoid,
+    silu,
+    softplus,
+    tanh,
+)
 from minidl.functional.arithmetic import (
     absolute,
     add,
@@ -63,6 +76,7 @@ from minidl.functional.shape import (
     stack,
     transpose,
 )
+from minidl.functional.softmax import log_softmax, softmax
 from minidl.functional.standout import standout
 from minidl.functional.upsample import interpolate
 from minidl.functional.weight_norm import weight_norm
@@ -94,18 +108,23 @@ __all__ = [
     "dropout1d",
     "dropout2d",
     "dropout3d",
+    "elu",
     "embedding",
     "exp",
     "flatten",
     "gaussian_dropout",
     "gaussian_noise",
+    "gelu",
     "getitem",
     "group_norm",
     "gru",
+    "hardsigmoid",
+    "hardtanh",
     "instance_norm",
     "interpolate",
     "layer_norm",
     "layer_norm_lstm",
+    "leaky_relu",
     "linear",
     "local_response_norm",
     "log",
@@ -121,11 +140,15 @@ __all__ = [
     "neg",
     "pad",
     "power",
+    "prelu",
     "relu",
     "reshape",
     "rnn",
+    "selu",
     "sigmoid",
+    "silu",
     "softmax",
+    "softplus",
     "sqrt",
     "stack",
     "standout",

@@ -19,7 +19,7 @@ from minidl.errors import (
     check_size,
     expected,
 )
-from minidl.functional.activation import log_softmax
+from minidl.functional.softmax import log_softmax
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor

@@ -1,7 +1,22 @@
 """Layers, containers and initialization."""
 
 from minidl.nn import init
-from minidl.nn.activation import ReLU, Sigmoid, Tanh
+from minidl.nn.activation import (
+    ELU,
+    GELU,
+    SELU,
+    Hardsigmoid,
+    Hardtanh,
+    LeakyReLU,
+    LogSoftmax,
+    PReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from minidl.nn.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from minidl.nn.container import ModuleDict, ModuleList, Sequential
 from minidl.nn.conv import Conv1d, Conv2d, ConvTranspose2d
@@ -53,9 +68,12 @@ from minidl.nn.weight_norm import (
 )
 
 __all__ = [
+    "ELU",
+    "GELU",
     "GRU",
     "LSTM",
     "RNN",
+    "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d",
@@ -86,6 +104,8 @@ __all__ = [
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
     "GroupNorm",
+    "Hardsigmoid",
+    "Hardtanh",
     "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
@@ -94,20 +114,26 @@ __all__ = [
     "LayerNorm",
     "LayerNormLSTM",
     "LayerNormLSTMCell",
+    "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
+    "LogSoftmax",
     "LpBatchNorm",
     "MaxPool1d",
     "MaxPool2d",
     "Module",
     "ModuleDict",
     "ModuleList",
+    "PReLU",
     "Parameter",
     "RNNCell",
     "ReLU",
     "RecurrentDropout",
     "Sequential",
+    "SiLU",
     "Sigmoid",
+    "Softmax",
+    "Softplus",
     "Standout",
     "Tanh",
     "Upsample",
