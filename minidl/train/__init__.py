@@ -17,6 +17,7 @@ from minidl.train.history import Epoch, History
 from minidl.train.loop import fit
 from minidl.train.pretraining import greedy_pretrain
 from minidl.train.rate_finder import RateCurve, find_lr
+from minidl.train.search import SearchResult, Trial, log_uniform, search
 from minidl.train.trainer import DivergenceError, Schedule, Trainer
 
 __all__ = [
@@ -33,8 +34,10 @@ __all__ = [
     "RateCurve",
     "Schedule",
     "Score",
+    "SearchResult",
     "Snapshots",
     "Trainer",
+    "Trial",
     "compare_with_random_pick",
     "confusion_matrix",
     "continue_training",
@@ -44,6 +47,8 @@ __all__ = [
     "fit_ensemble",
     "greedy_pretrain",
     "join",
+    "log_uniform",
     "predict",
     "retrain",
+    "search",
 ]
