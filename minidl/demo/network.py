@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -75,21 +74,6 @@ class Training:
     keep_prob: list[float] = field(default_factory=list)
 
 
-class CosineDecay:
-    """lr = start (1 + cos(pi t / steps)) / 2 after step t."""
-
-    def __init__(self, optimizer: optim.Optimizer, steps: int) -> None:
-        self.optimizer, self.steps, self.taken = optimizer, steps, 0
-        self.start = [group["lr"] for group in optimizer.param_groups]
-
-    def step(self) -> None:
-        """Move every group's learning rate one step."""
-        self.taken += 1
-        share = (1 + math.cos(math.pi * min(self.taken / self.steps, 1.0))) / 2
-        for group, start in zip(self.optimizer.param_groups, self.start, strict=True):
-            group["lr"] = start * share
-
-
 class KeepProbs:
     """Notes DropBlock's keep probability at the end of every epoch of so many steps."""
 
@@ -160,7 +144,8 @@ def train(settings: Settings, console: Console | None = None) -> Training:
     steps = settings.epochs * len(learn)
     noted = KeepProbs(model, len(learn))
     schedules: list[Schedule]
-    schedules = [DropBlockSchedule(model, steps), CosineDecay(optimizer, steps), noted]
+    falling = optim.CosineAnnealingLR(optimizer, T_max=steps)
+    schedules = [DropBlockSchedule(model, steps), falling, noted]
     history = fit(
         model,
         learn,
