@@ -19,7 +19,7 @@ def _nearest(length, out, step):
 def _between(length, out, step, align_corners):
     """Return the two pixels each place lies between, and the share of the second: 3 x (out,)."""
     if align_corners:
-        places = np.arange(out) * ((length - 1) / (out - 1) if out > 1 else 0.0)
+        places = np.arange(out) * (length - 1) / max(out - 1, 1)
     else:
         places = np.maximum((np.arange(out) + 0.5) * step - 0.5, 0)
     first = np.minimum(places.astype(np.int64), length - 1)
@@ -28,11 +28,10 @@ def _between(length, out, step, align_corners):
 
 def _sum_back(dy, source, length, axis):
     """Sum what was read from the same pixel: the transpose of np.take; source never falls."""
-    starts = np.flatnonzero(np.diff(source, prepend=-1))
+    pixels, starts = np.unique(source, return_index=True)
     dx = np.zeros((*dy.shape[:axis], length, *dy.shape[axis + 1 :]), dy.dtype)
-    np.moveaxis(dx, axis, 0)[source[starts]] = np.moveaxis(
-        np.add.reduceat(dy, starts, axis), axis, 0
-    )
+    sums = np.add.reduceat(dy, starts, axis)
+    np.moveaxis(dx, axis, 0)[pixels] = np.moveaxis(sums, axis, 0)
     return dx
 
 

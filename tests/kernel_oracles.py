@@ -323,6 +323,11 @@ def pool_adaptive(module):
             close(y[:, :, p, q], np.mean(x[:, :, rows, columns], axis=(2, 3)))
         dx = module.adaptive_avg_backward(dy, x.shape)
         close(dx, slope(module.adaptive_avg_forward, (x, out), 0, dy, 1.0))
+
+
+def pool_adaptive_max(module):
+    for size, out in [((5, 7), (2, 3)), ((4, 6), (1, 1)), ((3, 2), (5, 4))]:
+        x = drawn(13, (1, 2, *size))[0]
         for image in (x, np.round(x), np.where(x > 1, np.nan, x), np.full_like(x, -np.inf)):
             y, argmax = module.adaptive_max_forward(image, out)
             for a, b, p, q in np.ndindex(y.shape):
@@ -595,6 +600,7 @@ ORACLES = {
         pool_average,
         pool_average_beyond_the_image,
         pool_adaptive,
+        pool_adaptive_max,
     ],
     "relu": [relu],
     "softmax_cross_entropy": [softmax_cross_entropy, softmax_cross_entropy_smoothed],

@@ -19,7 +19,7 @@ def shares(place, length):
     return {first: 1.0} if share == 0 else {first: 1 - share, second: share}
 
 
-def resized(module, name, options, place_of):
+def resized(forward, backward, options, place_of):
     """Every value is a sum over pixels by their shares; gradients go back by the same shares."""
     rng = np.random.default_rng(3)
     for n, c, size, out, step in upsample_cases.RESIZINGS:
@@ -32,12 +32,15 @@ def resized(module, name, options, place_of):
                 for column, wide in columns.items():
                     y[:, :, p, q] += tall * wide * x[:, :, row, column]
                     dx[:, :, row, column] += tall * wide * dy[:, :, p, q]
-        close(getattr(module, f"{name}_forward")(x, out, step, *options), y)
-        close(getattr(module, f"{name}_backward")(dy, x.shape, step, *options), dx)
+        close(forward(x, out, step, *options), y)
+        close(backward(dy, x.shape, step, *options), dx)
 
 
 def nearest(module):
-    resized(module, "nearest", (), lambda at, a, size, out, step: float(math.floor(at * step[a])))
+    def on_the_pixel(at, a, size, out, step):
+        return float(min(math.floor(at * step[a]), size[a] - 1))
+
+    resized(module.nearest_forward, module.nearest_backward, (), on_the_pixel)
 
 
 def bilinear(module):
@@ -47,8 +50,9 @@ def bilinear(module):
     def between_corners(at, a, size, out, step):
         return at * (size[a] - 1) / (out[a] - 1) if out[a] > 1 else 0.0
 
-    resized(module, "bilinear", (False,), between_centres)
-    resized(module, "bilinear", (True,), between_corners)
+    for align_corners, place_of in ((False, between_centres), (True, between_corners)):
+        functions = module.bilinear_forward, module.bilinear_backward
+        resized(*functions, (align_corners,), place_of)
 
 
 ORACLES = {"upsample": [nearest, bilinear]}

@@ -33,7 +33,7 @@ from minidl.nn.dropout import (
 )
 from minidl.nn.embedding import Embedding
 from minidl.nn.fold import Folded, fold_batch_norm, fold_batch_norms, scale_and_shift
-from minidl.nn.freeze import freeze, unfreeze
+from minidl.nn.freezing import freeze, unfreeze
 from minidl.nn.group_norm import GroupNorm, LayerNorm
 from minidl.nn.instance_norm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from minidl.nn.layer_norm_lstm import LayerNormLSTM, LayerNormLSTMCell
