@@ -150,6 +150,7 @@ class Trainer:
             self.running = Running()
             self.call("on_epoch_begin")
         running, batches = self.running, iter(self.train)
+        watched = _Watched(self.model)
         while not (interrupt.requested or self.stopped):
             # Never one more than there are: the loader stands where the last step left it.
             count = min(self.accumulate, len(self.train) - running.batches)
@@ -157,16 +158,16 @@ class Trainer:
             if not group:
                 next(batches, None)
                 break
-            self._learn(group)
+            self._learn(group, watched)
             shown.step(self.epoch + 1, running.values, running.speed)
             self.call("on_step_end")
         if not interrupt.requested or running.batches == len(self.train):
             self._close_epoch(shown)
 
-    def _learn(self, group: list[tuple[Tensor, ...]]) -> None:
+    def _learn(self, group: list[tuple[Tensor, ...]], watched: _Watched) -> None:
         """Take one step of the optimizer, on the mean loss over the samples of all batches."""
         assert self.running is not None
-        buffers = _Buffers(self.model)
+        buffers = watched.copied()
         samples = sum(len(batch[-1].data) for batch in group)
         self.optimizer.zero_grad()
         step_loss = 0.0
@@ -186,10 +187,10 @@ class Trainer:
             for regularizer in self.regularizers:
                 if isinstance(regularizer, optim.Penalty):
                     regularizer.add_gradient(self.model)
-            self._check_gradients()
+            self._check_gradients(watched)
         except DivergenceError:
             self.optimizer.zero_grad()
-            buffers.put_back()
+            watched.put_back(buffers)
             raise
         if self.clip_norm is not None:
             optim.clip_grad_norm_(self.model.parameters(), self.clip_norm)
@@ -209,8 +210,8 @@ class Trainer:
             hint = "the inputs of this batch hold NaN or infinity: clean the data"
         self._diverged("a finite loss", f"{loss} in {self._place()}", hint)
 
-    def _check_gradients(self) -> None:
-        for name, p in self.model.named_parameters():
+    def _check_gradients(self, watched: _Watched) -> None:
+        for name, p in watched.parameters:
             # One pass without a temporary array; only a sum that overflows needs a second look.
             if p.grad is None or np.isfinite(np.vdot(p.grad, p.grad)):
                 continue
@@ -248,20 +249,25 @@ class Trainer:
         self.call("on_epoch_end")
 
 
-class _Buffers:
-    """Copies of a model's buffers, which a batch of NaN would spoil."""
+class _Watched:
+    """A model's parameters by name, and the places of its buffers, which a batch of NaN spoils."""
 
     def __init__(self, model: Module) -> None:
-        self.kept = [
-            (module, name, np.copy(vars(module)[name]))
+        self.parameters = list(model.named_parameters())
+        self.places = [
+            (module, name)
             for module in model.modules()
             for name in module.buffer_names
             if vars(module)[name] is not None
         ]
 
-    def put_back(self) -> None:
-        """Restore them."""
-        for module, name, value in self.kept:
+    def copied(self) -> list[np.ndarray]:
+        """Return copies of the buffers."""
+        return [np.copy(vars(module)[name]) for module, name in self.places]
+
+    def put_back(self, copies: list[np.ndarray]) -> None:
+        """Give the model the buffers that it had."""
+        for (module, name), value in zip(self.places, copies, strict=True):
             setattr(module, name, value)
 
 
