@@ -115,3 +115,38 @@ def smoothed_backward(dlosses, probabilities, targets, eps):
     error = probabilities - eps / k
     error[np.arange(n), targets] -= 1 - eps
     return dlosses[:, None] * error
+
+
+def dense_forward(logits, q):
+    """loss_i = -sum_j q_ij log probability_ij, for any weights q.
+
+    Parameters
+    ----------
+    logits : (n, k) float32 or float64
+    q : (n, k), what each class counts; a row need not sum to 1
+
+    Returns
+    -------
+    losses, probabilities : as in `forward`
+    """
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    total = exponentials.sum(axis=1, keepdims=True)
+    losses = -(q * (shifted - np.log(total))).sum(axis=1)
+    return losses, exponentials / total
+
+
+def dense_backward(dlosses, probabilities, q):
+    """dlogits_ij = dloss_i * (probability_ij sum_l q_il - q_ij).
+
+    Parameters
+    ----------
+    dlosses : (n,) float32 or float64
+    probabilities : (n, k), as returned by `dense_forward`
+    q : (n, k)
+
+    Returns
+    -------
+    dlogits : (n, k), of the dtype of dlosses
+    """
+    return dlosses[:, None] * (probabilities * q.sum(axis=1, keepdims=True) - q)

@@ -28,6 +28,7 @@ def batch_norm(rng, dtype):
             yield "fused_inference", (x, gamma, beta, mean, var, residual, 1e-5, relu)
             y = x_hat if relu else None
             yield "fused_backward", (dy, x, y, mean, var, gamma, residual is not None)
+            yield "inference_backward", (dy, x, y, mean, var, gamma, residual is not None)
     yield "forward", (normal(rng, dtype, 6, 2, 50) + dtype(100), gamma[:2], beta[:2], 1e-5)
     yield "update_running", (mean, var, gamma, var + 1, 12, 0.3)
     yield "population", (normal(rng, dtype, 4, 3), normal(rng, dtype, 4, 3) ** 2, 12)
@@ -265,6 +266,9 @@ def softmax_cross_entropy(rng, dtype):
         for eps in (0.0, 0.1, 1.0):
             yield "smoothed_forward", (logits, targets, eps)
             yield "smoothed_backward", (dlosses, probabilities, targets, eps)
+        q = rng.random((n, k)).astype(dtype)
+        yield "dense_forward", (logits, q)
+        yield "dense_backward", (dlosses, probabilities, q)
 
 
 CASES = {

@@ -111,6 +111,13 @@ def batch_norm_given_statistics(module):
         found = module.fused_inference(x, gamma, beta, mean, var, residual, 0.1, relu)
         whole = y if residual is None else y + added
         close(found, np.maximum(whole, 0) if relu else whole)
+        inv_std, dy = (var + 0.1) ** -0.5, drawn(8, x.shape)[0]
+        kept, add = found if relu else None, residual is not None
+        gradients = module.inference_backward(dy, x, kept, mean, inv_std, gamma, add)
+        arguments = x, gamma, beta, mean, var, residual, 0.1, relu
+        for which, gradient in zip((0, 1, 2, 5), gradients, strict=True):
+            if which < 5 or add:
+                close(gradient, slope(module.fused_inference, arguments, which, dy), 1e-7)
     scale, shift = module.fold(gamma, beta, mean, var, 0.1)
     close(scale[:, None] * x + shift[:, None], y)
     weight, bias, v = drawn(5, (3, 5), 3, (7, 5))
@@ -437,9 +444,9 @@ def _hashed(index, seed):
 
 
 def _number(place, seed):
-    """The 32-bit number of a place: half of a hash it shares, and half of one of its own."""
-    upper = _hashed(place // 2, seed) >> 16 * (place % 2) & 0xFFFF
-    return upper << 16 | _hashed(place, seed ^ 2**63) & 0xFFFF
+    """The 32-bit number of a place: a byte of a hash it shares, three of one of its own."""
+    highest = _hashed(place // 4, seed) >> 8 * (place % 4) & 0xFF
+    return highest << 24 | _hashed(place, seed ^ 2**63) & 0xFFFFFF
 
 
 def dropout_by_seed(module):
@@ -497,6 +504,17 @@ def softmax_cross_entropy_smoothed(module):
             module.smoothed_forward(np.ones((2, 3)), targets, 0.1)
         with pytest.raises(IndexError, match="targets"):
             module.smoothed_backward(np.ones(2), np.ones((2, 3)), targets, 0.1)
+
+
+def softmax_cross_entropy_dense(module):
+    for n, k in [(5, 4), (3, 1), (0, 3)]:
+        logits, q, dlosses = drawn(29, (n, k), (n, k), n)
+        losses, probabilities = module.dense_forward(logits + 1000, q)
+        logs = scipy.special.log_softmax(logits, axis=1)
+        close(losses, -(q * logs).sum(axis=1))
+        close(probabilities, np.exp(logs))
+        dlogits = module.dense_backward(dlosses, probabilities, q)
+        close(dlogits, slope(module.dense_forward, (logits, q), 0, dlosses), 1e-7)
 
 
 def activation_by_value(module):
@@ -603,5 +621,9 @@ ORACLES = {
         pool_adaptive_max,
     ],
     "relu": [relu],
-    "softmax_cross_entropy": [softmax_cross_entropy, softmax_cross_entropy_smoothed],
+    "softmax_cross_entropy": [
+        softmax_cross_entropy,
+        softmax_cross_entropy_smoothed,
+        softmax_cross_entropy_dense,
+    ],
 }

@@ -75,7 +75,16 @@ NN = {
     "Dropout2d": "p=0.5",
     "Dropout3d": "p=0.5",
     "AlphaDropout": "p=0.5",
-    "CrossEntropyLoss": "reduction='mean', label_smoothing=0.0",
+    "CrossEntropyLoss": "weight=None, ignore_index=-100, reduction='mean', label_smoothing=0.0",
+    "NLLLoss": "weight=None, ignore_index=-100, reduction='mean'",
+    "MSELoss": "reduction='mean'",
+    "L1Loss": "reduction='mean'",
+    "SmoothL1Loss": "reduction='mean', beta=1.0",
+    "HuberLoss": "reduction='mean', delta=1.0",
+    "BCELoss": "weight=None, reduction='mean'",
+    "BCEWithLogitsLoss": "weight=None, reduction='mean', pos_weight=None",
+    "KLDivLoss": "reduction='mean', log_target=False",
+    "MultiMarginLoss": "p=1, margin=1.0, weight=None, reduction='mean'",
     "ReLU": "",
     "LeakyReLU": "negative_slope=0.01",
     "PReLU": "num_parameters=1, init=0.25",
@@ -155,6 +164,7 @@ OPTIM = {
     "named_weights": "model",
 }
 OWN = {
+    "HingeLoss": "margin=1.0, reduction='mean'",
     "GlobalAvgPool2d": "",
     "GlobalMaxPool2d": "",
     "freeze": "model, which=None, statistics=False",
@@ -211,7 +221,7 @@ FUNCTIONAL = {
         "x, h0, c0, weight_ih, weight_hh, bias_ih=None, bias_hh=None, lengths=None, "
         "reverse=False, recurrent_dropout=0.0"
     ),
-    "linear": "x, weight, bias=None",
+    "linear": "x, weight, bias=None, relu=False",
     "conv1d": "x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1",
     "conv2d": "x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1",
     "conv_transpose2d": (
@@ -254,7 +264,6 @@ FUNCTIONAL = {
     "gaussian_noise": "x, std=0.1, training=True",
     "binary_stochastic": "x, training=True, slope=False",
     "drop_block": "x, keep_prob=0.9, block_size=7, training=True, shared=False",
-    "cross_entropy": "logits, targets, reduction='mean', label_smoothing=0.0",
     "leaky_relu": "x, negative_slope=0.01",
     "prelu": "x, weight",
     "elu": "x, alpha=1.0",
@@ -264,6 +273,22 @@ FUNCTIONAL = {
     "silu": "x",
     "hardsigmoid": "x",
     "hardtanh": "x, min_val=-1.0, max_val=1.0",
+    "cross_entropy": (
+        "logits, targets, weight=None, ignore_index=-100, reduction='mean', label_smoothing=0.0"
+    ),
+    "nll_loss": "log_probabilities, targets, weight=None, ignore_index=-100, reduction='mean'",
+    "mse_loss": "input, target, reduction='mean'",
+    "l1_loss": "input, target, reduction='mean'",
+    "smooth_l1_loss": "input, target, reduction='mean', beta=1.0",
+    "huber_loss": "input, target, reduction='mean', delta=1.0",
+    "binary_cross_entropy": "input, target, weight=None, reduction='mean'",
+    "binary_cross_entropy_with_logits": (
+        "input, target, weight=None, reduction='mean', pos_weight=None"
+    ),
+    "kl_div": "input, target, reduction='mean', log_target=False",
+    "multi_margin_loss": "scores, targets, p=1, margin=1.0, weight=None, reduction='mean'",
+    "hinge_loss": "input, target, margin=1.0, reduction='mean'",
+    "smooth_labels": "labels, num_classes, eps",
     "softmax": "x, axis=-1",
     "log_softmax": "x, axis=-1",
 }

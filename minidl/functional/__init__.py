@@ -51,7 +51,12 @@ from minidl.functional.gru import gru
 from minidl.functional.layer_norm_lstm import layer_norm_lstm
 from minidl.functional.linear import linear, matmul
 from minidl.functional.local_response_norm import local_response_norm
-from minidl.functional.loss import cross_entropy
+from minidl.functional.loss import (
+    cross_entropy,
+    multi_margin_loss,
+    nll_loss,
+    smooth_labels,
+)
 from minidl.functional.lp_batch_norm import lp_batch_norm
 from minidl.functional.lstm import lstm
 from minidl.functional.noise import binary_stochastic, gaussian_noise
@@ -67,6 +72,16 @@ from minidl.functional.pool import (
 )
 from minidl.functional.recurrent import rnn
 from minidl.functional.reduction import mean, var
+from minidl.functional.regression_loss import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    hinge_loss,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mse_loss,
+    smooth_l1_loss,
+)
 from minidl.functional.shape import (
     broadcast_to,
     concatenate,
@@ -91,6 +106,8 @@ __all__ = [
     "avg_pool1d",
     "avg_pool2d",
     "batch_norm",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "binary_stochastic",
     "broadcast_to",
     "clip",
@@ -120,8 +137,12 @@ __all__ = [
     "gru",
     "hardsigmoid",
     "hardtanh",
+    "hinge_loss",
+    "huber_loss",
     "instance_norm",
     "interpolate",
+    "kl_div",
+    "l1_loss",
     "layer_norm",
     "layer_norm_lstm",
     "leaky_relu",
@@ -136,8 +157,11 @@ __all__ = [
     "max_pool2d",
     "maximum",
     "mean",
+    "mse_loss",
     "mul",
+    "multi_margin_loss",
     "neg",
+    "nll_loss",
     "pad",
     "power",
     "prelu",
@@ -147,6 +171,8 @@ __all__ = [
     "selu",
     "sigmoid",
     "silu",
+    "smooth_l1_loss",
+    "smooth_labels",
     "softmax",
     "softplus",
     "sqrt",

@@ -1,28 +1,32 @@
-"""Losses."""
+"""Losses over classes: cross-entropy, likelihood, divergence, margins."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from minidl import backend
 from minidl import tensor as tensor_module
-from minidl.autograd import Function
+from minidl.autograd import Function, Variable
 from minidl.errors import (
     ArgumentError,
     DTypeError,
     ShapeError,
     check_floating,
     check_range,
-    check_rank,
     check_size,
+    check_sizes,
     expected,
 )
 from minidl.functional.softmax import log_softmax
+from minidl.functional.shape import concatenate
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
+
+FAMILY = "softmax_cross_entropy"
+REDUCTIONS = ("mean", "sum", "none")
 
 
 class SoftmaxCrossEntropy(Function):
@@ -31,37 +35,324 @@ class SoftmaxCrossEntropy(Function):
     With smoothing eps the target's weight 1 is shared: 1 - eps for it, and eps / k for every class.
     """
 
-    def forward(self, logits, *, targets, reduction, smoothing):
+    def forward(self, logits, targets, reduction, smoothing):
         """Return the losses, or one number."""
         self.targets, self.reduction, self.smoothing = targets, reduction, smoothing
         if smoothing:
             losses, self.probabilities = backend.call(
-                "softmax_cross_entropy", "smoothed_forward", logits, targets, smoothing
+                FAMILY, "smoothed_forward", logits, targets, smoothing
             )
         else:
-            losses, self.probabilities = backend.call(
-                "softmax_cross_entropy", "forward", logits, targets
-            )
+            losses, self.probabilities = backend.call(FAMILY, "forward", logits, targets)
         if reduction == "none":
             return losses
-        total = losses.sum()
+        total = np.add.reduce(losses)
         return np.asarray(total / len(losses) if reduction == "mean" else total)
 
     def backward(self, grad):
         """Return grad_i (softmax(x_i) - onehot(target_i)), or with the shares of smoothing."""
         n = len(self.targets)
         if self.reduction != "none":
-            grad = np.full(n, grad / n if self.reduction == "mean" else grad)
+            each = np.empty(n, grad.dtype)
+            each.fill(grad / n if self.reduction == "mean" else grad)
+            grad = each
         arguments = grad, self.probabilities, self.targets
         if self.smoothing:
-            return backend.call(
-                "softmax_cross_entropy", "smoothed_backward", *arguments, self.smoothing
+            dlogits = backend.call(FAMILY, "smoothed_backward", *arguments, self.smoothing)
+        else:
+            dlogits = backend.call(FAMILY, "backward", *arguments)
+        return dlogits, None, None, None
+
+
+class DenseCrossEntropy(Function):
+    """loss_i = -sum_j w_j ((1 - eps) q_ij + eps / k) log softmax(x_i)_j for each row."""
+
+    def forward(self, logits, q, weight, smoothing):
+        """Return the losses."""
+        k = logits.shape[1]
+        factor = np.ones(k, q.dtype) if weight is None else weight
+        self.logits, self.factor = logits, (1 - smoothing) * factor
+        self.q = ((1 - smoothing) * q + smoothing / k) * factor
+        losses, self.probabilities = backend.call(FAMILY, "dense_forward", logits, self.q)
+        return losses
+
+    def backward(self, grad):
+        """Return grad_i (softmax(x_i)_j sum q_i - q_ij), and -grad_i w_j log softmax(x_i)_j."""
+        dlogits = dq = None
+        if self.needs[0]:
+            dlogits = backend.call(FAMILY, "dense_backward", grad, self.probabilities, self.q)
+        if self.needs[1]:
+            logs = backend.call("activation", "log_softmax_forward", self.logits)
+            dq = -grad[:, None] * logs * self.factor
+        return dlogits, dq, None, None
+
+
+class Rows(NamedTuple):
+    """The rows that count: their numbers, their classes, and where all of them stand."""
+
+    values: Tensor
+    classes: np.ndarray
+    places: np.ndarray | None
+    shape: tuple[int, ...]
+
+
+def check_reduction(op: str, reduction: str, *more: str) -> None:
+    """Raise ArgumentError unless there is such a reduction."""
+    known = REDUCTIONS + more
+    if reduction not in known:
+        names = ", ".join(f'"{name}"' for name in known[:-1]) + f' or "{known[-1]}"'
+        raise ArgumentError(expected(op, names, repr(reduction)))
+
+
+def check_options(op: str, reduction: str, label_smoothing: float) -> None:
+    """Raise ArgumentError unless the options are among those there are."""
+    check_reduction(op, reduction)
+    check_range(op, "label_smoothing", label_smoothing, 0.0, 1.0)
+
+
+def cross_entropy(
+    logits: Tensor,
+    targets: Any,
+    weight: Any = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """loss = -sum_j w_j q_j log softmax(x)_j, with q = (1 - eps) onehot(target) + eps / k.
+
+    Parameters
+    ----------
+    logits : (n, k) float, or (n, k, d1, ...) with a class for each place, or (k,)
+    targets : (n,), (n, d1, ...) or () integers in [0, k), or probabilities q in logits' shape
+    weight : (k,) float, w, the weight of each class; all 1 when None
+    ignore_index : rows with this target neither cost nor count
+    reduction : "mean", "sum" or "none"; the mean of weighted losses divides by the sum of the
+        targets' weights (of probabilities: by the number of rows)
+    label_smoothing : eps in [0, 1]; as in PyTorch, eps / k goes to every class (`smooth_labels` has
+        the form that shares eps among the other classes)
+
+    Returns
+    -------
+    Tensor, a scalar, or of the shape of class targets for reduction "none"
+
+    Raises
+    ------
+    ShapeError, DTypeError, ArgumentError
+        for logits and targets that do not fit, targets out of range, or a mean over nothing
+    """
+    op = "cross_entropy"
+    check_floating(op, "logits", logits)
+    check_options(op, reduction, label_smoothing)
+    classes = targets.data if isinstance(targets, Variable) else tensor_module.as_array(targets)
+    if classes.dtype.kind == "f":
+        _check_mean(op, reduction, classes.size)
+        return _of_probabilities(logits, targets, weight, reduction, label_smoothing)
+    if _is_plain(logits, classes, weight, ignore_index):
+        try:
+            return SoftmaxCrossEntropy.apply(
+                logits, classes.astype(np.int64), reduction, label_smoothing
             )
-        return backend.call("softmax_cross_entropy", "backward", *arguments)
+        except IndexError:
+            pass  # a target is no class: one that is ignored, or a mistake that is told below
+    rows = _rows(op, "logits", logits, classes, ignore_index)
+    _check_mean(op, reduction, len(rows.classes))
+    factor = _class_weights(op, weight, rows.values)
+    if label_smoothing and factor is not None:
+        onehot = np.eye(rows.values.shape[1], dtype=factor.dtype)[rows.classes]
+        losses = DenseCrossEntropy.apply(rows.values, onehot, factor, label_smoothing)
+    elif label_smoothing and backend.brought(FAMILY):
+        losses = _smoothed(rows.values, rows.classes, label_smoothing)
+    else:
+        losses = SoftmaxCrossEntropy.apply(rows.values, rows.classes, "none", label_smoothing)
+        if factor is not None:
+            losses = losses * factor[rows.classes]
+    return _reduced(losses, rows, factor, reduction)
 
 
-def _class_indices(op: str, targets: Any, n: int, k: int) -> np.ndarray:
-    targets = tensor_module.as_array(targets)
+def _is_plain(logits: Tensor, classes: np.ndarray, weight: Any, ignore_index: int) -> bool:
+    """Whether this is the usual call, whose targets the kernel itself checks."""
+    shape = logits.shape
+    return (
+        len(shape) == 2
+        and weight is None
+        and classes.shape == shape[:1]
+        and classes.dtype.kind in "iu"
+        and shape[0] > 0
+        and not 0 <= ignore_index < shape[1]
+        and not backend.brought(FAMILY)
+    )
+
+
+def _smoothed(logits: Tensor, classes: np.ndarray, eps: float) -> Tensor:
+    """Label smoothing around a cross-entropy that knows nothing of it."""
+    losses = SoftmaxCrossEntropy.apply(logits, classes, "none", 0.0)
+    return losses * (1 - eps) - log_softmax(logits).mean(axis=1) * eps
+
+
+def _of_probabilities(
+    logits: Tensor, q: Any, weight: Any, reduction: str, label_smoothing: float
+) -> Tensor:
+    """Cross-entropy with a whole distribution for each row."""
+    op = "cross_entropy"
+    q = q if isinstance(q, Variable) else tensor_module.Tensor(q)
+    hint = "class indices are integers: convert with .astype(np.int64)"
+    check_size(op, "targets that are probabilities", q.shape, logits.shape, hint)
+    shape = logits.shape[:1] + logits.shape[2:] if logits.ndim > 1 else ()
+    values, q = _as_rows(op, "logits", logits), _as_rows(op, "targets", q)
+    factor = _class_weights(op, weight, values)
+    losses = DenseCrossEntropy.apply(values, q, factor, label_smoothing)
+    if reduction == "none":
+        return losses.reshape(shape)
+    return losses.mean() if reduction == "mean" else losses.sum()
+
+
+def nll_loss(
+    log_probabilities: Tensor,
+    targets: Any,
+    weight: Any = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """loss_i = -w_target x_i,target: the negative log-likelihood, for x = log softmax.
+
+    Parameters
+    ----------
+    log_probabilities : (n, k), (n, k, d1, ...) or (k,) float
+    targets, weight, ignore_index, reduction : as for `cross_entropy`, targets as class indices
+
+    Returns
+    -------
+    Tensor, a scalar, or of the shape of targets for reduction "none"
+    """
+    op = "nll_loss"
+    check_floating(op, "log_probabilities", log_probabilities)
+    check_reduction(op, reduction)
+    classes = targets.data if isinstance(targets, Variable) else tensor_module.as_array(targets)
+    rows = _rows(op, "log_probabilities", log_probabilities, classes, ignore_index)
+    _check_mean(op, reduction, len(rows.classes))
+    losses = -rows.values[np.arange(len(rows.classes)), rows.classes]
+    factor = _class_weights(op, weight, rows.values)
+    if factor is not None:
+        losses = losses * factor[rows.classes]
+    return _reduced(losses, rows, factor, reduction)
+
+
+def smooth_labels(labels: Any, num_classes: int, eps: float) -> Tensor:
+    """q = 1 - eps for the right class, eps / (K - 1) for each of the others.
+
+    The form of the course, which keeps the right class at 1 - eps. PyTorch's label_smoothing=e
+    gives e / K to every class: the same distribution for e = eps K / (K - 1).
+
+    Parameters
+    ----------
+    labels : integers in [0, K), of any shape (n, ...)
+    num_classes : K, at least 2
+    eps : in [0, 1]
+
+    Returns
+    -------
+    Tensor (n, ..., K) float32: targets for `cross_entropy` (for labels (n,))
+
+    References
+    ----------
+    Szegedy et al. 2016, section 7; Goodfellow, Bengio & Courville 2016, section 7.5.1.
+    """
+    op = "smooth_labels"
+    check_sizes(op, num_classes=num_classes)
+    check_range(op, "eps", eps, 0.0, 1.0)
+    if num_classes < 2:
+        raise ArgumentError(expected(op, "num_classes of at least 2", num_classes))
+    labels = tensor_module.as_array(labels)
+    classes = _checked_classes(op, labels.reshape(-1), num_classes, None)
+    q = np.full((classes.size, num_classes), eps / (num_classes - 1), np.float32)
+    q[np.arange(classes.size), classes] = 1 - eps
+    return tensor_module.Tensor(q.reshape(*labels.shape, num_classes))
+
+
+def multi_margin_loss(
+    scores: Tensor,
+    targets: Any,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: Any = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """loss_i = sum_{j != target} w_target max(0, margin - x_i,target + x_ij)^p / k: the hinge.
+
+    Parameters
+    ----------
+    scores : (n, k) float, or (k,)
+    targets : (n,) integers, or ()
+    p : 1 or 2
+    margin : by how much the right class should win
+    weight : (k,) float, or None
+    reduction : "mean" (over rows), "sum" or "none"
+
+    Returns
+    -------
+    Tensor, a scalar, or (n,) for reduction "none"
+
+    References
+    ----------
+    Weston & Watkins 1999.
+    """
+    op = "multi_margin_loss"
+    check_floating(op, "scores", scores)
+    check_reduction(op, reduction)
+    if p not in (1, 2):
+        raise ArgumentError(expected(op, "p as 1 or 2", p))
+    if scores.ndim > 2:
+        raise ShapeError(expected(op, "scores of shape (n, k)", scores.shape))
+    classes = tensor_module.as_array(targets)
+    rows = _rows(op, "scores", scores, classes, None)
+    _check_mean(op, reduction, len(rows.classes))
+    right = np.arange(len(rows.classes)), rows.classes
+    k = rows.values.shape[1]
+    behind = (rows.values - rows.values[right].reshape(-1, 1) + margin).clip(0.0)
+    others = np.ones(rows.values.shape, rows.values.dtype)
+    others[right] = 0
+    losses = ((behind * behind if p == 2 else behind) * others).sum(axis=1) / k
+    factor = _class_weights(op, weight, rows.values)
+    if factor is not None:
+        losses = losses * factor[rows.classes]
+    return _reduced(losses, rows, None, reduction)
+
+
+# -- rows and classes ---------------------------------------------------------------------------
+
+
+def _as_rows(op: str, name: str, x: Tensor) -> Tensor:
+    """(n, k, d1, ...) as (n d1 ..., k), and (k,) as (1, k)."""
+    if x.ndim == 0:
+        raise ShapeError(expected(op, f"{name} of shape (n, k)", x.shape))
+    if x.ndim == 1:
+        return x.reshape(1, -1)
+    if x.ndim == 2:
+        return x
+    rows = x.transpose(0, *range(2, x.ndim), 1)
+    return rows.reshape(int(np.prod(rows.shape[:-1])), rows.shape[-1])
+
+
+def _rows(op: str, name: str, x: Tensor, classes: np.ndarray, ignore_index: int | None) -> Rows:
+    """Return the rows whose class is not the ignored one."""
+    shape = x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()
+    hint = "one class index for each row"
+    if classes.dtype.kind in "iu":
+        check_size(op, "targets", classes.shape, shape, hint)
+    values = _as_rows(op, name, x)
+    flat = classes.reshape(-1)
+    kept = None if ignore_index is None else flat != ignore_index
+    if kept is None or kept.all():
+        return Rows(values, _checked_classes(op, flat, values.shape[1], ignore_index), None, shape)
+    chosen = np.flatnonzero(kept)
+    places = np.full(flat.size, chosen.size)
+    places[chosen] = np.arange(chosen.size)
+    inside = _checked_classes(op, flat[chosen], values.shape[1], ignore_index)
+    return Rows(values[chosen], inside, places, shape)
+
+
+def _checked_classes(op: str, targets: np.ndarray, k: int, ignore_index: int | None) -> np.ndarray:
+    """Return a copy of class indices as int64; those that are none are refused."""
     if targets.dtype.kind not in "iu":
         raise DTypeError(
             expected(
@@ -71,64 +362,42 @@ def _class_indices(op: str, targets: Any, n: int, k: int) -> np.ndarray:
                 "convert with .astype(np.int64), or one-hot rows with .argmax(1)",
             )
         )
-    check_size(op, "targets", targets.shape, (n,), "one class index for each row of the logits")
     targets = targets.astype(np.int64)
-    # Read as an unsigned number, a negative one is large.
-    if n and targets.view(np.uint64).max() >= k:
-        wrong = targets[(targets < 0) | (targets >= k)][0]
-        raise ArgumentError(expected(op, f"targets between 0 and {k - 1}", wrong))
+    wrong = targets[(targets < 0) | (targets >= k)]
+    if wrong.size:
+        also = f", or ignore_index {ignore_index}" if ignore_index is not None else ""
+        raise ArgumentError(expected(op, f"targets between 0 and {k - 1}{also}", wrong[0]))
     return targets
 
 
-def check_options(op: str, reduction: str, label_smoothing: float) -> None:
-    """Raise ArgumentError unless the options are among those there are."""
-    if reduction not in ("mean", "sum", "none"):
-        raise ArgumentError(expected(op, '"mean", "sum" or "none"', repr(reduction)))
-    check_range(op, "label_smoothing", label_smoothing, 0.0, 1.0)
+def _class_weights(op: str, weight: Any, rows: Tensor) -> np.ndarray | None:
+    """Return the weights of the classes, of the type of the rows."""
+    if weight is None:
+        return None
+    array = tensor_module.as_array(weight)
+    check_floating(op, "weight", array)
+    check_size(op, "weight", array.shape, (rows.shape[1],), "one number for each class")
+    if not (array >= 0).all():
+        raise ArgumentError(expected(op, "weights of at least 0", array[~(array >= 0)][0]))
+    return array.astype(rows.dtype)
 
 
-def cross_entropy(
-    logits: Tensor, targets: Any, reduction: str = "mean", label_smoothing: float = 0.0
-) -> Tensor:
-    """loss = -sum_j q_j log softmax(x)_j, with q = (1 - eps) onehot(target) + eps / k.
-
-    Parameters
-    ----------
-    logits : (n, k) float
-    targets : (n,) integers in [0, k)
-    reduction : "mean", "sum" or "none"
-    label_smoothing : eps in [0, 1]; as in PyTorch, eps / k goes to every class
-
-    Returns
-    -------
-    Tensor, a scalar, or (n,) for reduction "none"
-
-    Raises
-    ------
-    ShapeError, DTypeError, ArgumentError
-        for logits that are not (n, k), targets that are not integers, or are out of range
-    """
-    op = "cross_entropy"
-    check_floating(op, "logits", logits)
-    check_rank(op, "logits", logits.shape, "n k")
-    check_options(op, reduction, label_smoothing)
-    n, k = logits.shape
-    if n == 0 and reduction == "mean":
+def _check_mean(op: str, reduction: str, count: int) -> None:
+    if reduction == "mean" and not count:
+        hint = 'use "sum", or leave such batches out'
         raise ShapeError(
-            expected(op, 'at least one row for reduction "mean"', logits.shape, 'use "sum"')
+            expected(op, 'at least one row that counts for reduction "mean"', "none", hint)
         )
-    indices = _class_indices(op, targets, n, k)
-    if label_smoothing and backend.brought("softmax_cross_entropy"):
-        return _smoothed(logits, indices, reduction, label_smoothing)
-    return SoftmaxCrossEntropy.apply(
-        logits, targets=indices, reduction=reduction, smoothing=label_smoothing
-    )
 
 
-def _smoothed(logits: Tensor, targets: np.ndarray, reduction: str, eps: float) -> Tensor:
-    """Label smoothing around a cross-entropy that knows nothing of it."""
-    losses = SoftmaxCrossEntropy.apply(logits, targets=targets, reduction="none", smoothing=0.0)
-    losses = losses * (1 - eps) - log_softmax(logits).mean(axis=1) * eps
-    if reduction == "none":
-        return losses
-    return losses.mean() if reduction == "mean" else losses.sum()
+def _reduced(losses: Tensor, rows: Rows, factor: np.ndarray | None, reduction: str) -> Tensor:
+    """Sum, mean (divided by the weights of the classes) or all losses, ignored ones as 0."""
+    if reduction == "sum":
+        return losses.sum()
+    if reduction == "mean":
+        count = len(rows.classes) if factor is None else float(factor[rows.classes].sum())
+        return losses.sum() / count
+    if rows.places is not None:
+        nothing = tensor_module.Tensor(np.zeros(1, losses.dtype))
+        losses = concatenate([losses, nothing])[rows.places]
+    return losses.reshape(rows.shape)

@@ -39,7 +39,19 @@ from minidl.nn.instance_norm import InstanceNorm1d, InstanceNorm2d, InstanceNorm
 from minidl.nn.layer_norm_lstm import LayerNormLSTM, LayerNormLSTMCell
 from minidl.nn.linear import Flatten, Identity, Linear
 from minidl.nn.local_response_norm import LocalResponseNorm
-from minidl.nn.loss import CrossEntropyLoss
+from minidl.nn.loss import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HingeLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MSELoss,
+    MultiMarginLoss,
+    NLLLoss,
+    SmoothL1Loss,
+)
 from minidl.nn.lp_batch_norm import LpBatchNorm
 from minidl.nn.module import Module, Parameter
 from minidl.nn.noise import BinaryStochastic, GaussianNoise, WeightNoise
@@ -80,6 +92,8 @@ __all__ = [
     "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
+    "BCELoss",
+    "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
@@ -106,10 +120,14 @@ __all__ = [
     "GroupNorm",
     "Hardsigmoid",
     "Hardtanh",
+    "HingeLoss",
+    "HuberLoss",
     "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
+    "KLDivLoss",
+    "L1Loss",
     "LSTMCell",
     "LayerNorm",
     "LayerNormLSTM",
@@ -119,11 +137,14 @@ __all__ = [
     "LocalResponseNorm",
     "LogSoftmax",
     "LpBatchNorm",
+    "MSELoss",
     "MaxPool1d",
     "MaxPool2d",
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiMarginLoss",
+    "NLLLoss",
     "PReLU",
     "Parameter",
     "RNNCell",
@@ -132,6 +153,7 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SmoothL1Loss",
     "Softmax",
     "Softplus",
     "Standout",

@@ -87,3 +87,143 @@ def test_softmax(torch, name, axis, dtype):
     compare(torch, lambda x: ours(x, axis), lambda x: theirs(x, axis), [normal(3, 4, 5) * 5], dtype)
     extreme = np.array([[1e30, -1e30, 0], [np.nan, 0, 1], [-np.inf, 0, 800]])[:, None, :]
     compare(torch, lambda x: ours(x, -1), lambda x: theirs(x, -1), [extreme], dtype)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("ignore", [-100, 1])
+@pytest.mark.parametrize("shape", [(6, 5), (3, 4, 2), (2, 3, 2, 3)], ids=str)
+def test_cross_entropy_with_weights(torch, reduction, smoothing, weighted, ignore, shape, dtype):
+    """Weights of classes, classes that are ignored, and places beside rows."""
+    rng = np.random.default_rng(shape)
+    targets = rng.integers(0, shape[1], (shape[0], *shape[2:]))
+    targets.flat[::4] = ignore
+    weight = rng.uniform(0.2, 2, shape[1]).astype(dtype) if weighted else None
+    options = {"ignore_index": ignore, "reduction": reduction, "label_smoothing": smoothing}
+    compare(
+        torch,
+        lambda x, t: F.cross_entropy(x, t, weight, **options),
+        lambda x, t: torch.nn.functional.cross_entropy(
+            x, t, None if weight is None else torch.tensor(weight), **options
+        ),
+        [normal(*shape) * 3, targets],
+        dtype,
+    )
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shape", [(6, 5), (3, 4, 2), (5,)], ids=str)
+def test_cross_entropy_of_probabilities(torch, reduction, smoothing, weighted, shape, dtype):
+    rng = np.random.default_rng(shape)
+    k = shape[1] if len(shape) > 1 else shape[0]
+    weight = rng.uniform(0.2, 2, k).astype(dtype) if weighted else None
+    options = {"reduction": reduction, "label_smoothing": smoothing}
+    compare(
+        torch,
+        lambda x, t: F.cross_entropy(x, t, weight, **options),
+        lambda x, t: torch.nn.functional.cross_entropy(
+            x, t, None if weight is None else torch.tensor(weight), **options
+        ),
+        [normal(*shape) * 3, rng.random(shape)],
+        dtype,
+    )
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("ignore", [-100, 2])
+def test_nll_loss(torch, reduction, ignore, dtype):
+    weight = np.array([0.5, 2, 1, 0.1]).astype(dtype)
+    targets = np.array([[0, 2], [3, 1], [2, 0]])
+    options = {"ignore_index": ignore, "reduction": reduction}
+    compare(
+        torch,
+        lambda x, t: F.nll_loss(x, t, weight, **options),
+        lambda x, t: torch.nn.functional.nll_loss(x, t, torch.tensor(weight), **options),
+        [normal(3, 4, 2), targets],
+        dtype,
+    )
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("p", [1, 2])
+def test_multi_margin_loss(torch, reduction, p, dtype):
+    weight = np.array([0.5, 2, 1]).astype(dtype)
+    compare(
+        torch,
+        lambda x, t: F.multi_margin_loss(x, t, p, 0.8, weight, reduction),
+        lambda x, t: torch.nn.functional.multi_margin_loss(
+            x, t, p, 0.8, torch.tensor(weight), reduction=reduction
+        ),
+        [normal(5, 3), np.array([0, 2, 1, 1, 0])],
+        dtype,
+    )
+
+
+ELEMENTS = {
+    "mse_loss": ({}, normal),
+    "l1_loss": ({}, normal),
+    "smooth_l1_loss": ({"beta": 0.4}, normal),
+    "huber_loss": ({"delta": 0.4}, normal),
+    "binary_cross_entropy_with_logits": ({}, lambda *s: 5 * normal(*s)),
+    "binary_cross_entropy": ({}, lambda *s: np.random.default_rng(s).random(s)),
+    "kl_div": ({}, normal),
+}
+
+
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("name", ELEMENTS)
+def test_losses_of_elements(torch, name, reduction, dtype):
+    options, draw = ELEMENTS[name]
+    options = {**options, "reduction": reduction}
+    target = np.random.default_rng(3).random((4, 3))
+    compare(
+        torch,
+        lambda x, t: getattr(F, name)(x, t, **options),
+        lambda x, t: getattr(torch.nn.functional, name)(x, t, **options),
+        [draw(4, 3), target],
+        dtype,
+    )
+
+
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none", "batchmean"])
+@pytest.mark.parametrize("log_target", [False, True])
+def test_kl_div(torch, reduction, log_target, dtype):
+    target = np.random.default_rng(3).random((4, 3))
+    target[0, 0] = 0 if not log_target else -1e3
+    options = {"reduction": reduction, "log_target": log_target}
+    compare(
+        torch,
+        lambda x, t: F.kl_div(x, t, **options),
+        lambda x, t: torch.nn.functional.kl_div(x, t, **options),
+        [normal(4, 3), target],
+        dtype,
+        frozen=(1,),
+    )
+
+
+def test_binary_losses_with_weights_and_at_the_ends(torch, dtype):
+    weight, positive = (np.array(a).astype(dtype) for a in ([1.0, 0.5, 3.0], [2.0, 1.0, 0.25]))
+    compare(
+        torch,
+        lambda x, t: F.binary_cross_entropy_with_logits(x, t, weight, "none", positive),
+        lambda x, t: torch.nn.functional.binary_cross_entropy_with_logits(
+            x, t, torch.tensor(weight), reduction="none", pos_weight=torch.tensor(positive)
+        ),
+        [np.array([[800.0, -800.0, 0.0], [-3.0, 30.0, 1.0]]), np.array([[1.0, 0, 1], [1, 0, 0]])],
+        dtype,
+    )
+    compare(
+        torch,
+        lambda p, t: F.binary_cross_entropy(p, t, weight, "none"),
+        lambda p, t: torch.nn.functional.binary_cross_entropy(
+            p, t, torch.tensor(weight), reduction="none"
+        ),
+        [np.array([[0.0, 1.0, 0.5], [1.0, 0.0, 0.1]]), np.array([[0.0, 1, 1], [1, 0, 0]])],
+        dtype,
+        frozen=(1,),
+    )
