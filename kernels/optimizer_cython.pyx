@@ -167,12 +167,14 @@ def adam(
     cdef _Step step = _Step("adam", 4, steps, params, grads, means, squares, maxima)
     cdef double keep = 1 - lr * weight_decay if decoupled else 1
     cdef double decay = 0 if decoupled else weight_decay
-    cdef double t
+    cdef double t, before = -1
     step.single, step.double_ = optimizer_adam_f32, optimizer_adam_f64
     for i, t in enumerate(steps):
-        step.options = [
-            sign(maximize), decay, lr / (1 - pow(beta1, t)), beta1, 1 - beta1, beta2, 1 - beta2,
-            1 / sqrt(1 - pow(beta2, t)), eps, keep]
+        if t != before:  # powers take their time
+            step.options = [
+                sign(maximize), decay, lr / (1 - pow(beta1, t)), beta1, 1 - beta1, beta2, 1 - beta2,
+                1 / sqrt(1 - pow(beta2, t)), eps, keep]
+            before = t
         step.move(i)
 
 

@@ -30,7 +30,8 @@ class Adam(Optimizer):
     lr : float, at least 0
     betas : (beta1, beta2), each in [0, 1)
     eps, weight_decay : float, at least 0
-    amsgrad : bool; v' is then the largest v so far, corrected: steps never grow again
+    amsgrad : bool; the largest v so far takes the place of v, and is corrected afterwards as in
+        PyTorch (others correct first): a rare large gradient is not forgotten
     maximize : bool; climb instead of descending
 
     References

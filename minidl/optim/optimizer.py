@@ -132,7 +132,7 @@ class Optimizer:
         """
         loss = None if closure is None else evaluated(closure)
         self.taken += 1
-        index = 0
+        known, index = self.state.get, 0
         for number, group in enumerate(self.param_groups):
             options = self._options(number, group)
             moved, arrays, grads, states = [], [], [], []
@@ -142,7 +142,7 @@ class Optimizer:
                     moved.append(p)
                     arrays.append(p.data)
                     grads.append(grad)
-                    state = self.state.get(index)
+                    state = known(index)
                     if state is None:
                         state = self.state[index] = {}
                     states.append(state)
