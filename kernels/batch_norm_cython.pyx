@@ -22,10 +22,10 @@ cdef extern nogil:
         double*, double*, double*, long, long, long, long, long, long)
     void batch_norm_backward_f32(
         const float*, const float*, const float*, const float*, const float*, const float*,
-        float*, float*, float*, float*, long, long, long, long, long)
+        float*, float*, float*, float*, long, long, long, long, long, long)
     void batch_norm_backward_f64(
         const double*, const double*, const double*, const double*, const double*, const double*,
-        double*, double*, double*, double*, long, long, long, long, long)
+        double*, double*, double*, double*, long, long, long, long, long, long)
 
 
 cdef inline const floating* data(const floating[:, :, ::1] a) noexcept nogil:
@@ -62,7 +62,7 @@ def _backward(
     const floating[:, :, ::1] dy, const floating[:, :, ::1] x, const floating[:, :, ::1] y,
     const floating[::1] mean, const floating[::1] inv_std, const floating[::1] gamma,
     floating[:, :, ::1] dx, floating[:, :, ::1] dz, floating[::1] dgamma, floating[::1] dbeta,
-    long start, long stop,
+    bint given, long start, long stop,
 ):
     cdef long n = x.shape[0], c = x.shape[1], s = x.shape[2]
     cdef const floating* centre = &mean[0] if mean.shape[0] else NULL
@@ -70,11 +70,13 @@ def _backward(
         if floating is float:
             batch_norm_backward_f32(
                 &dy[0, 0, 0], &x[0, 0, 0], data(y), centre, &inv_std[0], &gamma[0],
-                &dx[0, 0, 0], <floating*>data(dz), &dgamma[0], &dbeta[0], n, c, s, start, stop)
+                &dx[0, 0, 0], <floating*>data(dz), &dgamma[0], &dbeta[0],
+                n, c, s, given, start, stop)
         else:
             batch_norm_backward_f64(
                 &dy[0, 0, 0], &x[0, 0, 0], data(y), centre, &inv_std[0], &gamma[0],
-                &dx[0, 0, 0], <floating*>data(dz), &dgamma[0], &dbeta[0], n, c, s, start, stop)
+                &dx[0, 0, 0], <floating*>data(dz), &dgamma[0], &dbeta[0],
+                n, c, s, given, start, stop)
 
 
 def _run(function, x, *args):
@@ -133,13 +135,23 @@ def backward(dy, x_hat, inv_std, gamma):
     dx, nothing = np.empty_like(dy), np.empty((0, c, s), dy.dtype)
     dgamma, dbeta = np.zeros(c, dy.dtype), np.zeros(c, dy.dtype)
     _run(
-        _backward, dy, dy, x_hat, nothing, inv_std[:0], inv_std, gamma, dx, nothing, dgamma, dbeta
+        _backward, dy, dy, x_hat, nothing, inv_std[:0], inv_std, gamma, dx, nothing, dgamma, dbeta,
+        False,
     )
     return dx, dgamma, dbeta
 
 
 def fused_backward(dy, x, y, mean, inv_std, gamma, add):
     """dx, dgamma, dbeta, dresidual; see batch_norm_numpy.fused_backward."""
+    return _gradients(dy, x, y, mean, inv_std, gamma, add, False)
+
+
+def inference_backward(dy, x, y, mean, inv_std, gamma, add):
+    """dx, dgamma, dbeta, dresidual; see batch_norm_numpy.inference_backward."""
+    return _gradients(dy, x, y, mean, inv_std, gamma, add, True)
+
+
+def _gradients(dy, x, y, mean, inv_std, gamma, add, given):
     n, c, s = dy.shape
     dx, nothing = np.empty_like(dy), np.empty((0, c, s), dy.dtype)
     dgamma, dbeta = np.zeros(c, dy.dtype), np.zeros(c, dy.dtype)
@@ -150,6 +162,6 @@ def fused_backward(dy, x, y, mean, inv_std, gamma, add):
     masked = nothing if y is None else dresidual
     _run(
         _backward, dy, dy, x, nothing if y is None else y, mean, inv_std, gamma, dx, masked,
-        dgamma, dbeta,
+        dgamma, dbeta, given,
     )
     return dx, dgamma, dbeta, dresidual

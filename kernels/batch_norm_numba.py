@@ -177,6 +177,20 @@ def _mask(dy, y, g):
 
 
 @njit(cache=True)
+def _inference_backward(g, x_hat, factor, dx, dgamma, dbeta):
+    """dx = factor * g, and the sums of g * x_hat and of g."""
+    for ch in range(factor.size):
+        proj, total = np.float64(0), np.float64(0)
+        for i in range(g.shape[0]):
+            row, hat, target = g[i, ch], x_hat[i, ch], dx[i, ch]
+            for j in range(row.size):
+                target[j] = factor[ch] * row[j]
+                proj += row[j] * hat[j]
+                total += row[j]
+        dgamma[ch], dbeta[ch] = proj, total
+
+
+@njit(cache=True)
 def _standardize(x, mean, inv_std, x_hat):
     """x_hat = (x - mean) * inv_std."""
     for i in range(x.shape[0]):
@@ -242,3 +256,13 @@ def fused_inference(x, gamma, beta, mean, var, residual, eps, relu):
     y = inference(x, gamma, beta, mean, var, eps)
     _add_and_cut(y, x[:0] if residual is None else residual, relu)
     return y
+
+
+def inference_backward(dy, x, y, mean, inv_std, gamma, add):
+    """dx, dgamma, dbeta, dresidual; see batch_norm_numpy.inference_backward."""
+    g, x_hat, dx = np.empty_like(dy), np.empty_like(x), np.empty_like(dy)
+    dgamma, dbeta = np.empty_like(gamma), np.empty_like(gamma)
+    _mask(dy, x[:0] if y is None else y, g)
+    _standardize(x, mean, inv_std, x_hat)
+    _inference_backward(g, x_hat, gamma * inv_std, dx, dgamma, dbeta)
+    return dx, dgamma, dbeta, g if add else np.empty((0, *dy.shape[1:]), dy.dtype)

@@ -194,6 +194,34 @@ def fused_inference(x, gamma, beta, mean, var, residual, eps, relu):
     return np.where(y <= 0, y.dtype.type(0), y) if relu else y
 
 
+def inference_backward(dy, x, y, mean, inv_std, gamma, add):
+    """Gradients of a loss through `fused_inference`, whose statistics are constants.
+
+    Parameters
+    ----------
+    dy, x : (n, c, s) float32 or float64
+    y : (n, c, s) as returned by `fused_inference`, or None where there was no relu
+    mean, inv_std : (c,), the given statistics;  inv_std = 1 / sqrt(var + eps)
+    gamma : (c,)
+    add : bool, whether a residual was added, whose gradient is wanted
+
+    Returns
+    -------
+    dx : (n, c, s), of the dtype of dy; it does not depend on x
+    dgamma, dbeta : (c,), of the dtype of dy
+    dresidual : (n, c, s), or without `add` an empty (0, c, s)
+
+    References
+    ----------
+    Ioffe & Szegedy 2015, algorithm 2.
+    """
+    g = dy if y is None else np.where(y <= 0, dy.dtype.type(0), dy)
+    x_hat = (x - mean[:, None]) * inv_std[:, None]
+    dx = (gamma * inv_std)[:, None] * g
+    dgamma, dbeta = (g * x_hat).sum(axis=(0, 2)), g.sum(axis=(0, 2))
+    return dx, dgamma, dbeta, g.copy() if add else np.empty((0, *x.shape[1:]), dy.dtype)
+
+
 def update_running(running_mean, running_var, mean, var, m, momentum):
     """Running statistics, one batch further: r <- (1 - momentum) * r + momentum * new.
 

@@ -13,8 +13,8 @@ DISPATCH_F64(batch_norm_forward, FORWARD(double), FORWARD_ARGUMENTS)
 
 #define BACKWARD(R)                                                                               \
     (const R *dy, const R *x, const R *y, const R *mean, const R *inv_std, const R *gamma, R *dx, \
-     R *dz, R *dgamma, R *dbeta, long n, long c, long s, long start, long stop)
+     R *dz, R *dgamma, R *dbeta, long n, long c, long s, long given, long start, long stop)
 #define BACKWARD_ARGUMENTS \
-    (dy, x, y, mean, inv_std, gamma, dx, dz, dgamma, dbeta, n, c, s, start, stop)
+    (dy, x, y, mean, inv_std, gamma, dx, dz, dgamma, dbeta, n, c, s, given, start, stop)
 DISPATCH_F32(batch_norm_backward, BACKWARD(float), BACKWARD_ARGUMENTS)
 DISPATCH_F64(batch_norm_backward, BACKWARD(double), BACKWARD_ARGUMENTS)

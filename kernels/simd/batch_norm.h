@@ -32,11 +32,12 @@ static inline long block_channels(long n, long s, long bytes)
 }
 #endif
 
-/* The arrays and sizes of a call. y, residual, x_hat and dz may be NULL: not wanted. */
+/* The arrays and sizes of a call. y, residual, x_hat and dz may be NULL: not wanted. Statistics
+   that are `given` are constants, through which no gradient goes back. */
 typedef struct {
     const REAL *x, *residual, *dy, *gamma, *beta;
     REAL *y, *x_hat, *mean, *var, *inv_std, *dx, *dz, *dgamma, *dbeta;
-    long n, c, s, relu;
+    long n, c, s, relu, given;
     double eps;
 } NAME(call);
 
@@ -299,6 +300,21 @@ INLINE void NAME(gradient)(
     }
 }
 
+/* dx = factor * dz. */
+INLINE void NAME(scaled)(const REAL *dy, const REAL *y, REAL factor, REAL *dx, long s)
+{
+    VEC v_factor = SPLAT(factor), d;
+    long j = 0;
+    for (; j + LANES <= s; j += LANES) {
+        d = LOAD(dy + j);
+        if (y)
+            d = SELECT(LOAD(y + j) <= 0, SPLAT(0), d);
+        STORE(dx + j, v_factor * d);
+    }
+    for (; j < s; j++)
+        dx[j] = factor * (y && y[j] <= 0 ? 0 : dy[j]);
+}
+
 INLINE void NAME(backward_block)(
     const NAME(call) *f, long first, long count, const REAL *y, REAL *dz)
 {
@@ -317,9 +333,14 @@ INLINE void NAME(backward_block)(
     for (long i = 0; i < f->n; i++)
         for (long ch = 0; ch < count; ch++) {
             long k = first + ch, at = (i * f->c + k) * f->s;
-            NAME(gradient)(
-                dy + at, f->x + at, y ? y + at : NULL, f->mean ? f->mean[k] : 0,
-                f->gamma[k] * f->inv_std[k], (REAL)a[ch], (REAL)b[ch], f->dx + at, f->s);
+            REAL factor = f->gamma[k] * f->inv_std[k];
+            const REAL *result = y ? y + at : NULL;
+            if (f->given)
+                NAME(scaled)(dy + at, result, factor, f->dx + at, f->s);
+            else
+                NAME(gradient)(
+                    dy + at, f->x + at, result, f->mean ? f->mean[k] : 0, factor, (REAL)a[ch],
+                    (REAL)b[ch], f->dx + at, f->s);
         }
 }
 
@@ -327,11 +348,11 @@ INLINE void NAME(backward_block)(
 static void NAME(batch_norm_backward)(
     const REAL *dy, const REAL *x, const REAL *y, const REAL *mean, const REAL *inv_std,
     const REAL *gamma, REAL *dx, REAL *dz, REAL *dgamma, REAL *dbeta, long n, long c, long s,
-    long start, long stop)
+    long given, long start, long stop)
 {
     NAME(call) f = {.dy = dy, .x = x, .y = (REAL *)y, .mean = (REAL *)mean, .gamma = gamma,
                     .inv_std = (REAL *)inv_std, .dx = dx, .dz = dz, .dgamma = dgamma,
-                    .dbeta = dbeta, .n = n, .c = c, .s = s};
+                    .dbeta = dbeta, .n = n, .c = c, .s = s, .given = given};
     long most = block_channels(n, s, 2 * sizeof(REAL));
     for (long first = start; first < stop; first += most) {
         long count = stop - first < most ? stop - first : most;

@@ -154,7 +154,11 @@ static void NAME(backward_columns)(const NAME(call) *f, long first, long count)
         const REAL *x = f->x + at;
         REAL *restrict dx = f->dx + at;
         NAME(mask_row)(f->dy + at, f->y ? f->y + at : NULL, width, row);
-        for (long j = 0; j < width; j++)
-            dx[j] = factor[j] * (row[j] - shift[j] - (x[j] - centre[j]) * slope[j]);
+        if (f->given)
+            for (long j = 0; j < width; j++)
+                dx[j] = factor[j] * row[j];
+        else
+            for (long j = 0; j < width; j++)
+                dx[j] = factor[j] * (row[j] - shift[j] - (x[j] - centre[j]) * slope[j]);
     }
 }

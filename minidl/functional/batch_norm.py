@@ -105,18 +105,15 @@ class BatchNormInference(Function):
 
     def backward(self, grad):
         """Return dx, dgamma, dbeta and the residual's gradient; the statistics are constants."""
-        dy = as_ncs(grad)
-        if self.y is not None:
-            dy = np.where(self.y <= 0, dy.dtype.type(0), dy)
-        dx = dgamma = dbeta = None
-        if self.needs[0]:
-            dx = (dy * (self.gamma * self.inv_std)[:, None]).reshape(grad.shape)
-        if self.needs[1]:
-            x_hat = (self.x - self.mean[:, None]) * self.inv_std[:, None]
-            dgamma = (dy * x_hat).sum(axis=(0, 2))
-        if self.needs[2]:
-            dbeta = dy.sum(axis=(0, 2))
-        return dx, dgamma, dbeta, dy.reshape(grad.shape) if self.needs[3] else None
+        dy, add = as_ncs(grad), self.needs[3]
+        kept = self.x, self.y, self.mean, self.inv_std, self.gamma
+        wanted = add and self.y is not None
+        dx, dgamma, dbeta, dresidual = backend.call(
+            "batch_norm", "inference_backward", dy, *kept, wanted
+        )
+        if add:
+            dresidual = grad if self.y is None else shaped(dresidual, grad.shape, "batch_norm")
+        return shaped(dx, grad.shape, "batch_norm"), dgamma, dbeta, dresidual if add else None
 
 
 def batch_norm(

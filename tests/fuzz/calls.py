@@ -136,6 +136,7 @@ def batch_norms(draw):
         inv_std, batch_mean, _ = map(Given, moments)
         y = Given(y) if relu else None
         yield "fused_backward", (dy, Given(x), y, batch_mean, inv_std, gamma, add)
+        yield "inference_backward", (dy, Given(x), y, batch_mean, inv_std, gamma, add)
         yield "inference", (x, gamma, beta, mean, var, eps)
         yield "fused_inference", (x, gamma, beta, mean, var, residual, eps, relu)
         yield "update_running", (mean, var, gamma, var, max(n * s, 2), 0.3)
