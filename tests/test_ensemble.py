@@ -1,5 +1,7 @@
 """Ensembles: averages of probabilities, members from several runs or one, what they are worth."""
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -119,6 +121,22 @@ def test_bagging_draws_as_many_samples_with_replacement():
         # 1 - 1/e of 200 are 126; five standard deviations of about 4.4 either way.
         assert 104 < len(set(rows)) < 149
     assert sorted(seen[0]) != sorted(seen[1])
+
+
+def test_an_interrupt_ends_all_of_it():
+    class Press(Callback):
+        def on_step_end(self, trainer):
+            signal.raise_signal(signal.SIGINT)
+
+    built = []
+
+    def build():
+        built.append(MLP([64, 10]))
+        return built[-1]
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_ensemble(build, digits(), 3, epochs=1, callbacks=[Press()])
+    assert len(built) == 1
 
 
 # -- snapshots ----------------------------------------------------------------------------------

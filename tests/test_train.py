@@ -1,5 +1,8 @@
 """The training loop learns, measures honestly, and stops with one clear error."""
 
+import doctest
+import importlib
+import pkgutil
 import signal
 import threading
 
@@ -8,7 +11,7 @@ import pytest
 
 import minidl
 from minidl.tensor import Tensor
-from minidl import nn, optim, train
+from minidl import nn, optim, random, train
 from minidl.data import DataLoader, TensorDataset
 from minidl.errors import ArgumentError, DTypeError, ShapeError
 from minidl.train import DivergenceError, evaluate, fit
@@ -685,3 +688,19 @@ def test_predict_and_the_confusion_matrix():
         train.confusion_matrix(model, blobs(0))
     with pytest.raises(ArgumentError, match="predict: expected at least one sample"):
         train.predict(model, blobs(0))
+
+
+# -- examples -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", [f"minidl.train.{module.name}" for module in pkgutil.iter_modules(train.__path__)]
+)
+def test_examples_in_docstrings_run(name, monkeypatch):
+    monkeypatch.setattr(random._Source, "generator", np.random.default_rng(0))
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_all_public_names_are_there():
+    assert sorted(set(train.__all__)) == sorted(train.__all__)
+    assert all(hasattr(train, name) for name in train.__all__)

@@ -18,6 +18,7 @@ from minidl.nn import Module
 from minidl.train.batches import Data, as_loader, parted
 from minidl.train.callback import Callback
 from minidl.train.evaluation import are_classes, predict
+from minidl.train.interrupt import INTERRUPTED
 from minidl.train.loop import fit
 from minidl.train.trainer import Trainer
 
@@ -97,7 +98,7 @@ def fit_ensemble(
 
     Returns
     -------
-    Ensemble
+    Ensemble; Ctrl-C raises KeyboardInterrupt after the step
 
     References
     ----------
@@ -110,7 +111,9 @@ def fit_ensemble(
         rng = np.random.default_rng([seed, member])
         with random.drawing_from(rng):
             model = build()
-            fit(model, _drawn(whole, rng) if bagging else whole, **options)
+            history = fit(model, _drawn(whole, rng) if bagging else whole, **options)
+        if history.stopped == INTERRUPTED:
+            raise KeyboardInterrupt
         models.append(model)
     return Ensemble(models, average)
 

@@ -7,6 +7,9 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
+# What `History.stopped` says then.
+INTERRUPTED = "interrupted"
+
 
 class Interrupt:
     """A context manager in which the first Ctrl-C is only noted, in `requested`.

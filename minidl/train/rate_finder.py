@@ -55,6 +55,8 @@ class RateCurve:
     def suggestion(self) -> float:
         """The rate at which the smoothed loss falls fastest over log(rate), before its minimum.
 
+        It is a tenth of the rate at the minimum at most: soon after that, training diverges.
+
         Raises
         ------
         ArgumentError
@@ -66,7 +68,7 @@ class RateCurve:
             hint = "begin with a smaller rate, or look whether the model learns at all"
             raise ArgumentError(expected("suggestion", "a loss that falls", "none", hint))
         slope = np.gradient(smoothed[: lowest + 1], np.log(self.rates[: lowest + 1]))
-        return float(self.rates[int(slope.argmin())])
+        return float(min(self.rates[int(slope.argmin())], self.rates[lowest] / 10))
 
     def plot(self) -> Figure:
         """Return a figure of the loss over the rate, with the suggestion."""
@@ -89,7 +91,7 @@ def find_lr(
     """Train for a few steps with a rate that grows, and return the loss at each.
 
     The rate grows by the same factor at every step until the loss is four times its minimum or not
-    finite. A good rate is where the loss falls fastest: `suggestion`. Afterwards the model, the
+    finite. A good rate is where the loss falls fast: `suggestion`. Afterwards the model, the
     optimizer and the library's random generator are as they were.
 
     Parameters

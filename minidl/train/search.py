@@ -19,6 +19,7 @@ from minidl.errors import ArgumentError, DTypeError, check_sizes, expected
 from minidl.train.callback import Callback
 from minidl.train.early_stopping import monitored
 from minidl.train.history import History
+from minidl.train.interrupt import INTERRUPTED
 from minidl.train.loop import fit
 from minidl.train.trainer import DivergenceError, Trainer
 
@@ -235,7 +236,7 @@ class _Run:
         except BaseException:
             study.tell(given, state=states.FAIL)
             raise
-        interrupted = isinstance(found, History) and found.stopped == "interrupted"
+        interrupted = isinstance(found, History) and found.stopped == INTERRUPTED
         if interrupted or math.isnan(value):
             study.tell(given, state=states.FAIL)
         else:

@@ -20,7 +20,7 @@ from minidl.train.batches import parted
 from minidl.train.callback import Callback, name_of
 from minidl.train.evaluation import Loss, Metrics, Running, evaluate
 from minidl.train.history import Epoch, History
-from minidl.train.interrupt import Interrupt
+from minidl.train.interrupt import INTERRUPTED, Interrupt
 from minidl.train.progress import TrainingProgress
 
 
@@ -127,7 +127,7 @@ class Trainer:
                     self._run_epoch(shown, interrupt)
                     if interrupt.requested:
                         self.call("on_interrupt")
-                        self.stopped = "interrupted"
+                        self.stopped = INTERRUPTED
                 self.history.stopped = self.stopped
                 if self.stopped:
                     shown.say(f"stopped after {self.epoch} epochs: {self.stopped}")

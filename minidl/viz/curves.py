@@ -130,7 +130,7 @@ def rate_curve(curve: RateCurve, theme: Theme = LIGHT) -> Figure:
         color=theme.series[1],
         dashes=(4, 3),
         linewidth=1.2,
-        label=f"falls fastest at {curve.suggestion:.2g}",
+        label=f"suggestion {curve.suggestion:.2g}",
     )
     panel.set_xscale("log")
     panel.set_xlabel("learning rate")
