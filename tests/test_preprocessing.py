@@ -59,6 +59,13 @@ def test_standardization_is_scikit_learns():
         np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), atol=1e-12)
 
 
+def test_a_constant_column_gives_exactly_zero_whatever_its_mean_is_rounded_to():
+    constants = np.array([0.1, 0.7, 1e6 / 3, -1 / 7])
+    x = np.broadcast_to(constants, (59, 4))
+    assert (x.mean(0) != constants).any()
+    assert (data.StandardScaler().fit_transform(x) == 0).all()
+
+
 def test_scaling_by_pixel_and_by_channel():
     x = images()
     by_pixel = data.StandardScaler().fit_transform(x)
@@ -96,6 +103,20 @@ def test_pca_whitening_is_scikit_learns(n, d, kept):
     up_to_sign(ours.transform(other), theirs.transform(other))
     back = theirs.inverse_transform(theirs.transform(other))
     np.testing.assert_allclose(ours.inverse_transform(ours.transform(other)), back, atol=1e-10)
+
+
+def test_axes_in_order_and_with_a_sign_of_their_own():
+    x = correlated()
+    for whitening in (data.PCAWhitening().fit(x), data.PCAWhitening().fit(-x)):
+        assert (np.diff(whitening.explained_variance_) < 0).all()
+        axes = whitening.components_
+        assert (axes[np.arange(5), np.abs(axes).argmax(1)] > 0).all()
+
+
+def test_a_share_reached_exactly_keeps_one_more_as_in_scikit_learn():
+    cross = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
+    theirs = decomposition.PCA(0.5, svd_solver="full").fit(cross)
+    assert data.PCAWhitening(0.5).fit(cross).n_components_ == theirs.n_components_ == 2
 
 
 def test_whitened_data_have_the_identity_as_covariance():

@@ -33,6 +33,7 @@ def test_fractions_are_not_spoilt_by_rounding():
     for samples in (10, 30, 70):
         parts = data.random_split(range(samples), [0.7, 0.2, 0.1])
         assert [len(part) for part in parts] == [samples * 7 // 10, samples // 5, samples // 10]
+    assert [len(part) for part in data.random_split(range(100), [0.71, 0.29])] == [71, 29]
 
 
 def test_splits_follow_the_librarys_seed():
