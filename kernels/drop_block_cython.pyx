@@ -17,12 +17,17 @@ from minidl.kernels import parallel
 # Values a thread should have, at least, for its start to pay.
 LEAST = 262144
 
+# Bytes of x and y from which on y goes around the cache (as measured for group_norm).
+LARGE = 22 << 20
+
 cdef extern nogil:
     void drop_block_seeds_f32(uint8_t*, uint64_t, uint64_t, long, long)
     void drop_block_mask_f32(
         uint8_t*, const long*, uint64_t, uint64_t, long, long, long*)
-    void drop_block_scale_f32(const float*, const uint8_t*, float, float*, long)
-    void drop_block_scale_f64(const double*, const uint8_t*, double, double*, long)
+    void drop_block_product_f32(
+        const float*, const uint8_t*, double, float*, long, long, long, long, long)
+    void drop_block_product_f64(
+        const double*, const uint8_t*, double, double*, long, long, long, long, long)
 
 
 def _expand(const int64_t[::1] places, Py_ssize_t columns, Py_ssize_t block_size,
@@ -38,20 +43,19 @@ def _expand(const int64_t[::1] places, Py_ssize_t columns, Py_ssize_t block_size
                 memset(corner + i * w, 0, block_size)
 
 
-def _scaled(
-    const floating[:, ::1] x, const uint8_t[:, ::1] keep, floating scale, floating[:, ::1] y,
-    Py_ssize_t start, Py_ssize_t stop,
+def _product(
+    const floating[:, ::1] x, const uint8_t[:, ::1] keep, double scale, floating[:, ::1] y,
+    bint stream, long start, long stop,
 ):
     """Planes start .. stop; one plane of keep serves x.shape[0] // keep.shape[0] planes of x."""
-    cdef Py_ssize_t shared = x.shape[0] // max(keep.shape[0], 1), plane
+    cdef long shared = x.shape[0] // max(keep.shape[0], 1), count = x.shape[1]
     with nogil:
-        for plane in range(start, stop):
-            if floating is float:
-                drop_block_scale_f32(
-                    &x[plane, 0], &keep[plane // shared, 0], scale, &y[plane, 0], x.shape[1])
-            else:
-                drop_block_scale_f64(
-                    &x[plane, 0], &keep[plane // shared, 0], scale, &y[plane, 0], x.shape[1])
+        if floating is float:
+            drop_block_product_f32(
+                &x[0, 0], &keep[0, 0], scale, &y[0, 0], count, shared, start, stop, stream)
+        else:
+            drop_block_product_f64(
+                &x[0, 0], &keep[0, 0], scale, &y[0, 0], count, shared, start, stop, stream)
 
 
 def _seeds(uint8_t[::1] below, uint64_t seed, uint64_t threshold, long start, long stop):
@@ -98,7 +102,8 @@ def product(x, keep, scale):
     if x.size:
         planes, results = x.reshape(n * c, h * w), y.reshape(n * c, h * w)
         mask = keep.reshape(n * keep.shape[1], h * w).view(np.uint8)
-        part = lambda start, stop: _scaled(planes, mask, scale, results, start, stop)
+        stream = 2 * x.nbytes >= LARGE
+        part = lambda start, stop: _product(planes, mask, scale, results, stream, start, stop)
         parallel.run(part, n * c, LEAST // (h * w) + 1)
     return y
 

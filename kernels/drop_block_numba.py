@@ -5,7 +5,6 @@ What is computed, and the shapes, stand in drop_block_numpy, the numbers in hash
 
 import math
 
-
 import numpy as np
 from numba import njit
 
@@ -60,15 +59,15 @@ def _hashed(index, seed):
 
 @njit(cache=True)
 def _below(seed, other, threshold, below):
-    """A hash serves two places; where its half does not decide, the place has one of its own."""
-    highest, rest = threshold >> 16, threshold & 0xFFFF
+    """A hash serves four places; where its byte does not decide, the place has one of its own."""
+    highest, rest = threshold >> 24, threshold & 0xFFFFFF
     for j in range(below.size):
-        if j % 2 == 0:
-            pair = _hashed(j // 2, seed)
-        upper = pair >> 16 * (j % 2) & 0xFFFF
-        below[j] = upper < highest
-        if upper == highest and rest:
-            below[j] = _hashed(j, other) & 0xFFFF < rest
+        if j % 4 == 0:
+            fours = _hashed(j // 4, seed)
+        byte = fours >> 8 * (j % 4) & 0xFF
+        below[j] = byte < highest
+        if byte == highest and rest:
+            below[j] = _hashed(j, other) & 0xFFFFFF < rest
 
 
 def seeds(shape, seed, gamma):

@@ -8,7 +8,6 @@ middle, the paper's seed, is its upper left one.
 import math
 
 import numpy as np
-
 from minidl.kernels import hashing
 
 

@@ -4,7 +4,6 @@ A bias is the weight of one more input that is always 1: the caller appends both
 """
 
 import numpy as np
-
 from minidl.kernels import hashing
 
 

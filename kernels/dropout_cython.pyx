@@ -1,6 +1,8 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Dropout in Cython. What is computed stands in dropout_numpy."""
 
+import math
+
 import numpy as np
 
 from cython cimport floating
@@ -14,9 +16,13 @@ import_array()
 # Values a thread should have, at least, for its start to pay.
 LEAST = 200000
 
+# Bytes of x and y from which on y goes around the cache (as measured for group_norm).
+LARGE = 22 << 20
+
 cdef extern nogil:
-    void dropout_seeded_f32(const float*, float*, uint64_t, uint64_t, double, long, long)
-    void dropout_seeded_f64(const double*, double*, uint64_t, uint64_t, double, long, long)
+    void dropout_mask_f32(uint8_t*, uint64_t, uint64_t, long, long)
+    void dropout_seeded_f32(const float*, float*, uint64_t, uint64_t, double, long, long, long)
+    void dropout_seeded_f64(const double*, double*, uint64_t, uint64_t, double, long, long, long)
 
 
 def _scaled(const floating[::1] x, const uint8_t[::1] keep, floating scale, floating[::1] y):
@@ -42,8 +48,9 @@ def backward(dy, keep, p):
     return dx
 
 
-cdef _seeded_part(
-    ndarray x, ndarray y, uint64_t seed, uint64_t threshold, double scale, long start, long stop
+def _seeded_part(
+    ndarray x, ndarray y, uint64_t seed, uint64_t threshold, double scale, bint stream,
+    long start, long stop,
 ):
     cdef const void* source = PyArray_DATA(x)
     cdef void* target = PyArray_DATA(y)
@@ -51,15 +58,30 @@ cdef _seeded_part(
     with nogil:
         if single:
             dropout_seeded_f32(
-                <const float*>source, <float*>target, seed, threshold, scale, start, stop)
+                <const float*>source, <float*>target, seed, threshold, scale, start, stop, stream)
         else:
             dropout_seeded_f64(
-                <const double*>source, <double*>target, seed, threshold, scale, start, stop)
+                <const double*>source, <double*>target, seed, threshold, scale, start, stop, stream)
+
+
+def _mask_part(uint8_t[::1] keep, uint64_t seed, uint64_t threshold, long start, long stop):
+    if start < stop:
+        with nogil:
+            dropout_mask_f32(&keep[0], seed, threshold, start, stop)
+
+
+def mask(shape, seed, p):
+    """keep, drawn by seed; see dropout_numpy.mask."""
+    keep, threshold = np.empty(math.prod(shape), bool), round(p * 2**32)
+    values = keep.view(np.uint8)
+    parallel.run(
+        lambda start, stop: _mask_part(values, seed, threshold, start, stop), keep.size, LEAST)
+    return keep.reshape(shape)
 
 
 def seeded(x, seed, p, scale):
     """y = x * keep * scale; see dropout_numpy.seeded."""
-    y, threshold = np.empty_like(x), round(p * 2**32)
-    parallel.run(
-        lambda start, stop: _seeded_part(x, y, seed, threshold, scale, start, stop), x.size, LEAST)
+    y = np.empty_like(x)
+    how = seed, round(p * 2**32), scale, 2 * x.nbytes >= LARGE
+    parallel.run(lambda start, stop: _seeded_part(x, y, *how, start, stop), x.size, LEAST)
     return y

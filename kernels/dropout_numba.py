@@ -1,5 +1,7 @@
 """Dropout in Numba. What is computed stands in dropout_numpy, the numbers in hashing."""
 
+import math
+
 import numpy as np
 from numba import njit
 
@@ -43,17 +45,40 @@ def _hashed(index, seed):
 
 
 @njit(cache=True)
+def _dropped(j, fours, other, threshold):
+    """Whether place j's number is below the threshold; `fours` is the hash of four places.
+
+    Where its byte does not decide, the place has a hash of its own, of another seed.
+    """
+    highest, rest = threshold >> 24, threshold & 0xFFFFFF
+    byte = fours >> 8 * (j % 4) & 0xFF
+    if byte == highest and rest:
+        return _hashed(j, other) & 0xFFFFFF < rest
+    return byte < highest
+
+
+@njit(cache=True)
+def _mask(seed, other, threshold, keep):
+    for j in range(keep.size):
+        if j % 4 == 0:
+            fours = _hashed(j // 4, seed)
+        keep[j] = not _dropped(j, fours, other, threshold)
+
+
+@njit(cache=True)
 def _seeded(x, seed, other, threshold, scale, zero, y):
-    """A hash serves two places; where its half does not decide, the place has one of its own."""
-    highest, rest = threshold >> 16, threshold & 0xFFFF
     for j in range(x.size):
-        if j % 2 == 0:
-            pair = _hashed(j // 2, seed)
-        upper = pair >> 16 * (j % 2) & 0xFFFF
-        dropped = upper < highest
-        if upper == highest and rest:
-            dropped = _hashed(j, other) & 0xFFFF < rest
-        y[j] = x[j] * (zero if dropped else scale)
+        if j % 4 == 0:
+            fours = _hashed(j // 4, seed)
+        y[j] = x[j] * (zero if _dropped(j, fours, other, threshold) else scale)
+
+
+def mask(shape, seed, p):
+    """keep, drawn by seed; see dropout_numpy.mask."""
+    keep = np.empty(math.prod(shape), np.bool_)
+    with np.errstate(over="ignore"):  # as plain Python, where the wrap-around of scalars warns
+        _mask(np.uint64(seed), np.uint64(seed ^ 2**63), np.int64(round(p * 2**32)), keep)
+    return keep.reshape(shape)
 
 
 def seeded(x, seed, p, scale):
@@ -61,6 +86,6 @@ def seeded(x, seed, p, scale):
     y = np.empty_like(x)
     seeds = np.uint64(seed), np.uint64(seed ^ 2**63)
     kept, zero = x.dtype.type(scale), x.dtype.type(0)
-    with np.errstate(over="ignore"):  # as plain Python, where the wrap-around of scalars warns
+    with np.errstate(over="ignore"):
         _seeded(x.reshape(-1), *seeds, np.int64(round(p * 2**32)), kept, zero, y.reshape(-1))
     return y

@@ -42,9 +42,8 @@ def hashed(index, seed):
 def numbers(count, seed):
     """Return a random 32-bit number for each place: numbers[i] < t with probability t / 2^32.
 
-    Two places share a hash: its lower half is the upper half of the first one's number, its upper
-    half that of the second one's. The lower half of a number is of a hash of its own, which a
-    kernel needs only where the upper half does not decide.
+    Four places share a hash, of which each has one byte as its highest. The lower three bytes are
+    of a hash of its own, which a kernel needs only where the highest byte does not decide.
 
     Parameters
     ----------
@@ -56,7 +55,7 @@ def numbers(count, seed):
     (count,) int64, in [0, 2^32)
     """
     place = np.arange(count, dtype=np.uint64)
-    pairs = hashed(place >> np.uint64(1), seed).astype(np.int64)
-    upper = np.where(place % 2, pairs >> 16, pairs & 0xFFFF)
-    lower = hashed(place, seed ^ 2**63).astype(np.int64) & 0xFFFF
-    return upper << 16 | lower
+    fours = hashed(place >> np.uint64(2), seed).astype(np.int64)
+    highest = fours >> (8 * (place % 4)).astype(np.int64) & 0xFF
+    lower = hashed(place, seed ^ 2**63).astype(np.int64) & 0xFFFFFF
+    return highest << 24 | lower

@@ -3,9 +3,9 @@
 #define BODY "drop_block.h"
 #include "multiversion.h"
 
-DISPATCH_F32(drop_block_scale,
-             (const float *x, const uint8_t *keep, float scale, float *y, long count),
-             (x, keep, scale, y, count))
-DISPATCH_F64(drop_block_scale,
-             (const double *x, const uint8_t *keep, double scale, double *y, long count),
-             (x, keep, scale, y, count))
+#define PRODUCT(R)                                                                             \
+    (const R *x, const uint8_t *keep, double scale, R *y, long count, long shared, long start, \
+     long stop, long stream)
+#define ARGUMENTS (x, keep, scale, y, count, shared, start, stop, stream)
+DISPATCH_F32(drop_block_product, PRODUCT(float), ARGUMENTS)
+DISPATCH_F64(drop_block_product, PRODUCT(double), ARGUMENTS)

@@ -62,20 +62,16 @@ INLINE int NAME(clear_blocks)(uint8_t *restrict map, uint8_t *restrict seeds, lo
                               long w, long block)
 {
     long columns = w - block + 1, row = from / columns, next = (row + 1) * columns;
-    int some = 0;
+    uint16_t found[HASH_MOST / 8];
     memset(seeds + count, 0, 8);
-    for (long k = 0; k < count; k += 8) {
-        uint64_t any;
-        memcpy(&any, seeds + k, 8);
-        for (long at = k; any && at < k + 8; at++)
-            if (seeds[at]) {
-                for (; from + at >= next; next += columns)
-                    row++;
-                NAME(clear_block)(map + row * w + from + at - (next - columns), w, block);
-                some = 1;
-            }
-    }
-    return some;
+    long some = eights_with_ones(seeds, count, found);
+    for (long f = 0; f < some; f++)
+        EACH_ONE(seeds, found[f], at) {
+            for (; from + at >= next; next += columns)
+                row++;
+            NAME(clear_block)(map + row * w + from + at - (next - columns), w, block);
+        }
+    return some > 0;
 }
 
 /* Planes start .. stop of keep (h, w); sizes = h, w, block. */
