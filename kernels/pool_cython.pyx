@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Max and average pooling in Cython: a maximum window by window, a mean tap by tap over rows.
 
-Maxima with places inside the window, and adaptive means, are written in C (simd/pool.h).
+Maxima with places inside the window, and most means, are written in C (simd/pool*.h).
 What is computed, and the shapes, stand in pool_numpy.
 """
 

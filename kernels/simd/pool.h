@@ -1,9 +1,9 @@
-/* Max pooling of the planes start .. stop, and adaptive means.
+/* Max pooling of the planes start .. stop.
 
    g holds h, w, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw. A row of x is first cut into its sw phases
-   (columns 0, sw, 2 sw .. ; 1, sw + 1 ..), so that one tap of neighbouring windows is one vector. */
+   (columns 0, sw, 2 sw .. ; 1, sw + 1 ..): one tap of neighbouring windows is then one vector. */
 
-#include "turn.h"
+#include "pool_pairs.h"
 
 #ifndef POOL_GEOMETRY
 #define POOL_GEOMETRY
@@ -29,19 +29,12 @@ static inline int in_pairs(const long *g)
         && g[DW] == 1 && 2 * g[OH] <= g[H] && 2 * g[OW] <= g[W];
 }
 
-/* Even numbers of two vectors, told apart within every 16 bytes, which is cheap: half a piece of them
-   from the first vector, half from the second; the odd ones are one further. POOL_ORDER is where lane
-   l of the right order then stands. */
-#define PIECE ((int)(16 / sizeof(REAL)))
-#define POOL_EVEN(l) ((l) / PIECE * PIECE + (l) * 2 % PIECE + ((l) % PIECE < PIECE / 2 ? 0 : LANES))
-#define POOL_ODD(l) (POOL_EVEN(l) + 1)
-#define POOL_ORDER(l) \
-    ((l) % (LANES / 2) / (PIECE / 2) * PIECE + (l) % (PIECE / 2) + ((l) < LANES / 2 ? 0 : PIECE / 2))
 #define POOL_BYTE(l) ((l) * (int)sizeof(REAL))
 #endif
 
 /* phases[r * room + k] = row[k * step + r] */
-static void NAME(split)(const REAL *restrict row, REAL *restrict phases, long w, long step, long room)
+static void NAME(split)(
+    const REAL *restrict row, REAL *restrict phases, long w, long step, long room)
 {
     if (step == 2) {
         REAL *restrict odd = phases + room;
@@ -88,8 +81,8 @@ INLINE void NAME(max_step)(VEC *best, MASK *place, VEC value, int number)
 }
 
 /* One vector of windows: taps[t] + q is what stands at tap t, numbered numbers[t]. */
-INLINE void NAME(max_vector)(const REAL *const *taps, const int *numbers, int count, long q, REAL *y,
-                             uint8_t *where)
+INLINE void NAME(max_vector)(
+    const REAL *const *taps, const int *numbers, int count, long q, REAL *y, uint8_t *where)
 {
     VEC best = LOAD(taps[0] + q);
     MASK place = (best != best) & 0;
@@ -101,8 +94,9 @@ INLINE void NAME(max_vector)(const REAL *const *taps, const int *numbers, int co
 }
 
 /* The windows from .. to of one row of results, whose columns lie inside the image. */
-static void NAME(max_inside)(const REAL *const *taps, const int *numbers, int count, long from, long to,
-                             REAL *y, uint8_t *where)
+static void NAME(max_inside)(
+    const REAL *const *taps, const int *numbers, int count, long from, long to, REAL *y,
+    uint8_t *where)
 {
     long q = from;
     if (to - from < LANES)
@@ -143,7 +137,8 @@ static void NAME(max_window)(const REAL *x, const long *g, long p, long q, REAL 
 }
 
 /* One row of results. scratch holds kh rows of sw phases, each of w / sw + 1 values. */
-static void NAME(max_row)(const REAL *x, const long *g, long p, REAL *y, uint8_t *where, REAL *scratch)
+static void NAME(max_row)(
+    const REAL *x, const long *g, long p, REAL *y, uint8_t *where, REAL *scratch)
 {
     const REAL *taps[NOWHERE];
     int numbers[NOWHERE], count = 0;
@@ -175,16 +170,19 @@ static void NAME(max_row)(const REAL *x, const long *g, long p, REAL *y, uint8_t
         NAME(max_window)(x, g, p, q, y, where);
 }
 
-/* One row of results of windows of 2x2 side by side; columns are told apart in registers. Where it is
-   shorter than a vector, more is read and written, if `beyond` says that it will be written again. */
+/* One row of results of windows of 2x2 side by side; columns are told apart in registers. Where it
+   is shorter than a vector, more is read and written if `beyond` says that this does no harm: what
+   lies behind is there, and is written later. */
 static void NAME(max_pairs)(const REAL *upper, const REAL *lower, long ow, int beyond, REAL *y,
                             uint8_t *where)
 {
 #ifdef CAN_SHUFFLE
-    const MASK even = EACH_LANE(POOL_EVEN), odd = EACH_LANE(POOL_ODD), order = EACH_LANE(POOL_ORDER);
+    const MASK even = EACH_LANE(POOL_EVEN), odd = EACH_LANE(POOL_ODD);
+    const MASK order = EACH_LANE(POOL_ORDER);
     int whole = ow >= LANES || beyond;
     for (long q = 0; q < ow && whole; q += LANES) {
-        long at = q + LANES <= ow || ow < LANES ? q : ow - LANES; /* the last overlaps its neighbour */
+        /* The last vector overlaps its neighbour. */
+        long at = q + LANES <= ow || ow < LANES ? q : ow - LANES;
         VEC a = LOAD(upper + 2 * at), b = LOAD(upper + 2 * at + LANES);
         VEC c = LOAD(lower + 2 * at), d = LOAD(lower + 2 * at + LANES);
         VEC best = __builtin_shuffle(a, b, even);
@@ -212,8 +210,8 @@ static void NAME(max_pairs)(const REAL *upper, const REAL *lower, long ow, int b
     }
 }
 
-static void NAME(pool_max_forward)(const REAL *x, REAL *y, uint8_t *where, REAL *scratch, const long *g,
-                                   long start, long stop)
+static void NAME(pool_max_forward)(
+    const REAL *x, REAL *y, uint8_t *where, REAL *scratch, const long *g, long start, long stop)
 {
     long outputs = g[OH] * g[OW], w = g[W];
 #ifdef CAN_SHUFFLE
@@ -237,8 +235,9 @@ static void NAME(pool_max_forward)(const REAL *x, REAL *y, uint8_t *where, REAL 
 }
 
 /* Windows of 2x2 side by side: both rows of dx are written once, whole. */
-static void NAME(spread_pair)(const REAL *restrict dy, const uint8_t *restrict where, REAL *restrict upper,
-                              REAL *restrict lower, long ow)
+static void NAME(spread_pair)(
+    const REAL *restrict dy, const uint8_t *restrict where, REAL *restrict upper,
+    REAL *restrict lower, long ow)
 {
     INTEGER place[64];
     for (long q = 0; q < ow; q += 64) {
@@ -300,140 +299,5 @@ static void NAME(pool_max_backward)(const REAL *dy, const uint8_t *where, REAL *
                 upper[q] = upper[w + q] = 0;
         }
         memset(to + 2 * g[OH] * w, 0, sizeof(REAL) * (g[H] - 2 * g[OH]) * w);
-    }
-}
-
-/* The mean of each window; rows are added as vectors, their sums in double. */
-static void NAME(pool_adaptive_forward)(const REAL *x, REAL *y, long h, long w, long oh, long ow,
-                                        long start, long stop)
-{
-    for (long out = start * oh * ow; out < stop * oh * ow; out++) {
-        long plane = out / (oh * ow), p = out / ow % oh, q = out % ow;
-        long top = p * h / oh, bottom = ((p + 1) * h + oh - 1) / oh;
-        long left = q * w / ow, right = ((q + 1) * w + ow - 1) / ow;
-        int whole = left == 0 && right == w; /* then the rows are one long row */
-        long rows = whole ? 1 : bottom - top, length = (whole ? bottom - top : 1) * (right - left);
-        double total = 0;
-        for (long row = 0; row < rows; row++) {
-            const REAL *from = x + (plane * h + top + row) * w + left;
-            long k = 0;
-            while (k + LANES <= length) {
-                VEC sums = SPLAT(0);
-                long end = k + 64 * LANES < length ? k + 64 * LANES : length;
-                for (; k + LANES <= end; k += LANES)
-                    sums += LOAD(from + k);
-                total += SUM(sums);
-            }
-            for (; k < length; k++)
-                total += from[k];
-        }
-        y[out] = (REAL)(total / ((bottom - top) * (right - left)));
-    }
-}
-
-/* The way back: each gradient, divided, is added to its window. */
-static void NAME(pool_adaptive_backward)(const REAL *dy, REAL *dx, long h, long w, long oh, long ow,
-                                         long start, long stop)
-{
-    for (long plane = start; plane < stop; plane++) {
-        REAL *to = dx + plane * h * w;
-        if (oh * ow == 1) {
-            REAL share = dy[plane] / (REAL)(h * w);
-            for (long k = 0; k < h * w; k++)
-                to[k] = share;
-            continue;
-        }
-        memset(to, 0, h * w * sizeof(REAL));
-        for (long p = 0; p < oh; p++)
-            for (long q = 0; q < ow; q++) {
-                long top = p * h / oh, bottom = ((p + 1) * h + oh - 1) / oh;
-                long left = q * w / ow, right = ((q + 1) * w + ow - 1) / ow;
-                REAL share = dy[(plane * oh + p) * ow + q] / (REAL)((bottom - top) * (right - left));
-                for (long row = top; row < bottom; row++)
-                    for (long column = left; column < right; column++)
-                        to[row * w + column] += share;
-            }
-    }
-}
-
-#ifdef CAN_SHUFFLE
-/* One row of means of windows of 2x2 side by side: rows are added first, then neighbours. A whole
-   vector is read and written also where the row is shorter. */
-static void NAME(mean_pairs)(const REAL *upper, const REAL *lower, long ow, REAL *y)
-{
-    const MASK even = EACH_LANE(POOL_EVEN), odd = EACH_LANE(POOL_ODD), order = EACH_LANE(POOL_ORDER);
-    for (long q = 0; q < ow; q += LANES) {
-        long at = q + LANES <= ow || ow < LANES ? q : ow - LANES; /* the last overlaps its neighbour */
-        VEC a = LOAD(upper + 2 * at) + LOAD(lower + 2 * at);
-        VEC b = LOAD(upper + 2 * at + LANES) + LOAD(lower + 2 * at + LANES);
-        VEC sums = __builtin_shuffle(a, b, even) + __builtin_shuffle(a, b, odd);
-        STORE(y + at, __builtin_shuffle(sums, order) / 4);
-    }
-}
-#endif
-
-/* Means of windows that lie side by side (stride = kernel, no padding) in planes start .. stop: kh rows
-   are added into one, and of that kw neighbours. row holds w numbers. */
-static void NAME(pool_tiles_forward)(const REAL *restrict x, REAL *restrict y, REAL *restrict row,
-                                     const long *g, long start, long stop)
-{
-    long h = g[0], w = g[1], oh = g[2], ow = g[3], kh = g[4], kw = g[5];
-    REAL count = (REAL)(kh * kw);
-#ifdef CAN_SHUFFLE
-    const REAL *end = x + stop * h * w;
-#endif
-    for (long plane = start; plane < stop; plane++)
-        for (long p = 0; p < oh; p++) {
-            const REAL *from = x + (plane * h + p * kh) * w;
-            REAL *to = y + (plane * oh + p) * ow;
-#ifdef CAN_SHUFFLE
-            int beyond = from + w + 2 * LANES <= end && to + LANES <= y + stop * oh * ow;
-            if (kh == 2 && kw == 2 && (ow >= LANES || beyond)) {
-                NAME(mean_pairs)(from, from + w, ow, to);
-                continue;
-            }
-#endif
-            memcpy(row, from, w * sizeof(REAL));
-            for (long i = 1; i < kh; i++)
-                for (long j = 0; j < w; j++)
-                    row[j] += from[i * w + j];
-            if (kw == 2)
-                for (long q = 0; q < ow; q++)
-                    to[q] = (row[2 * q] + row[2 * q + 1]) / count;
-            else
-                for (long q = 0; q < ow; q++) {
-                    REAL total = row[q * kw];
-                    for (long j = 1; j < kw; j++)
-                        total += row[q * kw + j];
-                    to[q] = total / count;
-                }
-        }
-}
-
-/* The way back: each gradient, divided, fills its window; what lies in no window receives 0. */
-static void NAME(pool_tiles_backward)(const REAL *restrict dy, REAL *restrict dx, const long *g,
-                                      long start, long stop)
-{
-    long h = g[0], w = g[1], oh = g[2], ow = g[3], kh = g[4], kw = g[5];
-    REAL count = (REAL)(kh * kw);
-    for (long plane = start; plane < stop; plane++) {
-        REAL *to = dx + plane * h * w;
-        for (long p = 0; p < oh; p++, to += kh * w) {
-            const REAL *from = dy + (plane * oh + p) * ow;
-            if (kw == 2)
-                for (long q = 0; q < ow; q++)
-                    to[2 * q] = to[2 * q + 1] = from[q] / count;
-            else
-                for (long q = 0; q < ow; q++) {
-                    REAL share = from[q] / count;
-                    for (long j = 0; j < kw; j++)
-                        to[q * kw + j] = share;
-                }
-            for (long j = ow * kw; j < w; j++)
-                to[j] = 0;
-            for (long i = 1; i < kh; i++)
-                memcpy(to + i * w, to, w * sizeof(REAL));
-        }
-        memset(to, 0, (h - oh * kh) * w * sizeof(REAL));
     }
 }
