@@ -116,6 +116,7 @@ def test_batch_size_by_position_is_refused_with_a_hint():
     ("options", "words"),
     [
         ({"num_workers": -1}, "num_workers as an integer of at least 1, got -1"),
+        ({"processes": True}, "num_workers as an integer of at least 1, got 0"),
         ({"num_workers": 2, "prefetch_factor": 0}, "prefetch_factor as an integer of at least 1"),
         (
             {"shuffle": True, "sampler": data.WeightedRandomSampler([1, 2], 3)},

@@ -86,7 +86,7 @@ class DataLoader:
     ) -> None:
         self.dataset = _dataset(data)
         check_sizes("DataLoader", batch_size=batch_size, prefetch_factor=prefetch_factor)
-        if num_workers:
+        if num_workers or processes:
             check_sizes("DataLoader", num_workers=num_workers)
         if sampler is not None and shuffle:
             got, hint = "both", "a sampler draws its own order"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -121,6 +122,9 @@ _work: list[Work] = []
 
 
 def _start_process(pickled: bytes) -> None:
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C is for the program, which ends its workers
     threads.set_num_threads(1)
     _work[:] = [pickle.loads(pickled)]
 
