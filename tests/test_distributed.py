@@ -62,9 +62,10 @@ def test_training_is_that_of_one_process(run, alone, how):
     assert wanted["1.num_batches_tracked"] == 6
 
 
-@pytest.mark.parametrize(
-    "what", ["own_statistics", "averages", "normalized_alone", "population", "disagreements"]
-)
+FOUND = ["own_statistics", "averages", "normalized_alone", "population", "sequences"]
+
+
+@pytest.mark.parametrize("what", [*FOUND, "disagreements"])
 def test_every_rank_found(run, what):
     assert run[1][what]
 

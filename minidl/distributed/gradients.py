@@ -111,11 +111,13 @@ class DataParallel(Module):
     that the mean over the processes of the gradients of their mean losses is the gradient of the
     mean loss of the whole batch; and buffers, such as running statistics, become rank 0's.
 
-    The gradients are averaged by `Optimizer`, or by `average_gradients` before the step.
+    The gradients are averaged by `Optimizer`, or by `average_gradients` before the step. In
+    evaluation nothing is sent: a rank may measure by itself.
 
     Parameters
     ----------
-    module : the model; use `convert_sync_batchnorm` on it first for statistics of whole batches
+    module : the model, which stays at hand as `.module`; use `convert_sync_batchnorm` on it first
+        for statistics of whole batches
     batch_axis : the axis of the first input that counts samples
 
     References
@@ -131,9 +133,10 @@ class DataParallel(Module):
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Return what the model returns."""
         output = self.module(*inputs, **options)
+        if self.training:
+            self._share_buffers()
         if not self.training or not is_grad_enabled():
             return output
-        self._share_buffers()
         count = inputs[0].shape[self.batch_axis]
         total = int(world().sum(np.array([count]))[0])
         factor = count * world().size / max(total, 1)

@@ -12,6 +12,7 @@ import training
 import minidl
 from minidl.tensor import Tensor
 from minidl import distributed, nn, optim
+from minidl.distributed.shard import part
 from minidl.distributed.world import world
 from minidl.errors import ArgumentError, ShapeError
 
@@ -103,6 +104,29 @@ def population():
     return same_everywhere(parted)
 
 
+def sequences():
+    """A model of several results, samples along the second axis, unequal parts."""
+    rng = np.random.default_rng(1)
+    x, target = rng.normal(size=(3, 5, 2)), rng.normal(size=(3, 5, 4))
+    lstm = nn.LSTM(2, 4, rng=rng).double()
+    parallel = distributed.DataParallel(lstm, batch_axis=1)
+    mine = part(5)
+    grads = []
+    for model, rows in ((lstm, slice(None)), (parallel, mine)):
+        lstm.zero_grad()
+        y, _ = model(Tensor(x[:, rows]))
+        ((y - Tensor(target[:, rows])) ** 2).mean().backward()
+        if model is parallel:
+            distributed.average_gradients(lstm)
+        grads.append([p.grad for p in lstm.parameters()])
+    for got, wanted in zip(grads[1], grads[0], strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-10, atol=1e-12)
+    parallel.eval()
+    if distributed.rank() == 0:
+        parallel(Tensor(x))
+    return True
+
+
 def disagreements():
     """Errors that all ranks raise alike, so that nobody waits."""
     width = 3 + (distributed.rank() == 1)
@@ -124,6 +148,7 @@ def main(folder):
         "averages": averages(),
         "normalized_alone": normalized_alone(),
         "population": population(),
+        "sequences": sequences(),
         "disagreements": disagreements(),
         "in order": orders(),
         "shuffled": orders(shuffle=True),
