@@ -3,30 +3,44 @@
 
 #include "recurrent.h"
 
-/* One example, one step: `sums` are h weight_hh^T, x the projected input. gates may be NULL. */
-INLINE void NAME(lstm_row)(
+/* Short loops, one for each function: the processor then works on many vectors at once, where the
+   exponentials of one would wait for each other. What follows d is done for each vector, and for the
+   `left` numbers at the end. */
+#define ROW_LOOP(d, ...)                              \
+    {                                                 \
+        long j = 0;                                   \
+        for (; j + LANES <= (d); j += LANES) {        \
+            const long left = LANES;                  \
+            __VA_ARGS__                               \
+        }                                             \
+        if (j < (d)) {                                \
+            const long left = (d) - j;                \
+            __VA_ARGS__                               \
+        }                                             \
+    }
+
+/* One example, one step: `sums` are h weight_hh^T, x is the projected input; gates may be the sums. */
+static void NAME(lstm_row)(
     const REAL *sums, const REAL *x, const REAL *bias, const REAL *c, const REAL *drop, REAL *h_next,
     REAL *c_next, REAL *gates, long d)
 {
-    for (long j = 0; j < d; j += LANES) {
-        long left = d - j;
-        VEC a[4];
-#pragma GCC unroll 4
-        for (int k = 0; k < 4; k++)
-            a[k] = NAME(some)(x + k * d + j, left) + NAME(some)(bias + k * d + j, left) +
-                   NAME(some)(sums + k * d + j, left);
-        VEC i = NAME(sigmoid)(a[0]), f = NAME(sigmoid)(a[1]), g = NAME(tanh)(a[2]);
-        VEC o = NAME(sigmoid)(a[3]), dropped = drop ? g * NAME(some)(drop + j, left) : g;
-        VEC next = f * NAME(some)(c + j, left) + i * dropped;
-        NAME(put)(c_next + j, next, left);
-        NAME(put)(h_next + j, o * NAME(tanh)(next), left);
-        if (gates) {
-            NAME(put)(gates + j, i, left);
-            NAME(put)(gates + d + j, f, left);
-            NAME(put)(gates + 2 * d + j, g, left);
-            NAME(put)(gates + 3 * d + j, o, left);
-        }
-    }
+#define SUM_OF(at) \
+    (NAME(some)(x + (at), left) + NAME(some)(bias + (at), left) + NAME(some)(sums + (at), left))
+    ROW_LOOP(2 * d, NAME(put)(gates + j, NAME(sigmoid)(SUM_OF(j)), left);)
+    const long g = 2 * d, o = 3 * d;
+    ROW_LOOP(d, NAME(put)(gates + g + j, NAME(tanh)(SUM_OF(g + j)), left);)
+    ROW_LOOP(d, NAME(put)(gates + o + j, NAME(sigmoid)(SUM_OF(o + j)), left);)
+#undef SUM_OF
+    ROW_LOOP(d, {
+        VEC new = NAME(some)(gates + j, left) * NAME(some)(gates + g + j, left);
+        new = drop ? new * NAME(some)(drop + j, left) : new;
+        new += NAME(some)(gates + d + j, left) * NAME(some)(c + j, left);
+        NAME(put)(c_next + j, new, left);
+    })
+    ROW_LOOP(d, {
+        VEC y = NAME(tanh)(NAME(some)(c_next + j, left));
+        NAME(put)(h_next + j, NAME(some)(gates + o + j, left) * y, left);
+    })
 }
 
 /* cells holds a slot for every step where w->keep is set, otherwise one, which is written over. The
@@ -43,17 +57,16 @@ static void NAME(lstm_forward)(
         for (long b = w->start; b < w->stop; b++) {
             long here = (t * w->n + b) * d, from = before * slot + b * d, to = after * slot + b * d;
             REAL *c = cells + (w->keep ? from : b * d), *c_next = cells + (w->keep ? to : b * d);
-            REAL *kept = w->keep ? gates + 4 * here : NULL;
+            REAL *row = sums + (b - w->start) * width, *kept = w->keep ? gates + 4 * here : row;
             if (t < w->lengths[b]) {
                 NAME(lstm_row)(
-                    sums + (b - w->start) * width, projected + 4 * here, bias, c,
-                    drop ? drop + here : NULL, states + to, c_next, kept, d);
+                    row, projected + 4 * here, bias, c, drop ? drop + here : NULL, states + to, c_next,
+                    kept, d);
                 continue;
             }
             memcpy(states + to, states + from, d * sizeof(REAL));
             memmove(c_next, c, d * sizeof(REAL));
-            if (kept)
-                memset(kept, 0, 4 * d * sizeof(REAL));
+            memset(kept, 0, 4 * d * sizeof(REAL));
         }
     }
     for (long b = w->start; b < w->stop; b++) {
@@ -64,12 +77,11 @@ static void NAME(lstm_forward)(
 
 /* The gradient of one example at one step: dh arrives from the steps after and from `dy`; dc is
    changed to what goes on to the step before. */
-INLINE void NAME(lstm_row_back)(
+static void NAME(lstm_row_back)(
     const REAL *dh, const REAL *dy, const REAL *gates, const REAL *c, const REAL *c_next,
     const REAL *drop, REAL *dc, REAL *da, long d)
 {
-    for (long j = 0; j < d; j += LANES) {
-        long left = d - j;
+    ROW_LOOP(d, {
         VEC i = NAME(some)(gates + j, left), f = NAME(some)(gates + d + j, left);
         VEC g = NAME(some)(gates + 2 * d + j, left), o = NAME(some)(gates + 3 * d + j, left);
         VEC y = NAME(tanh)(NAME(some)(c_next + j, left));
@@ -81,7 +93,7 @@ INLINE void NAME(lstm_row_back)(
         NAME(put)(da + 2 * d + j, dropped * i * (1 - g * g), left);
         NAME(put)(da + 3 * d + j, up * y * o * (1 - o), left);
         NAME(put)(dc + j, through * f, left);
-    }
+    })
 }
 
 /* dh and dc arrive as 0 and the gradient of the last c, and leave as those of the initial state; dh
@@ -123,3 +135,5 @@ static void NAME(recurrent_pack)(const REAL *b, int turned, long depth, long col
 {
     NAME(pack_weights)(b, turned, depth, columns, packed);
 }
+
+#undef ROW_LOOP
