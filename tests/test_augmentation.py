@@ -236,7 +236,7 @@ def test_affine_by_nothing_by_whole_pixels_and_by_right_angles():
 
 def test_random_affine_stays_within_its_ranges():
     """Where a bright pixel on the right goes tells the angle and scale; the middle, the shift."""
-    n = 300
+    n = 150
     y, x = np.mgrid[-30.0:31, -40.0:41]
     two = [np.exp(-((x - 20) ** 2 + y**2) / 18), np.exp(-(x**2 + y**2) / 18)]
     batch = np.array(two)[None].repeat(n, axis=0)

@@ -1,6 +1,7 @@
 """Batches: nothing lost, nothing mixed up, the same for any workers, resumed to the bit."""
 
 import json
+import threading
 import time
 import traceback
 
@@ -252,6 +253,19 @@ def test_workers_are_ahead_by_what_was_asked_for_and_not_more():
     time.sleep(0.05)
     assert Counting.asked == 7
     batches.close()
+
+
+def test_threads_end_with_their_loader():
+    before = set(threading.enumerate())
+    loader = data.DataLoader(Drawing(), batch_size=2, transform=noisy, num_workers=2)
+    batches = iter(loader)
+    next(batches)
+    started = set(threading.enumerate()) - before
+    assert {thread.name for thread in started} == {"minidl-data_0", "minidl-data_1"}
+    del loader, batches
+    for thread in started:
+        thread.join(timeout=10)
+        assert not thread.is_alive()
 
 
 @pytest.mark.parametrize("options", [{}, *WORKERS])

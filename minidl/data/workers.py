@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from minidl import memory, threads
@@ -47,14 +48,8 @@ class Workers:
     def __init__(self, work: Work, count: int, ahead: int, processes: bool) -> None:
         self.work, self.ahead = work, ahead
         self.pool = _processes(work, count) if processes else _threads(count)
-        self.call: Work = _call_in_process if processes else self._call_in_thread
+        self.call: Work = _call_in_process if processes else partial(_call_in_thread, work)
         self.broken = False
-
-    def _call_in_thread(self, *arguments: Any) -> Any:
-        try:
-            return self.work(*arguments)
-        except SystemExit as error:
-            raise _ended(f"SystemExit({error})") from error
 
     def map(self, calls: Iterator[tuple]) -> Iterator[Any]:
         """Yield work(*arguments) for each tuple of arguments, in their order.
@@ -104,6 +99,13 @@ def _ended(got: str) -> WorkerError:
 def _threads(count: int) -> Executor:
     # Each thread shares the blocks of memory that the training loop frees.
     return ThreadPoolExecutor(count, "minidl-data", initializer=memory.install)
+
+
+def _call_in_thread(work: Work, *arguments: Any) -> Any:
+    try:
+        return work(*arguments)
+    except SystemExit as error:
+        raise _ended(f"SystemExit({error})") from error
 
 
 def _processes(work: Work, count: int) -> Executor:
