@@ -193,6 +193,14 @@ def test_plateau_waits_then_reduces_down_to_the_least():
     assert schedule.best == 0.9
 
 
+def test_plateau_leaves_out_reductions_of_no_size():
+    optimizer = two_groups()
+    schedule = optim.ReduceLROnPlateau(optimizer, factor=0.5, patience=0, eps=0.06)
+    for _ in range(4):
+        schedule.step(1.0)
+    np.testing.assert_allclose(rates(optimizer), [0.075, 0.1])
+
+
 def test_plateau_resumes():
     def bad(schedule, count):
         return [(schedule.step(1.0), rates(schedule.optimizer))[1] for _ in range(count)]
@@ -261,6 +269,7 @@ def test_bad_arguments(make, says):
     ("make", "says"),
     [
         (lambda: optim.StepLR("sgd", 2), "StepLR: expected an Optimizer, got str"),
+        (lambda: optim.LambdaLR("sgd", abs), "LambdaLR: expected an Optimizer, got str"),
         (lambda: optim.ChainedScheduler([]), "expected a list of schedules"),
         (lambda: optim.SequentialLR(SOME, [SOME], []), r"a list of schedules, got \['SGD'\]"),
     ],
