@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from loader_sets import Drawing, Exits, Numbers, Raises, dies, noisy, raises
 
-from minidl import Tensor, data, random
+import minidl
+from minidl import Tensor, data, nn, random
+from minidl import functional as F
 from minidl.errors import ArgumentError, DTypeError, MinidlError, ShapeError
 
 
@@ -303,6 +305,34 @@ def test_what_cannot_be_sent_to_a_process_is_said():
     )
     with pytest.raises(ArgumentError, match=r"that can be sent to a process, got .*no lambda"):
         list(loader)
+
+
+def pooled(x, rng):
+    """A transform made of minidl's own threaded kernels, gradients off in its thread alone."""
+    with minidl.no_grad():
+        smooth = F.avg_pool2d(Tensor(x), 3, stride=1, padding=1).data
+    return smooth + rng.normal(0, 0.1, x.shape).astype(x.dtype)
+
+
+def test_workers_beside_threaded_kernels_change_no_number():
+    images = np.random.default_rng(0).standard_normal((96, 8, 16, 16), dtype=np.float32)
+
+    def learn(**options):
+        layer = nn.Conv2d(8, 16, 3, padding=1, rng=np.random.default_rng(1))
+        loader = data.DataLoader(
+            images, batch_size=32, transform=pooled, rng=np.random.default_rng(2), **options
+        )
+        for _ in range(2):
+            for (x,) in loader:
+                (layer(x) ** 2).mean().backward()
+        return layer.weight.grad
+
+    threads = minidl.get_num_threads()
+    try:
+        minidl.set_num_threads(2)
+        np.testing.assert_array_equal(learn(), learn(num_workers=3))
+    finally:
+        minidl.set_num_threads(threads)
 
 
 # -- resuming -------------------------------------------------------------------------------------
