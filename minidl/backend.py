@@ -42,6 +42,7 @@ DEFAULTS = {
     "pool": "cython",
     "relu": "cython",
     "softmax_cross_entropy": "cython",
+    "upsample": "cython",
 }
 
 
