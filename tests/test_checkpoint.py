@@ -59,7 +59,7 @@ def undisturbed(tmp_path_factory):
 def test_resumed_from_every_moment_it_ends_with_the_same_bits(undisturbed):
     whole, copies = undisturbed
     assert len(copies) == interrupted_run.EPOCHS * (5 + 1)
-    for copy in copies[::3]:
+    for copy in copies[::5]:  # every place in an epoch once
         minidl.manual_seed(999)  # what other programs drew meanwhile
         equal(interrupted_run.result(*interrupted_run.train(copy)), whole)
 
@@ -113,6 +113,24 @@ def test_a_finished_run_only_gives_its_result_again(undisturbed):
     whole, copies = undisturbed
     model, history = interrupted_run.train(copies[-1])
     equal(interrupted_run.result(model, history), whole)
+
+
+def test_a_run_that_was_stopped_early_stays_stopped_at_its_best(tmp_path):
+    path = tmp_path / "run.safetensors"
+
+    def run():
+        stopping, model = EarlyStopping(1, monitor="validation_loss"), interrupted_run.build()
+        callbacks = [stopping, Checkpoint(path, resume=True)]
+        options = {"epochs": 50, "lr": 0.1, "callbacks": callbacks, "progress": False}
+        history = fit(model, *interrupted_run.digits(), **options)
+        return model.state_dict(), history, stopping
+
+    (state, history, stopping), (again, same, other) = run(), run()
+    equal(again, state)
+    assert len(history) == len(same) == stopping.best_epoch + 1 < 50
+    assert history.stopped == same.stopped != ""
+    assert (other.best, other.best_epoch) == (stopping.best, stopping.best_epoch)
+    equal(again, stopping.best_state)
 
 
 def test_more_epochs_go_on_from_the_end(undisturbed, tmp_path):

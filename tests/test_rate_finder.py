@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minidl
-from minidl import data, nn, optim, random, viz
+from minidl import data, nn, optim, random
 from minidl.errors import ArgumentError, DTypeError
 from minidl.train import RateCurve, find_lr, fit
 
@@ -88,7 +88,6 @@ def test_the_picture_shows_the_curve():
     assert panel.get_xscale() == "log"
     assert panel.lines[0].get_ydata() == pytest.approx(curve.losses)
     assert panel.lines[2].get_xdata()[0] == curve.suggestion
-    assert len(viz.png(curve.plot())) > 1000
 
 
 def test_bad_input():

@@ -176,11 +176,19 @@ def test_other_bad_arguments():
         (
             lambda: search(quadratic, x, 1, storage="/nowhere/at/all.db"),
             ArgumentError,
-            "a database at sqlite.*unable to open",
+            "a folder /nowhere/at, got none; create it",
         ),
     ]:
         with pytest.raises(error, match=words):
             call()
+
+
+def test_a_file_that_is_no_database(tmp_path, monkeypatch):
+    monkeypatch.setattr("minidl.train.search.ATTEMPTS", 2)
+    storage = tmp_path / "study.db"
+    storage.write_text("something else, and longer than the head of a database" * 40)
+    with pytest.raises(ArgumentError, match=r"a database at sqlite.*, got .*; check the path"):
+        search(quadratic, {"x": (0.0, 1.0)}, 1, storage=storage)
 
 
 def test_what_the_objective_raises_arrives_and_the_study_stays_usable(tmp_path):

@@ -41,6 +41,16 @@ class EarlyStopping(Callback):
     References
     ----------
     Goodfellow, Bengio & Courville 2016, section 7.8, algorithm 7.1.
+
+    Examples
+    --------
+    >>> from minidl import data, models
+    >>> images, labels = data.digits()
+    >>> pair, stopping = (images.reshape(-1, 64), labels), EarlyStopping(patience=1)
+    >>> model = models.MLP([64, 10])
+    >>> history = fit(model, pair, 0.3, epochs=99, lr=0.1, callbacks=[stopping], progress=False)
+    >>> len(history) - stopping.best_epoch, min(history.validation_loss) == stopping.best
+    (1, True)
     """
 
     def __init__(

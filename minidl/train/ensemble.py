@@ -41,6 +41,13 @@ class Ensemble(Module):
     References
     ----------
     Goodfellow, Bengio & Courville 2016, section 7.11.
+
+    Examples
+    --------
+    >>> models = [nn.Linear(3, 2) for _ in range(4)]
+    >>> y = Ensemble(models)(Tensor(np.ones((5, 3), np.float32)))
+    >>> np.allclose(np.exp(y.data).sum(1), 1)
+    True
     """
 
     def __init__(self, models: Sequence[Module], average: str = "probabilities") -> None:

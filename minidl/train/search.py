@@ -160,6 +160,21 @@ def search(
     References
     ----------
     Akiba et al. 2019 (Optuna); Bergstra et al. 2011 (the tree-structured Parzen estimator).
+
+    Examples
+    --------
+    >>> from minidl import data, models
+    >>> images, labels = data.digits()
+    >>> result = search(
+    ...     lambda trial: models.MLP([64, trial["width"], 10]),
+    ...     {"width": [16, 32], "lr": log_uniform(1e-4, 0.1)},
+    ...     trials=3,
+    ...     data=(images.reshape(-1, 64), labels),
+    ...     validation=0.2,
+    ...     epochs=1,
+    ... )
+    >>> sorted(result.params), result.value == min(result.history.validation_loss)
+    (['lr', 'width'], True)
     """
     optuna = _optuna()
     check_sizes("search", trials=trials)
@@ -285,7 +300,12 @@ def _storage(optuna: Any, storage: str | Path | None) -> Any:
     """
     if storage is None:
         return None
-    url = str(storage) if "://" in str(storage) else f"sqlite:///{storage}"
+    url = str(storage)
+    if "://" not in url:
+        if not Path(storage).parent.is_dir():
+            folder = f"a folder {Path(storage).parent}"
+            raise ArgumentError(expected("search", folder, "none", "create it first"))
+        url = f"sqlite:///{storage}"
     waiting = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
     database = importlib.import_module("sqlalchemy.exc")
     for attempt in range(ATTEMPTS):
