@@ -184,7 +184,7 @@ def test_other_bad_arguments():
 
 
 def test_a_file_that_is_no_database(tmp_path, monkeypatch):
-    monkeypatch.setattr("minidl.train.search.ATTEMPTS", 2)
+    monkeypatch.setattr(sys.modules["minidl.train.search"], "ATTEMPTS", 2)
     storage = tmp_path / "study.db"
     storage.write_text("something else, and longer than the head of a database" * 40)
     with pytest.raises(ArgumentError, match=r"a database at sqlite.*, got .*; check the path"):
