@@ -124,6 +124,20 @@ def test_any_number_of_threads_draws_the_same_masks(block):
         assert scale == keep.size / keep.sum()
 
 
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("count", [1, 3])
+def test_large_maps_are_dropped_as_small_ones_are(shared, count):
+    """From some size on results go around the cache, in parts that begin at any address."""
+    x, before = rng(1).normal(size=(10, 11, 163, 165)).astype(np.float32), threads.get_num_threads()
+    try:
+        threads.set_num_threads(count)
+        keep, scale = drop_block_mask(x.shape, 0.8, 5, rng(2), shared)
+        y = backend.call("drop_block", "product", x, keep, scale)
+    finally:
+        threads.set_num_threads(before)
+    np.testing.assert_array_equal(y, x * keep * np.float32(scale))
+
+
 @pytest.mark.parametrize("block", [1, 2, 5])
 def test_a_module_of_ones_own_is_given_the_librarys_seeds(block):
     class Own:

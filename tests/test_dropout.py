@@ -10,7 +10,7 @@ from minidl.kernels import dropout_numpy, hashing
 
 import minidl
 from minidl.tensor import Tensor
-from minidl import backend, nn
+from minidl import backend, nn, threads
 from minidl import functional as F
 from minidl.errors import ArgumentError, DTypeError, ShapeError
 
@@ -56,7 +56,7 @@ def test_the_hash_takes_all_64_bits_of_an_index():
 
 @pytest.mark.parametrize("seed", [1, 2**64 - 7])
 def test_every_bit_of_a_number_is_a_fair_coin_and_pairs_of_bits_are_independent(seed):
-    n = 50_000
+    n = 20_000
     numbers = hashing.numbers(n, seed)
     bits = 2 * (numbers[:, None] >> np.arange(32) & 1) - 1
     assert np.abs(bits.sum(0)).max() <= SIGMAS * np.sqrt(n)
@@ -111,6 +111,21 @@ def test_a_module_of_ones_own_is_given_the_librarys_mask():
         assert ("dropout", "backward" if brought else "seeded") in used.calls
         results.append((y.data, x.grad))
     np.testing.assert_allclose(results[0], results[1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_large_arrays_are_dropped_as_small_ones_are(count):
+    """From some size on results go around the cache, in parts that begin at any address."""
+    x, before = rng(1).normal(size=2_900_003).astype(np.float32), threads.get_num_threads()
+    try:
+        threads.set_num_threads(count)
+        y = backend.call("dropout", "seeded", x, 7, 0.3, 1.5)
+        keep = backend.call("dropout", "mask", x.shape, 7, 0.3)
+    finally:
+        threads.set_num_threads(before)
+    np.testing.assert_array_equal(y, x * keep * np.float32(1.5))
+    np.testing.assert_array_equal(keep[:1000], dropout_numpy.mask((1000,), 7, 0.3))
+    assert close_to(keep.mean(), 0.7, keep.size)
 
 
 def test_the_gradient_goes_through_what_was_kept():
