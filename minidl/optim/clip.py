@@ -50,6 +50,17 @@ def clip_grad_norm_(
     ArgumentError
         for a norm that is NaN or infinite, if asked to, and bad arguments
 
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import nn, optim
+    >>> p = nn.Parameter(np.zeros(2))
+    >>> p.grad = np.array([30.0, 40.0])
+    >>> optim.clip_grad_norm_([p], max_norm=5.0, eps=0.0)
+    50.0
+    >>> print(p.grad)
+    [3. 4.]
+
     References
     ----------
     Pascanu, Mikolov & Bengio 2013, algorithm 1.

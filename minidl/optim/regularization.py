@@ -37,6 +37,19 @@ class Penalty:
     ----------
     l1, l2 : float, at least 0
     center : c: a number, arrays, or a mapping from path to array
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from minidl import nn, optim
+    >>> model = nn.Linear(2, 1).double()
+    >>> model.weight.data = np.array([[3.0, -4.0]])
+    >>> penalty = optim.L2(0.1)(model)  # loss = cross_entropy(model(x), y) + penalty
+    >>> penalty.item()
+    1.25
+    >>> penalty.backward()
+    >>> print(model.weight.grad, model.bias.grad)
+    [[ 0.3 -0.4]] None
     """
 
     def __init__(self, l1: float, l2: float, center: Center = 0.0) -> None:
