@@ -20,8 +20,8 @@ typedef UNSIGNED NAME(bits) __attribute__((vector_size(BYTES)));
 typedef UNSIGNED NAME(bits);
 #endif
 
-/* e^r for |r| <= 0.35: a minimax polynomial in float, Taylor's series in double. */
-INLINE VEC NAME(exp_near_zero)(VEC r)
+/* e^r - 1 for |r| <= 0.35: a minimax polynomial in float, Taylor's series in double. */
+INLINE VEC NAME(expm1_near_zero)(VEC r)
 {
     VEC p;
     if (sizeof(REAL) == 4) {
@@ -31,7 +31,7 @@ INLINE VEC NAME(exp_near_zero)(VEC r)
         p = SPLAT(c[0]);
         for (int i = 1; i < 6; i++)
             p = p * r + c[i];
-        return p * (r * r) + r + 1;
+        return p * (r * r) + r;
     }
     static const REAL c[] = {
         (REAL)(1 / 6227020800.0), (REAL)(1 / 479001600.0), (REAL)(1 / 39916800.0),
@@ -40,7 +40,7 @@ INLINE VEC NAME(exp_near_zero)(VEC r)
     p = SPLAT(c[0]);
     for (int i = 1; i < 12; i++)
         p = p * r + c[i];
-    return p * (r * r) + r + 1;
+    return p * (r * r) + r;
 }
 
 /* a where a > b, else b: b where there is a NaN. One instruction, which GCC does not find. */
@@ -66,7 +66,7 @@ INLINE VEC NAME(exp_below)(VEC x)
     /* There n is -127 or -1023, and 2^n becomes 0. */
     x = NAME(larger)(SPLAT((REAL)(single ? -88.0 : -709.0)), x);
     VEC shifted = x * (REAL)1.4426950408889634 + rounding, n = shifted - rounding, power;
-    VEC y = NAME(exp_near_zero)((x - n * high_ln2) - n * low_ln2);
+    VEC y = NAME(expm1_near_zero)((x - n * high_ln2) - n * low_ln2) + 1;
     NAME(bits) bits;
     memcpy(&bits, &shifted, sizeof bits);
     bits = (bits << shift) + ((UNSIGNED)(single ? 127 : 1023) << shift);
