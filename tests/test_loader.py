@@ -386,6 +386,8 @@ def test_resumed_without_a_generator_of_its_own():
     ("other", "words"),
     [
         ({"batch_size": 5}, "expected batch_size 4 as in the state, got 5"),
+        ({"shuffle": False}, "expected shuffle True as in the state, got False"),
+        ({"drop_last": True}, "expected drop_last False as in the state, got True"),
         ({"sampler": data.WeightedRandomSampler(np.ones(11), 5), "shuffle": False}, "samples 11"),
     ],
 )

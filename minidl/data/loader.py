@@ -160,13 +160,19 @@ class DataLoader:
         dict of numbers, strings and dicts of them
             seed : of the pass; None before the first, and after a pass that came to its end
             batch : how many batches were handed out
-            samples, batch_size : what must be equal where it is loaded
+            samples, batch_size, shuffle, drop_last : what must be equal where it is loaded
             rng : the state of the loader's own generator; None where it draws from the library's,
                 whose state is then the caller's to save
         """
-        rng = None if self.rng is None else self.rng.bit_generator.state
-        sizes = {"samples": self.samples, "batch_size": self.batch_size}
-        return {"seed": self._seed, "batch": self._given, **sizes, "rng": rng}
+        return {
+            "seed": self._seed,
+            "batch": self._given,
+            "samples": self.samples,
+            "batch_size": self.batch_size,
+            "shuffle": self.shuffle,
+            "drop_last": self.drop_last,
+            "rng": None if self.rng is None else self.rng.bit_generator.state,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Let the next iteration go on where `state_dict` was taken.
@@ -174,12 +180,12 @@ class DataLoader:
         Raises
         ------
         ArgumentError
-            where the state is of a loader of other samples, another batch size or generator
+            where the state is of a loader of other samples, options or another kind of generator
         """
         mine = self.state_dict()
         if state.keys() != mine.keys():
             raise ArgumentError(expected("DataLoader", f"a state of {list(mine)}", list(state)))
-        for name in ("samples", "batch_size"):
+        for name in ("samples", "batch_size", "shuffle", "drop_last"):
             if state[name] != mine[name]:
                 hint = "resume with the loader that was saved"
                 wanted = f"{name} {state[name]} as in the state"
