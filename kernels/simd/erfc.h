@@ -1,7 +1,7 @@
 /* The complementary error function of a VEC of numbers >= 0; to be included after exp.h.
 
    erfc(z) = e^-z^2 P(t) / (1 + 2 z) with t = (z - 3.75) / (z + 3.75): Shepherd & Laframboise 1981.
-   P is the Chebyshev series of (1 + 2 z) e^z^2 erfc(z) over t in [-1, 1], written in powers of t: their
+   P is the Chebyshev series of (1 + 2 z) e^z^2 erfc(z) over t in [-1, 1], in powers of t: their
    coefficients sum to 1.8 in size, so nothing cancels. Right to a few units in the last place, but
    for what e^-z^2 loses far out, where the values are small. NaN passes. */
 
