@@ -397,7 +397,8 @@ def test_a_state_of_another_loader_is_refused(other, words):
 
 
 def test_a_state_of_another_kind_is_refused():
+    other = data.DataLoader(Drawing(), batch_size=4, shuffle=True)
     with pytest.raises(ArgumentError, match="rng PCG64 as in the state, got None"):
-        data.DataLoader(Drawing(), batch_size=4).load_state_dict(resumable().state_dict())
+        other.load_state_dict(resumable().state_dict())
     with pytest.raises(ArgumentError, match=r"expected a state of .*'batch'.*, got \['epoch'\]"):
         resumable().load_state_dict({"epoch": 3})
