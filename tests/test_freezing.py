@@ -5,10 +5,13 @@ import copy
 import numpy as np
 import pytest
 
+import minidl
 from minidl.tensor import Tensor
+from minidl import data, nn, optim
 from minidl import functional as F
-from minidl import nn, optim
 from minidl.errors import ArgumentError, DTypeError
+from minidl.models import MLP
+from minidl.train import evaluate, fit
 
 
 def network():
@@ -83,6 +86,28 @@ def test_normalization_without_parameters_is_found_by_its_name():
     model = nn.Sequential(nn.BatchNorm1d(4, affine=False), nn.Linear(4, 3))
     assert nn.freeze(model, ["0"], statistics=True) == []
     assert train(model) == {"1.weight", "1.bias"}
+
+
+def test_fine_tuning_on_another_task():
+    """Digits 0 to 4 first; then 5 to 9 from four images each, with the features kept, then not."""
+    images, labels = data.digits()
+    x = images.reshape(len(images), -1).astype(np.float32) / images.max()
+    few = np.concatenate([np.flatnonzero(labels == k)[:4] for k in range(5, 10)])
+    test = np.setdiff1d(np.flatnonzero(labels >= 5), few)
+    minidl.manual_seed(0)
+    model = MLP((64, 64, 5))
+    fit(model, (x[labels < 5], labels[labels < 5]), epochs=5, lr=5e-3, progress=False)
+    features = model[0].weight.data.copy()
+    model[2] = nn.Linear(64, 5)
+    nn.freeze(model, "0")
+    accuracies = []
+    for _ in range(2):
+        pair = x[few], labels[few] - 5
+        fit(model, pair, epochs=60, lr=5e-3, batch_size=10, progress=False)
+        accuracies.append(evaluate(model, (x[test], labels[test] - 5)).accuracy)
+        assert (model[0].weight.data == features).all() == (len(accuracies) == 1)
+        nn.unfreeze(model)
+    assert 0.4 < accuracies[0] < accuracies[1] - 0.05
 
 
 def test_bad_input():

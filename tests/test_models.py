@@ -183,6 +183,19 @@ def test_vgg_has_torchvisions_parameters(layers):
     assert normed(Tensor(rng().normal(size=(2, 3, 32, 32)).astype(np.float32))).shape == (2, 1000)
 
 
+def test_drop_block_in_a_member_of_the_family():
+    options = {"drop_groups": (2, 3), "keep_prob": 0.8, "block_size": 3}
+    model = models.resnet20(**options, widths=(2, 2, 4), rng=rng())
+    drops = [n for n, m in model.named_modules() if isinstance(m, nn.DropBlock2d)]
+    assert len(drops) == 2 * 3 * 3
+    assert {name.split(".")[0] for name in drops} == {"layer2", "layer3"}
+    bare = models.resnet20(**options, shortcut="none", widths=(2, 2, 4), rng=rng())
+    assert sum(isinstance(m, nn.DropBlock2d) for m in bare.modules()) == 2 * 3 * 2
+    x = Tensor(rng(1).normal(size=(2, 3, 16, 16)).astype(np.float32))
+    assert (model(x).data != model(x).data).any()
+    np.testing.assert_array_equal(model.eval()(x).data, model(x).data)
+
+
 def test_shortcuts_of_option_a_pick_pixels_and_add_zeros():
     block = BasicBlock(3, 5, 2, shortcut="A", rng=rng())
     x = rng(1).normal(size=(2, 3, 5, 4)).astype(np.float32)
@@ -350,6 +363,26 @@ def test_a_network_that_cannot_be(make, says):
         (
             lambda: ResNet(1, 3, (1, 1), (4, 8), (2,), keep_prob=0.9, block_size=2),
             (8, 1, 8, 8),
+            lambda p: optim.Adam(p, 0.02),
+        ),
+        (
+            lambda: ResNet(1, 3, (1, 1), (4, 8), block=Bottleneck, shortcut="A"),
+            (8, 1, 8, 8),
+            lambda p: optim.Adam(p, 0.02),
+        ),
+        (
+            lambda: ResNet(1, 3, (1, 1), (4, 8), shortcut="none"),
+            (8, 1, 8, 8),
+            lambda p: optim.Adam(p, 0.02),
+        ),
+        (
+            lambda: models.VGG((1, 1), 3, True, 1, 0.0, (4, 8), hidden=16, pooled=2),
+            (8, 1, 8, 8),
+            lambda p: optim.Adam(p, 0.02),
+        ),
+        (
+            lambda: AlexNet(3, 1, 0.0, widths=(8, 8, 8, 8, 8), hidden=16, stem=(5, 1, 2), pooled=2),
+            (6, 1, 24, 24),
             lambda p: optim.Adam(p, 0.02),
         ),
     ],

@@ -227,6 +227,7 @@ FUNCTIONAL = {
     "conv_transpose2d": (
         "x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1"
     ),
+    "pad": "x, widths, value=0.0, mode='constant'",
     "interpolate": "x, size=None, scale_factor=None, mode='nearest', align_corners=None",
     "max_pool1d": (
         "x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False"
@@ -315,7 +316,21 @@ DATA = {
     "fashion_mnist": "root=None, train=True, download=False",
     "cifar10": "root=None, train=True, download=False",
 }
-TABLES = [(nn, NN), (nn, OWN), (optim, OPTIM), (functional, FUNCTIONAL), (data, DATA)]
+INIT = {
+    "calculate_gain": "nonlinearity, param=None",
+    "zeros_": "weight",
+    "ones_": "weight",
+    "constant_": "weight, val",
+    "uniform_": "weight, a=0.0, b=1.0",
+    "normal_": "weight, mean=0.0, std=1.0",
+    "naive_uniform_": "weight, root=False",
+    "xavier_uniform_": "weight, gain=1.0",
+    "xavier_normal_": "weight, gain=1.0",
+    "kaiming_uniform_": "weight, a=0.0, mode='fan_in', nonlinearity='leaky_relu'",
+    "kaiming_normal_": "weight, a=0.0, mode='fan_in', nonlinearity='leaky_relu'",
+    "orthogonal_": "weight, gain=1.0",
+}
+TABLES = [(nn, NN), (nn.init, INIT), (nn, OWN), (optim, OPTIM), (functional, FUNCTIONAL), (data, DATA)]
 
 
 def written(call):
