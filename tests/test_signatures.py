@@ -330,7 +330,14 @@ INIT = {
     "kaiming_normal_": "weight, a=0.0, mode='fan_in', nonlinearity='leaky_relu'",
     "orthogonal_": "weight, gain=1.0",
 }
-TABLES = [(nn, NN), (nn.init, INIT), (nn, OWN), (optim, OPTIM), (functional, FUNCTIONAL), (data, DATA)]
+TABLES = [
+    (nn, NN),
+    (nn.init, INIT),
+    (nn, OWN),
+    (optim, OPTIM),
+    (functional, FUNCTIONAL),
+    (data, DATA),
+]
 
 
 def written(call):
