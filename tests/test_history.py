@@ -105,9 +105,9 @@ def test_lines_without_a_terminal_and_nothing_without_progress(capsys):
     assert capsys.readouterr().out == ""
 
 
-def page_of(**options):
+def page_of(width=140, **options):
     page = io.StringIO()
-    run(Console(file=page, width=140, **options))
+    run(Console(file=page, width=width, **options))
     return page.getvalue()
 
 
@@ -117,6 +117,13 @@ def test_bar_on_a_terminal_shows_every_epoch():
     assert "epoch 2/2" in text
     for part in ("loss", "accuracy", "samples/s", "left"):
         assert part in text
+
+
+def test_a_narrow_terminal_shows_all_but_the_count():
+    text = page_of(width=80, force_terminal=True)
+    assert "6/6" not in text
+    assert "…" not in text
+    assert re.search(r"samples/s left .*0:00:0\d", text)
 
 
 def test_a_terminal_that_cannot_redraw_gets_lines():

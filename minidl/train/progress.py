@@ -16,6 +16,8 @@ from minidl.train.history import Epoch, written
 
 # Seconds between two pictures of the bar: drawing it must not slow down short steps.
 PERIOD = 0.1
+# Columns of a terminal from which on there is room for the count of steps beside all else.
+WIDE = 110
 
 
 class Bar(Protocol):
@@ -103,17 +105,16 @@ class TerminalBar:
     """A bar that redraws its line; rich's, drawn when a step is shown and not by a thread."""
 
     def __init__(self, console: Console, total: int) -> None:
-        self.progress = Progress(
+        wide = console.width >= WIDE
+        columns = [
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            BarColumn(bar_width=24 if wide else 6),
+            *([MofNCompleteColumn()] if wide else []),
             TextColumn("{task.fields[numbers]}"),
             TextColumn("left"),
             TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            auto_refresh=False,
-        )
+        ]
+        self.progress = Progress(*columns, console=console, transient=True, auto_refresh=False)
         self.task = self.progress.add_task("starting", total=total, numbers="")
 
     def start(self) -> None:
