@@ -151,7 +151,9 @@ def test_a_module_of_ones_own_is_given_the_librarys_seeds(block):
         with backend.use(Own if brought else "cython", "drop_block") as used:
             y = F.drop_block(x, 0.6, block, rng=rng(8))
             y.backward(rng(9).normal(size=x.shape))
+            keep, scale = drop_block_mask(x.shape, 0.6, block, rng(8))
         assert (("drop_block", "expand") in used.calls) is brought
+        assert scale == keep.size / np.count_nonzero(keep)
         results.append((y.data, x.grad))
     np.testing.assert_allclose(results[0], results[1], rtol=1e-12)
 

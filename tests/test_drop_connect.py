@@ -81,11 +81,12 @@ def test_every_sample_has_a_mask_of_its_own_over_weights_and_biases():
 def test_a_shared_mask_is_one_for_the_batch():
     p, n = 0.3, 50
     x = Tensor(np.tile(2.0 ** np.arange(20), (n, 1)))
-    weight, bias = Tensor(np.ones((30, 20))), Tensor(np.full(30, 2.0**20))
+    weight, bias = Tensor(np.ones((400, 20))), Tensor(np.full(400, 2.0**20))
     y = F.drop_connect(x, weight, bias, p, shared=True, rng=rng(1)).data
     np.testing.assert_array_equal(y, np.broadcast_to(y[:1], y.shape))
     kept = y[0].astype(int)[:, None] >> np.arange(21) & 1
-    assert close_to(kept.mean(), 1 - p, kept.size)
+    assert close_to(kept[:, :20].mean(), 1 - p, 8000)
+    assert close_to(kept[:, 20].mean(), 1 - p, 400)
 
 
 def test_any_number_of_threads_gives_the_same():
@@ -151,6 +152,15 @@ def test_inference_averages_the_activation_over_the_matching_normal_law():
     at = mean / std
     exact = mean * scipy.stats.norm.cdf(at) + std * scipy.stats.norm.pdf(at)
     assert (np.abs(y - exact) <= SIGMAS * std / np.sqrt(samples)).all()
+
+
+def test_inference_with_a_few_samples_is_their_average():
+    x, weight, bias = layer_arrays()
+    mean, variance = (m.data for m in F.drop_connect_moments(x, weight, bias, 0.3))
+    generator = rng(2)
+    draws = [mean + np.sqrt(variance) * generator.standard_normal((5, 3)) for _ in range(3)]
+    y = F.drop_connect_inference(x, weight, bias, 0.3, F.tanh, 3, rng(2))
+    np.testing.assert_allclose(y.data, np.tanh(draws).mean(0), rtol=1e-12)
 
 
 def test_the_normal_law_comes_nearer_to_the_average_over_masks_than_the_mean_does():
