@@ -20,7 +20,7 @@ from PIL import Image
 from sklearn import linear_model
 
 from minidl import data
-from minidl.data import cifar, files, idx, synthetic
+from minidl.data import cifar, files, idx, photos, synthetic
 from minidl.errors import ArgumentError, MinidlError
 
 
@@ -456,12 +456,12 @@ def test_photo_patches_come_from_their_part_of_their_photo():
     images, labels = data.photo_patches(per_class=6)
     assert (images.shape, images.dtype) == ((48, 3, 32, 32), np.float32)
     np.testing.assert_array_equal(labels, np.repeat(np.arange(8), 6))
-    from skimage import data as photos
+    from skimage import data as bundled
 
     for train in (True, False):
         images, _ = data.photo_patches(train, per_class=3)
         for label in (1, 2):  # the cat and the cup of coffee
-            photo = np.moveaxis(getattr(photos, data.PHOTOS[label])(), -1, 0)
+            photo = np.moveaxis(getattr(bundled, data.PHOTOS[label])(), -1, 0)
             cut = int(0.7 * photo.shape[2])
             windows = np.lib.stride_tricks.sliding_window_view(photo, (3, 32, 32))[0]
             for patch in np.rint(images[3 * label : 3 * label + 3] * 255):
@@ -485,6 +485,14 @@ def test_photo_patches_are_the_same_for_everybody_and_follow_the_seed():
 def test_without_scikit_image_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "skimage", None)
     with pytest.raises(ArgumentError, match=r"expected scikit-image, got .*'minidl\[photos\]'"):
+        data.photo_patches()
+
+
+def test_a_photo_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr(photos, "PHOTOS", ("no_such_photo",))
+    with pytest.raises(
+        ArgumentError, match=r"the photo no_such_photo in scikit-image, got .*; inst"
+    ):
         data.photo_patches()
 
 

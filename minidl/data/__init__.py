@@ -1,4 +1,4 @@
-"""Datasets and batches."""
+"""Datasets, preprocessing, augmentation and batches."""
 
 from minidl.data import synthetic
 from minidl.data.arrays import read_npz, split

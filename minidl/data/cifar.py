@@ -107,8 +107,6 @@ def _batch(name: str, content: bytes) -> tuple[np.ndarray, np.ndarray]:
         stored = _Arrays(io.BytesIO(content), encoding="latin1").load()
         pixels, labels = stored["data"], np.asarray(stored["labels"])
         whole = pixels.dtype == np.uint8 and pixels.shape == (len(labels), 3 * 32 * 32)
-    except MemoryError:
-        raise
     except Exception as error:  # a damaged pickle can end in almost any
         wanted = f"a pickled dict with data and labels in {name}"
         got = f"{type(error).__name__}: {error}"
