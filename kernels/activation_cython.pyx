@@ -358,5 +358,5 @@ def hard_tanh_forward(x, low, high):
 
 
 def hard_tanh_backward(dy, x, low, high):
-    """dx = 0 where x <= low or x >= high, else dy; see activation_numpy."""
+    """dx = dy where low < x < high, else 0; see activation_numpy."""
     return _chain(HARD_TANH, dy, x, low, high)

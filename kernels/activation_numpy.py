@@ -444,7 +444,7 @@ def hard_tanh_forward(x, low, high):
 
 
 def hard_tanh_backward(dy, x, low, high):
-    """dx = 0 where x <= low or x >= high, else dy.
+    """dx = dy where low < x < high, else 0.
 
     Parameters
     ----------
@@ -455,4 +455,4 @@ def hard_tanh_backward(dy, x, low, high):
     -------
     dx : of the shape and dtype of dy
     """
-    return np.asarray(np.where((x <= low) | (x >= high), 0, dy), dy.dtype)
+    return np.asarray(np.where((x > low) & (x < high), dy, 0), dy.dtype)

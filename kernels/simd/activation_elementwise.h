@@ -128,7 +128,7 @@ INLINE VEC NAME(hard_tanh)(VEC x, VEC low, VEC high)
 
 INLINE VEC NAME(hard_tanh_chain)(VEC dy, VEC x, VEC low, VEC high)
 {
-    return SELECT((x <= low) | (x >= high), SPLAT(0), dy);
+    return SELECT((x > low) & (x < high), dy, SPLAT(0));
 }
 
 #define BOTH_WAYS_OF(f)                                                                         \

@@ -296,7 +296,7 @@ def gelu(x: Tensor, approximate: str = "none") -> Tensor:
 
     With approximate="tanh" y = x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), at most 0.0005
     away. Saturates: the derivative is within 0.01 of 0 for x < -3.07, and it is 0 at the minimum at
-    x = -0.752, below which it is negative. At -inf y is its limit, 0 (in PyTorch NaN).
+    x = -0.752, below which it is negative. At infinities there stand the limits (in PyTorch NaN).
 
     Parameters
     ----------
@@ -345,7 +345,7 @@ def silu(x: Tensor) -> Tensor:
     """y = x / (1 + e^-x), also called Swish.
 
     Saturates: the derivative is within 0.01 of 0 for x < -6.27, and it is 0 at the minimum at
-    x = -1.278, below which it is negative. At -inf y is its limit, 0 (in PyTorch NaN).
+    x = -1.278, below which it is negative. At infinities there stand the limits (in PyTorch NaN).
 
     Parameters
     ----------

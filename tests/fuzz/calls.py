@@ -6,6 +6,7 @@ and is sent the arguments as they were spoiled and what the specification gave f
 
 import kernel_cases
 import numpy as np
+from activation_cases import NUMBERS
 from fuzz.drawing import EDGES, Given, near, normal, shapes
 from fuzz.recurrent import RECURRENT
 from hypothesis import strategies as st
@@ -279,6 +280,16 @@ def activations(draw):
         for name in ("sigmoid", "tanh", "softmax", "log_softmax"):
             _, y = yield f"{name}_forward", (dtype(spread) * normal(rng, dtype, *shape),)
             yield f"{name}_backward", (normal(rng, dtype, *shape), Given(y))
+
+        for name, row in NUMBERS.items():
+            for numbers in row:
+                x, dy = dtype(spread) * normal(rng, dtype, *shape), normal(rng, dtype, *shape)
+                yield f"{name}_forward", (x, *numbers)
+                yield f"{name}_backward", (dy, x, *numbers)
+        weight = normal(rng, dtype, shape[1])
+        x, dy = (normal(rng, dtype, *shape, 3) for _ in range(2))
+        yield "prelu_forward", (x, weight)
+        yield "prelu_backward", (dy, x, weight)
 
     return calls
 
