@@ -102,7 +102,8 @@ def drop_block(
     Parameters
     ----------
     x : (n, c, h, w) float
-    keep_prob : share of the values to keep (not, as dropout's p, to drop), in [0, 1]
+    keep_prob : share of the values to keep (not, as dropout's p, to drop), in [0, 1]; more are
+        kept where blocks overlap, so that 0 drops everything only with blocks of 1
     block_size : side of the blocks in pixels, at least 1; clipped, with a warning, to the map
     training : bool
     shared : one mask for all channels of an image, instead of one for each

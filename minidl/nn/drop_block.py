@@ -29,6 +29,7 @@ class DropBlock2d(Module):
     keep_prob : what the next call uses; a DropBlockSchedule moves it
     target : the keep_prob the layer was made with, where a schedule ends
     realized : share of the mask that the last call in training kept; None before the first
+    said : whether it has warned that its blocks are clipped
 
     References
     ----------
