@@ -13,19 +13,23 @@ from minidl.kernels import parallel
 # Values a thread should have, at least, for its start to pay.
 LEAST = 65536
 
+# Bytes of all arrays a call passes through from which on its result goes around the cache (measured
+# together with what reads it next, on 32 MiB of shared cache), and of the longest vectors.
+LARGE, ALIGNED = 22 << 20, 64
+
 cdef extern nogil:
     void batch_norm_forward_f32(
         const float*, const float*, const float*, const float*, double, float*, float*, float*,
-        float*, float*, long, long, long, long, long, long)
+        float*, float*, long, long, long, long, long, long, long)
     void batch_norm_forward_f64(
         const double*, const double*, const double*, const double*, double, double*, double*,
-        double*, double*, double*, long, long, long, long, long, long)
+        double*, double*, double*, long, long, long, long, long, long, long)
     void batch_norm_backward_f32(
         const float*, const float*, const float*, const float*, const float*, const float*,
-        float*, float*, float*, float*, long, long, long, long, long, long)
+        float*, float*, float*, float*, long, long, long, long, long, long, long)
     void batch_norm_backward_f64(
         const double*, const double*, const double*, const double*, const double*, const double*,
-        double*, double*, double*, double*, long, long, long, long, long, long)
+        double*, double*, double*, double*, long, long, long, long, long, long, long)
 
 
 cdef inline const floating* data(const floating[:, :, ::1] a) noexcept nogil:
@@ -42,7 +46,7 @@ def _forward(
     const floating[::1] gamma, const floating[::1] beta, double eps,
     floating[:, :, ::1] y, floating[:, :, ::1] x_hat,
     floating[::1] mean, floating[::1] var, floating[::1] inv_std,
-    bint relu, long start, long stop,
+    bint relu, bint stream, long start, long stop,
 ):
     cdef long n = x.shape[0], c = x.shape[1], s = x.shape[2]
     with nogil:
@@ -50,19 +54,19 @@ def _forward(
             batch_norm_forward_f32(
                 &x[0, 0, 0], data(residual), &gamma[0], &beta[0], eps, &y[0, 0, 0],
                 <floating*>data(x_hat), &mean[0], vector(var), &inv_std[0],
-                n, c, s, relu, start, stop)
+                n, c, s, relu, stream, start, stop)
         else:
             batch_norm_forward_f64(
                 &x[0, 0, 0], data(residual), &gamma[0], &beta[0], eps, &y[0, 0, 0],
                 <floating*>data(x_hat), &mean[0], vector(var), &inv_std[0],
-                n, c, s, relu, start, stop)
+                n, c, s, relu, stream, start, stop)
 
 
 def _backward(
     const floating[:, :, ::1] dy, const floating[:, :, ::1] x, const floating[:, :, ::1] y,
     const floating[::1] mean, const floating[::1] inv_std, const floating[::1] gamma,
     floating[:, :, ::1] dx, floating[:, :, ::1] dz, floating[::1] dgamma, floating[::1] dbeta,
-    bint given, long start, long stop,
+    bint given, bint stream, long start, long stop,
 ):
     cdef long n = x.shape[0], c = x.shape[1], s = x.shape[2]
     cdef const floating* centre = &mean[0] if mean.shape[0] else NULL
@@ -71,12 +75,12 @@ def _backward(
             batch_norm_backward_f32(
                 &dy[0, 0, 0], &x[0, 0, 0], data(y), centre, &inv_std[0], &gamma[0],
                 &dx[0, 0, 0], <floating*>data(dz), &dgamma[0], &dbeta[0],
-                n, c, s, given, start, stop)
+                n, c, s, given, stream, start, stop)
         else:
             batch_norm_backward_f64(
                 &dy[0, 0, 0], &x[0, 0, 0], data(y), centre, &inv_std[0], &gamma[0],
                 &dx[0, 0, 0], <floating*>data(dz), &dgamma[0], &dbeta[0],
-                n, c, s, given, start, stop)
+                n, c, s, given, stream, start, stop)
 
 
 def _run(function, x, *args):
@@ -86,6 +90,18 @@ def _run(function, x, *args):
         parallel.run(
             lambda start, stop: function(*args, start, stop), c, LEAST // (n * s) + 1
         )
+
+
+def _streams(result, arrays):
+    """Whether a result goes around the cache: one of `arrays` that a call reads or writes.
+
+    Its planes begin where vectors of any length may.
+    """
+    return (
+        arrays * result.nbytes >= LARGE
+        and result.shape[2] * result.itemsize % ALIGNED == 0
+        and result.ctypes.data % ALIGNED == 0
+    )
 
 
 def _statistics(x, eps):
@@ -99,7 +115,7 @@ def forward(x, gamma, beta, eps):
     """y, x_hat, inv_std, mean, var of a batch; see batch_norm_numpy.forward."""
     y, x_hat, nothing = np.empty_like(x), np.empty_like(x), x[:0]
     mean, var, inv_std = _statistics(x, eps)
-    _run(_forward, x, x, nothing, gamma, beta, eps, y, x_hat, mean, var, inv_std, False)
+    _run(_forward, x, x, nothing, gamma, beta, eps, y, x_hat, mean, var, inv_std, False, False)
     return y, x_hat, inv_std, mean, var
 
 
@@ -108,7 +124,8 @@ def fused_forward(x, gamma, beta, residual, eps, relu):
     y, nothing = np.empty_like(x), np.empty((0, *x.shape[1:]), x.dtype)
     mean, var, inv_std = _statistics(x, eps)
     added = nothing if residual is None else residual
-    _run(_forward, x, x, added, gamma, beta, eps, y, nothing, mean, var, inv_std, relu)
+    stream = _streams(y, 2 if residual is None else 3)
+    _run(_forward, x, x, added, gamma, beta, eps, y, nothing, mean, var, inv_std, relu, stream)
     return y, inv_std, mean, var
 
 
@@ -122,9 +139,10 @@ def fused_inference(x, gamma, beta, mean, var, residual, eps, relu):
     y, nothing = np.empty_like(x), np.empty((0, *x.shape[1:]), x.dtype)
     inv_std = 1 / np.sqrt(var + x.dtype.type(eps))
     added = nothing if residual is None else residual
+    stream = _streams(y, 2 if residual is None else 3)
     _run(
         _forward, x, x, added, gamma, beta, eps, y, nothing,
-        mean.copy(), np.empty(0, x.dtype), inv_std, relu,
+        mean.copy(), np.empty(0, x.dtype), inv_std, relu, stream,
     )
     return y
 
@@ -136,7 +154,7 @@ def backward(dy, x_hat, inv_std, gamma):
     dgamma, dbeta = np.zeros(c, dy.dtype), np.zeros(c, dy.dtype)
     _run(
         _backward, dy, dy, x_hat, nothing, inv_std[:0], inv_std, gamma, dx, nothing, dgamma, dbeta,
-        False,
+        False, _streams(dx, 3),
     )
     return dx, dgamma, dbeta
 
@@ -160,8 +178,9 @@ def _gradients(dy, x, y, mean, inv_std, gamma, add, given):
     else:
         dresidual = np.empty_like(dy) if add else nothing
     masked = nothing if y is None else dresidual
+    stream = _streams(dx, 3 if y is None else 4)
     _run(
         _backward, dy, dy, x, nothing if y is None else y, mean, inv_std, gamma, dx, masked,
-        dgamma, dbeta, given,
+        dgamma, dbeta, given, stream,
     )
     return dx, dgamma, dbeta, dresidual

@@ -5,7 +5,9 @@
    the cache, and wide enough for its rows to be long contiguous runs. Sums run in REAL over
    stretches of about STRETCH values and in double beyond, so that large batches keep their
    accuracy. Planes shorter than SHORT (a layer on vectors has s = 1) are the business of
-   batch_norm_columns.h. */
+   batch_norm_columns.h. Where `stream` is set, y and dx go around the cache. */
+
+#include "stream.h"
 
 #ifndef BATCH_NORM_SIZES
 #define BATCH_NORM_SIZES
@@ -37,9 +39,17 @@ static inline long block_channels(long n, long s, long bytes)
 typedef struct {
     const REAL *x, *residual, *dy, *gamma, *beta;
     REAL *y, *x_hat, *mean, *var, *inv_std, *dx, *dz, *dgamma, *dbeta;
-    long n, c, s, relu, given;
+    long n, c, s, relu, given, stream;
     double eps;
 } NAME(call);
+
+INLINE void NAME(put)(REAL *p, VEC v, int stream)
+{
+    if (stream)
+        STREAM(p, v);
+    else
+        STORE(p, v);
+}
 
 INLINE VEC NAME(rectified)(VEC v) { return SELECT(v <= 0, SPLAT(0), v); } /* NaN passes */
 
@@ -128,7 +138,7 @@ INLINE void NAME(sum_planes)(
    values `ahead`, those of the next block, come into the cache meanwhile. */
 INLINE void NAME(normalize)(
     const REAL *x, const REAL *residual, REAL centre, REAL inv_std, REAL factor, REAL shift,
-    REAL *y, REAL *x_hat, long s, int relu, long ahead)
+    REAL *y, REAL *x_hat, long s, int relu, long ahead, int stream)
 {
     VEC v_centre = SPLAT(centre), v_factor = SPLAT(factor), v_shift = SPLAT(shift);
     VEC v_inv_std = SPLAT(inv_std), u, v;
@@ -139,7 +149,7 @@ INLINE void NAME(normalize)(
         v = u * v_factor + v_shift;
         if (residual)
             v += LOAD(residual + j);
-        STORE(y + j, relu ? NAME(rectified)(v) : v);
+        NAME(put)(y + j, relu ? NAME(rectified)(v) : v, stream);
         if (x_hat)
             STORE(x_hat + j, u * v_inv_std);
     }
@@ -154,7 +164,8 @@ INLINE void NAME(normalize)(
 }
 
 INLINE void NAME(normalize_block)(
-    const NAME(call) *f, long first, long count, const REAL *residual, REAL *x_hat, int relu)
+    const NAME(call) *f, long first, long count, const REAL *residual, REAL *x_hat, int relu,
+    int stream)
 {
     for (long i = 0; i < f->n; i++)
         for (long ch = first; ch < first + count; ch++) {
@@ -162,22 +173,30 @@ INLINE void NAME(normalize_block)(
             NAME(normalize)(
                 f->x + at, residual ? residual + at : NULL, f->mean[ch], f->inv_std[ch],
                 f->inv_std[ch] * f->gamma[ch], f->beta[ch], f->y + at, x_hat ? x_hat + at : NULL,
-                f->s, relu, count * f->s);
+                f->s, relu, count * f->s, stream);
         }
+}
+
+INLINE void NAME(normalize_as_asked)(const NAME(call) *f, long first, long count, int stream)
+{
+    if (f->x_hat)
+        NAME(normalize_block)(f, first, count, NULL, f->x_hat, 0, 0);
+    else if (f->residual && f->relu)
+        NAME(normalize_block)(f, first, count, f->residual, NULL, 1, stream);
+    else if (f->residual)
+        NAME(normalize_block)(f, first, count, f->residual, NULL, 0, stream);
+    else if (f->relu)
+        NAME(normalize_block)(f, first, count, NULL, NULL, 1, stream);
+    else
+        NAME(normalize_block)(f, first, count, NULL, NULL, 0, stream);
 }
 
 static void NAME(normalize_planes)(const NAME(call) *f, long first, long count)
 {
-    if (f->x_hat)
-        NAME(normalize_block)(f, first, count, NULL, f->x_hat, 0);
-    else if (f->residual && f->relu)
-        NAME(normalize_block)(f, first, count, f->residual, NULL, 1);
-    else if (f->residual)
-        NAME(normalize_block)(f, first, count, f->residual, NULL, 0);
-    else if (f->relu)
-        NAME(normalize_block)(f, first, count, NULL, NULL, 1);
+    if (f->stream)
+        NAME(normalize_as_asked)(f, first, count, 1);
     else
-        NAME(normalize_block)(f, first, count, NULL, NULL, 0);
+        NAME(normalize_as_asked)(f, first, count, 0);
 }
 
 static void NAME(moments_of_planes)(const NAME(call) *f, long first, long count)
@@ -199,11 +218,11 @@ static void NAME(moments_of_planes)(const NAME(call) *f, long first, long count)
 static void NAME(batch_norm_forward)(
     const REAL *x, const REAL *residual, const REAL *gamma, const REAL *beta, double eps, REAL *y,
     REAL *x_hat, REAL *mean, REAL *var, REAL *inv_std, long n, long c, long s, long relu,
-    long start, long stop)
+    long stream, long start, long stop)
 {
     NAME(call) f = {.x = x, .residual = residual, .gamma = gamma, .beta = beta, .eps = eps, .y = y,
                     .x_hat = x_hat, .mean = mean, .var = var, .inv_std = inv_std, .n = n, .c = c,
-                    .s = s, .relu = relu};
+                    .s = s, .relu = relu, .stream = stream};
     long most = block_channels(n, s, sizeof(REAL));
     for (long first = start; first < stop; first += most) {
         long count = stop - first < most ? stop - first : most;
@@ -215,6 +234,8 @@ static void NAME(batch_norm_forward)(
             NAME(moments_of_planes)(&f, first, count);
         NAME(normalize_planes)(&f, first, count);
     }
+    if (stream)
+        stream_end();
 }
 
 /* a = sum of dz, b = sum of dz * (x - centre), where dz = dy unless y <= 0, written if wanted. */
@@ -283,7 +304,7 @@ INLINE void NAME(sum_gradients)(
 /* dx = factor * (dz - shift - (x - centre) * slope). */
 INLINE void NAME(gradient)(
     const REAL *dy, const REAL *x, const REAL *y, REAL centre, REAL factor, REAL shift, REAL slope,
-    REAL *dx, long s)
+    REAL *dx, long s, int stream)
 {
     VEC v_centre = SPLAT(centre), v_factor = SPLAT(factor), v_shift = SPLAT(shift), d;
     VEC v_slope = SPLAT(slope);
@@ -292,7 +313,8 @@ INLINE void NAME(gradient)(
         d = LOAD(dy + j);
         if (y)
             d = SELECT(LOAD(y + j) <= 0, SPLAT(0), d);
-        STORE(dx + j, v_factor * (d - v_shift - (LOAD(x + j) - v_centre) * v_slope));
+        d = v_factor * (d - v_shift - (LOAD(x + j) - v_centre) * v_slope);
+        NAME(put)(dx + j, d, stream);
     }
     for (; j < s; j++) {
         REAL value = y && y[j] <= 0 ? 0 : dy[j];
@@ -316,7 +338,7 @@ INLINE void NAME(scaled)(const REAL *dy, const REAL *y, REAL factor, REAL *dx, l
 }
 
 INLINE void NAME(backward_block)(
-    const NAME(call) *f, long first, long count, const REAL *y, REAL *dz)
+    const NAME(call) *f, long first, long count, const REAL *y, REAL *dz, int stream)
 {
     double a[MOST], b[MOST], m = (double)f->n * f->s;
     const REAL *dy = dz ? dz : f->dy;
@@ -340,15 +362,25 @@ INLINE void NAME(backward_block)(
             else
                 NAME(gradient)(
                     dy + at, f->x + at, result, f->mean ? f->mean[k] : 0, factor, (REAL)a[ch],
-                    (REAL)b[ch], f->dx + at, f->s);
+                    (REAL)b[ch], f->dx + at, f->s, stream);
         }
+}
+
+INLINE void NAME(backward_as_asked)(const NAME(call) *f, long first, long count, int stream)
+{
+    if (f->y && f->dz)
+        NAME(backward_block)(f, first, count, f->y, f->dz, stream);
+    else if (f->y)
+        NAME(backward_block)(f, first, count, f->y, NULL, stream);
+    else
+        NAME(backward_block)(f, first, count, NULL, NULL, stream);
 }
 
 /* Where there is no mean, x is x_hat. */
 static void NAME(batch_norm_backward)(
     const REAL *dy, const REAL *x, const REAL *y, const REAL *mean, const REAL *inv_std,
     const REAL *gamma, REAL *dx, REAL *dz, REAL *dgamma, REAL *dbeta, long n, long c, long s,
-    long given, long start, long stop)
+    long given, long stream, long start, long stop)
 {
     NAME(call) f = {.dy = dy, .x = x, .y = (REAL *)y, .mean = (REAL *)mean, .gamma = gamma,
                     .inv_std = (REAL *)inv_std, .dx = dx, .dz = dz, .dgamma = dgamma,
@@ -358,11 +390,11 @@ static void NAME(batch_norm_backward)(
         long count = stop - first < most ? stop - first : most;
         if (s < SHORT)
             NAME(backward_columns)(&f, first, count);
-        else if (y && dz)
-            NAME(backward_block)(&f, first, count, y, dz);
-        else if (y)
-            NAME(backward_block)(&f, first, count, y, NULL);
+        else if (stream)
+            NAME(backward_as_asked)(&f, first, count, 1);
         else
-            NAME(backward_block)(&f, first, count, NULL, NULL);
+            NAME(backward_as_asked)(&f, first, count, 0);
     }
+    if (stream)
+        stream_end();
 }

@@ -1,0 +1,86 @@
+"""Results of normalizations written around the cache, as large ones are: the same numbers."""
+
+import kernel_cases
+import numpy as np
+import pytest
+from minidl.kernels import (
+    batch_norm_cython,
+    batch_norm_numpy,
+    group_norm_cython,
+    group_norm_numpy,
+)
+
+from minidl import get_num_threads, set_num_threads
+
+BOTH = {
+    "batch_norm": (batch_norm_cython, batch_norm_numpy),
+    "group_norm": (group_norm_cython, group_norm_numpy),
+}
+
+
+@pytest.fixture(params=[1, 2])
+def threads(request, monkeypatch):
+    """Every result is written around the cache, by one thread or two."""
+    for module, _ in BOTH.values():
+        for name, value in (("LARGE", 0), ("LONG", 0), ("LEAST", 64)):
+            if name in vars(module):
+                monkeypatch.setitem(vars(module), name, value)
+        assert module.LARGE == 0
+    before = get_num_threads()
+    set_num_threads(request.param)
+    yield request.param
+    set_num_threads(before)
+
+
+def assert_agree(family, function, arguments, dtype):
+    twin, specification = BOTH[family]
+    got = getattr(twin, function)(*arguments)
+    wanted = getattr(specification, function)(*arguments)
+    many = isinstance(wanted, tuple)
+    for a, b in zip(got if many else [got], wanted if many else [wanted], strict=True):
+        assert a.dtype == b.dtype
+        tolerance = (1e-12 if dtype == np.float64 else 1e-5) * np.abs(b).max(initial=0)
+        np.testing.assert_allclose(a, b, rtol=0, atol=tolerance, err_msg=function)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("family", BOTH)
+def test_every_case(threads, dtype, family):
+    for function, arguments in getattr(kernel_cases, family)(np.random.default_rng(0), dtype):
+        if hasattr(BOTH[family][0], function):
+            assert_agree(family, function, arguments, dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("vectors", [True, False])
+def test_groups_of_every_length(threads, dtype, vectors):
+    """Each begins at another distance from the last aligned address, down to runs of one value."""
+    rng = np.random.default_rng(1)
+    for length in range(1, 40):
+        shape = (5, length, 1) if vectors else (3, 2, length)
+        x, dy = rng.normal(size=(2, *shape)).astype(dtype)
+        gamma, beta = rng.normal(size=(2, shape[1])).astype(dtype)
+        mean, inv_std = rng.uniform(0.5, 2, (2, shape[0], 1)).astype(dtype)
+        assert_agree("group_norm", "forward", (x, gamma, beta, 1, 0.1), dtype)
+        assert_agree("group_norm", "backward", (dy, x, mean, inv_std, gamma, 1), dtype)
+
+
+def test_which_results_are_large():
+    """By the measurement: where all arrays have 22 MiB; groups in runs of at least a kilobyte."""
+    assert (group_norm_cython.LARGE, group_norm_cython.LONG) == (22 * 2**20, 1024)
+    assert (batch_norm_cython.LARGE, batch_norm_cython.ALIGNED) == (22 * 2**20, 64)
+    memory = np.empty(2 * 1024 * 1024 + 16, np.float32)
+    start = -memory.ctypes.data % 64 // 4
+    eight = memory[start:][: 2 * 1024 * 1024].reshape(2, 1024, 1024)
+    for arrays, large in [(3, True), (2, False)]:
+        assert group_norm_cython._streams(eight, arrays, 1024, 1024) == large
+        assert group_norm_cython._streams(eight, arrays, 256, 1) == large
+        assert batch_norm_cython._streams(eight, arrays) == large
+    assert not group_norm_cython._streams(eight, 3, 1024, 16)
+    assert not batch_norm_cython._streams(eight.reshape(1024, 256, 8), 3)
+
+
+def test_planes_at_uneven_addresses_are_not_streamed():
+    memory = np.empty(4 * 1024 * 1024 + 32, np.float32)
+    uneven = memory[-memory.ctypes.data % 64 // 4 + 4 :][: 4 * 1024 * 1024]
+    assert not batch_norm_cython._streams(uneven.reshape(4, 1024, 1024), 3)
