@@ -80,6 +80,8 @@ def test_by_value():
     assert members[1].grad.shape == ()
     clip_grad_value_(members[0], (-0.25, 0.75))
     np.testing.assert_array_equal(members[0].grad, [[-0.25, 0.5], [0.75, NAN]])
+    clip_grad_value_(members[1], 0.0)
+    assert members[1].grad == 0
 
 
 def test_gradients_of_others_are_not_written_to():

@@ -193,6 +193,17 @@ def test_plateau_waits_then_reduces_down_to_the_least():
     assert schedule.best == 0.9
 
 
+def test_plateau_does_not_count_while_it_cools_down():
+    optimizer = two_groups()
+    schedule = optim.ReduceLROnPlateau(optimizer, factor=0.5, patience=0, cooldown=3)
+    schedule.step(1.0)
+    seen = []
+    for _ in range(9):
+        schedule.step(1.0)
+        seen.append(rates(optimizer)[0])
+    np.testing.assert_allclose(seen, np.repeat([0.15, 0.075, 0.0375], [4, 4, 1]))
+
+
 def test_plateau_leaves_out_reductions_of_no_size():
     optimizer = two_groups()
     schedule = optim.ReduceLROnPlateau(optimizer, factor=0.5, patience=0, eps=0.06)
@@ -239,6 +250,11 @@ BAD = [
     (lambda: optim.ExponentialLR(SOME, -0.9), "gamma of at least 0"),
     (lambda: optim.ExponentialLR(SOME, 0.9, last_epoch=-2), "last_epoch of at least -1"),
     (lambda: optim.StepLR(two_groups(), 1, last_epoch=3), "initial_lr.* in every group"),
+    (lambda: optim.StepLR(two_groups(), 1, last_epoch=0), "initial_lr.* in every group"),
+    (
+        lambda: optim.ChainedScheduler([optim.StepLR(SOME, 1)], two_groups()),
+        "schedules of one optimizer",
+    ),
     (lambda: optim.LambdaLR(SOME, [abs]), "a list of 2, one for each group"),
     (lambda: optim.LambdaLR(SOME, 0.5), "a function of t"),
     (lambda: optim.ReduceLROnPlateau(SOME, mode="best"), "mode among"),
