@@ -160,6 +160,14 @@ def test_the_transpose_is_the_transposed_matrix(rng, stride, padding, extra, dil
     np.testing.assert_allclose((there.data * x).sum(), (u * y.data).sum(), rtol=1e-10)
 
 
+def test_output_padding_chooses_among_the_sizes_that_become_the_same():
+    x, weight = Tensor(np.ones((1, 2, 3, 4))), Tensor(np.ones((2, 5, 3, 3)))
+    for extra, size in [(0, (5, 7)), (1, (6, 8))]:
+        y = F.conv_transpose2d(x, weight, stride=2, padding=1, output_padding=extra)
+        assert y.shape == (1, 5, *size)
+        assert F.conv2d(y, weight, stride=2, padding=1).shape == x.shape
+
+
 def test_the_transposed_layer(rng):
     layer = nn.ConvTranspose2d(4, 6, (3, 2), 2, 1, (1, 0), 2, rng=rng)
     x = Tensor(rng.normal(size=(2, 4, 3, 5)).astype(np.float32))
