@@ -103,7 +103,8 @@ def assert_agrees(twin, function, arguments, threads=1, kind="normal"):
     kernel = found(twin, function, specification)
     where = describe(twin, function, arguments)
     leave_note(where)
-    dtype = next(a.dtype for a in arguments if isinstance(a, np.ndarray) and a.dtype.kind in "fb")
+    floats = (a.dtype for a in arguments if isinstance(a, np.ndarray) and a.dtype.kind in "fb")
+    dtype = next(floats, np.dtype(bool))  # masks are made of numbers
     passed = converted(arguments, dtype)
     with np.errstate(all="ignore"):
         wanted = specification(*converted(arguments, dtype))
