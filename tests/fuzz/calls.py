@@ -193,6 +193,8 @@ def drop_blocks(draw):
         yield "forward", (normal(rng, dtype, n, c, h, w), keep)
         yield "backward", (normal(rng, dtype, n, c, h, w), keep, 1.7)
         yield "product", (normal(rng, dtype, n, c, h, w), keep, 1.7)
+        seed = int(rng.integers(2**64, dtype=np.uint64))
+        yield "mask", (keep.shape, seed, share / block**2, block)
 
     return calls
 
@@ -208,6 +210,7 @@ def dropouts(draw):
         yield "backward", (normal(rng, dtype, *shape), keep, p)
         seed = int(rng.integers(2**64, dtype=np.uint64))
         yield "seeded", (normal(rng, dtype, *shape), seed, p, 1.7)
+        yield "mask", (shape, seed, p)
 
     return calls
 
