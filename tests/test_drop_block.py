@@ -16,6 +16,7 @@ from minidl import backend, nn, threads
 from minidl import functional as F
 from minidl.errors import ArgumentError, DTypeError, ShapeError
 from minidl.functional.drop_block import drop_block_gamma, drop_block_mask, drop_block_seeds
+from minidl.train import fit
 
 SIGMAS = 6
 
@@ -348,6 +349,18 @@ def test_a_second_schedule_ends_where_the_first_did():
         assert block.keep_prob == pytest.approx(0.8)
     nn.DropBlockSchedule(block, 2)
     assert block.target == 0.8
+
+
+def test_training_moves_the_schedule():
+    x, t = rng(1).normal(size=(24, 2, 6, 6)).astype(np.float32), rng(2).integers(0, 3, 24)
+    drop = nn.DropBlock2d(0.7, 3, rng=rng(3))
+    net = nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), drop, nn.Flatten(), nn.Linear(108, 3))
+    schedule = nn.DropBlockSchedule(net, steps=4)
+    fit(net, (x, t), epochs=1, batch_size=8, schedules=[schedule], progress=False)
+    assert drop.keep_prob == pytest.approx(1 - 0.3 * 3 / 4)
+    fit(net, (x, t), epochs=1, batch_size=8, schedules=[schedule], progress=False)
+    assert drop.keep_prob == pytest.approx(0.7)
+    assert 0.5 < drop.realized < 1
 
 
 def test_a_schedule_goes_on_where_its_state_was_taken():
