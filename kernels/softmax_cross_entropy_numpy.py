@@ -132,7 +132,9 @@ def dense_forward(logits, q):
     shifted = logits - logits.max(axis=1, keepdims=True)
     exponentials = np.exp(shifted)
     total = exponentials.sum(axis=1, keepdims=True)
-    losses = -(q * (shifted - np.log(total))).sum(axis=1)
+    logs = shifted - np.log(total)
+    # What counts nothing costs nothing, even where its logit is -inf.
+    losses = -np.multiply(q, logs, where=q != 0, out=np.zeros_like(q)).sum(axis=1)
     return losses, exponentials / total
 
 

@@ -515,6 +515,8 @@ def softmax_cross_entropy_dense(module):
         close(probabilities, np.exp(logs))
         dlogits = module.dense_backward(dlosses, probabilities, q)
         close(dlogits, slope(module.dense_forward, (logits, q), 0, dlosses), 1e-7)
+    impossible, one = np.array([[-np.inf, 0.0], [0.0, 0.0]]), np.array([[0.0, 1.0]] * 2)
+    close(module.dense_forward(impossible, one)[0], [0, np.log(2)])
 
 
 def activation_by_value(module):

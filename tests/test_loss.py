@@ -136,6 +136,9 @@ LOGITS = np.zeros((2, 3), np.float32)
         (ShapeError, r"weight of shape \(3,\), got \(2,\)", LOGITS, [0, 1], {"weight": [1.0, 2]}),
         (ArgumentError, "weights of at least 0", LOGITS, [0, 1], {"weight": [1.0, -2, 0]}),
         (ShapeError, "at least one row that counts", LOGITS, [-100, -100], {}),
+        (ShapeError, "at least one row that counts", LOGITS, [0, 0], {"weight": [0.0, 1, 1]}),
+        (ArgumentError, "probabilities of at least 0, got -0.5", LOGITS, LOGITS - 0.5, {}),
+        (ArgumentError, "ignore_index as an integer, got None", LOGITS, [0, 1], {"ignore": None}),
         (DTypeError, "targets as integers", LOGITS, [True, False], {}),
         (DTypeError, "logits of a floating type, got int64", LOGITS.astype(int), [0, 1], {}),
         (ArgumentError, "targets between 0 and 2, or ignore_index -100, got 3", LOGITS, [0, 3], {}),
@@ -151,6 +154,7 @@ def test_bad_input(kind, says, logits, targets, options):
             Tensor(logits),
             targets,
             options.get("weight"),
+            options.get("ignore", -100),
             reduction=options.get("red", "mean"),
             label_smoothing=options.get("eps", 0.0),
         )
@@ -161,6 +165,21 @@ def test_bad_input(kind, says, logits, targets, options):
 def test_a_layer_that_cannot_be(arguments):
     with pytest.raises(ArgumentError, match="CrossEntropyLoss: expected "):
         nn.CrossEntropyLoss(None, -100, *arguments)
+
+
+def test_a_layer_cannot_ignore_what_is_no_integer():
+    for layer in (nn.CrossEntropyLoss, nn.NLLLoss):
+        with pytest.raises(ArgumentError, match=f"{layer.__name__}: expected ignore_index"):
+            layer(ignore_index=0.5)
+
+
+def test_a_probability_of_0_costs_nothing_at_an_impossible_logit():
+    x = Tensor(np.array([[-np.inf, 0.0, 1.0]]), requires_grad=True)
+    loss = F.cross_entropy(x, np.array([[0.0, 0.25, 0.75]]))
+    p = np.exp([0.0, 1.0]) / np.exp([0.0, 1.0]).sum()
+    np.testing.assert_allclose(loss.item(), -0.25 * np.log(p[0]) - 0.75 * np.log(p[1]))
+    loss.backward(np.array(2.0))
+    np.testing.assert_allclose(x.grad, [[0, 2 * (p[0] - 0.25), 2 * (p[1] - 0.75)]])
 
 
 def test_what_is_ignored_neither_costs_nor_learns():

@@ -43,6 +43,30 @@ def test_large_logits_neither_overflow_nor_warn(dtype):
     np.testing.assert_allclose(x.grad, [0, 0, -3, 0.5], atol=1e-7)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_small_costs_keep_their_digits(dtype):
+    """log(1 + e^-30) is e^-30 for a right answer of either class, and so is its slope."""
+    x = Tensor(np.array([-30.0, 30.0], dtype), requires_grad=True)
+    losses = F.binary_cross_entropy_with_logits(x, np.array([0, 1]), reduction="none")
+    np.testing.assert_allclose(losses.data, [np.exp(-30)] * 2, rtol=1e-6)
+    losses.backward(np.array([2.0, 3.0], dtype))
+    np.testing.assert_allclose(x.grad, [2 * np.exp(-30), -3 * np.exp(-30)], rtol=1e-6)
+
+
+def test_infinite_logits():
+    x = Tensor(np.array([np.inf, -np.inf, np.inf, -np.inf]), requires_grad=True)
+    losses = F.binary_cross_entropy_with_logits(x, np.array([1, 0, 0, 1]), reduction="none")
+    np.testing.assert_array_equal(losses.data, [0, 0, np.inf, np.inf])
+    losses.backward(np.array([2.0, 3.0, 4.0, 5.0]))
+    np.testing.assert_array_equal(x.grad, [0, 0, 4, -5])
+
+
+def test_impossible_classes_of_a_divergence_count_nothing():
+    logs, p = np.array([[-np.inf, 0.0]]), np.array([[0.0, 1.0]])
+    assert F.kl_div(Tensor(logs), p, "batchmean").item() == 0
+    assert F.kl_div(Tensor(logs), logs, "batchmean", log_target=True).item() == 0
+
+
 def test_certain_probabilities_cost_at_most_a_hundred():
     p = Tensor(np.array([0.0, 1.0]), requires_grad=True)
     losses = F.binary_cross_entropy(p, np.array([1.0, 0.0]), reduction="none")
@@ -101,13 +125,37 @@ def test_layers(layer, call):
         (DTypeError, "input of a floating type", lambda x: F.mse_loss(Tensor([1, 2]), [1, 2])),
         (ArgumentError, '"mean", "sum" or "none"', lambda x: F.mse_loss(x, T, "max")),
         (ArgumentError, '"none" or "batchmean"', lambda x: F.kl_div(x, T, "max")),
-        (ArgumentError, "delta above 0", lambda x: F.huber_loss(x, T, delta=0.0)),
-        (ArgumentError, "beta between", lambda x: F.smooth_l1_loss(x, T, beta=-1.0)),
+        (
+            ArgumentError,
+            "delta as a finite number above 0",
+            lambda x: F.huber_loss(x, T, delta=0.0),
+        ),
+        (
+            ArgumentError,
+            "beta as a finite number of at least 0, got -1",
+            lambda x: F.smooth_l1_loss(x, T, beta=-1.0),
+        ),
         (
             ArgumentError,
             "probabilities between 0 and 1, got -2",
             lambda x: F.binary_cross_entropy(x, T),
         ),
+        (
+            ArgumentError,
+            "target as probabilities between 0 and 1, got -2",
+            lambda x: F.binary_cross_entropy_with_logits(x, X),
+        ),
+        (
+            ArgumentError,
+            "target as probabilities between 0 and 1, got 2",
+            lambda x: F.binary_cross_entropy(x * 0, T + T),
+        ),
+        (
+            ArgumentError,
+            "kl_div: expected target as probabilities of at least 0, got -2",
+            lambda x: F.kl_div(x, X),
+        ),
+        (ArgumentError, "beta as a finite", lambda x: F.smooth_l1_loss(x, T, beta=np.inf)),
         (ArgumentError, "targets of -1 or 1, got 0", lambda x: F.hinge_loss(x, T)),
         (
             ShapeError,
@@ -119,3 +167,33 @@ def test_layers(layer, call):
 def test_bad_input(kind, says, call):
     with pytest.raises(kind, match=says):
         call(Tensor(X))
+
+
+@pytest.mark.parametrize(
+    ("layer", "says"),
+    [
+        (lambda: nn.SmoothL1Loss(beta=-1.0), "SmoothL1Loss: expected beta"),
+        (lambda: nn.HuberLoss(delta=0.0), "HuberLoss: expected delta as a finite number above 0"),
+        (lambda: nn.KLDivLoss("median"), 'KLDivLoss: expected .* or "batchmean"'),
+        (lambda: nn.MSELoss("batchmean"), 'MSELoss: expected "mean", "sum" or "none"'),
+        (lambda: nn.MultiMarginLoss(3), "MultiMarginLoss: expected p as 1 or 2, got 3"),
+        (lambda: nn.HingeLoss(np.nan), "HingeLoss: expected margin as a finite number, got nan"),
+    ],
+)
+def test_layers_that_cannot_be(layer, says):
+    with pytest.raises(ArgumentError, match=says):
+        layer()
+
+
+def test_weights_are_buffers():
+    """As in PyTorch: saved, and converted with the layer."""
+    layer = nn.BCEWithLogitsLoss([1.0, 2.0], pos_weight=[3.0, 4.0]).astype(np.float64)
+    state = layer.state_dict()
+    assert {name: array.tolist() for name, array in state.items()} == {
+        "weight": [1, 2],
+        "pos_weight": [3, 4],
+    }
+    assert layer.weight.dtype == np.float64
+    for layer in (nn.CrossEntropyLoss, nn.NLLLoss, nn.BCELoss, nn.MultiMarginLoss):
+        assert list(layer(weight=[1.0, 2.0]).state_dict()) == ["weight"]
+        assert not layer().state_dict()

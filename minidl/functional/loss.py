@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,8 +20,8 @@ from minidl.errors import (
     check_sizes,
     expected,
 )
-from minidl.functional.softmax import log_softmax
 from minidl.functional.shape import concatenate
+from minidl.functional.softmax import log_softmax
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
@@ -104,8 +105,34 @@ def check_reduction(op: str, reduction: str, *more: str) -> None:
         raise ArgumentError(expected(op, names, repr(reduction)))
 
 
-def check_options(op: str, reduction: str, label_smoothing: float) -> None:
+def check_ignore_index(op: str, ignore_index: int) -> None:
+    """Raise ArgumentError unless it is an integer."""
+    if type(ignore_index) is not int and not isinstance(ignore_index, Integral):
+        raise ArgumentError(expected(op, "ignore_index as an integer", repr(ignore_index)))
+
+
+def check_probabilities(
+    op: str, name: str, probabilities: Any, high: float = 1.0, hint: str = ""
+) -> None:
+    """Raise ArgumentError where a number is below 0 or above `high`; NaN passes."""
+    array = tensor_module.as_array(probabilities)
+    outside = (array < 0) | (array > high)
+    if outside.any():
+        bounds = f"between 0 and {high:g}" if high < np.inf else "of at least 0"
+        raise ArgumentError(expected(op, f"{name} {bounds}", float(array[outside][0]), hint))
+
+
+def check_margin(op: str, p: int, margin: float) -> None:
+    """Raise ArgumentError unless p is 1 or 2 and the margin a finite number."""
+    if p not in (1, 2):
+        raise ArgumentError(expected(op, "p as 1 or 2", repr(p)))
+    if not isinstance(margin, Real) or not np.isfinite(margin):
+        raise ArgumentError(expected(op, "margin as a finite number", repr(margin)))
+
+
+def check_options(op: str, ignore_index: int, reduction: str, label_smoothing: float) -> None:
     """Raise ArgumentError unless the options are among those there are."""
+    check_ignore_index(op, ignore_index)
     check_reduction(op, reduction)
     check_range(op, "label_smoothing", label_smoothing, 0.0, 1.0)
 
@@ -123,7 +150,9 @@ def cross_entropy(
     Parameters
     ----------
     logits : (n, k) float, or (n, k, d1, ...) with a class for each place, or (k,)
-    targets : (n,), (n, d1, ...) or () integers in [0, k), or probabilities q in logits' shape
+    targets : (n,), (n, d1, ...) or () integers in [0, k), or probabilities q in logits' shape,
+        which may want a gradient; their sum is not looked at, and a q of 0 costs nothing, even
+        where the logit is -inf (in PyTorch NaN)
     weight : (k,) float, w, the weight of each class; all 1 when None
     ignore_index : rows with this target neither cost nor count
     reduction : "mean", "sum" or "none"; the mean of weighted losses divides by the sum of the
@@ -138,11 +167,13 @@ def cross_entropy(
     Raises
     ------
     ShapeError, DTypeError, ArgumentError
-        for logits and targets that do not fit, targets out of range, or a mean over nothing
+        for logits and targets that do not fit, targets out of range, negative probabilities, or a
+        mean over nothing: no rows, or none that counts (in PyTorch NaN, which would run on into
+        every parameter)
     """
     op = "cross_entropy"
     check_floating(op, "logits", logits)
-    check_options(op, reduction, label_smoothing)
+    check_options(op, ignore_index, reduction, label_smoothing)
     classes = targets.data if isinstance(targets, Variable) else tensor_module.as_array(targets)
     if classes.dtype.kind == "f":
         _check_mean(op, reduction, classes.size)
@@ -155,8 +186,8 @@ def cross_entropy(
         except IndexError:
             pass  # a target is no class: one that is ignored, or a mistake that is told below
     rows = _rows(op, "logits", logits, classes, ignore_index)
-    _check_mean(op, reduction, len(rows.classes))
     factor = _class_weights(op, weight, rows.values)
+    _check_mean(op, reduction, _count(rows, factor))
     if label_smoothing and factor is not None:
         onehot = np.eye(rows.values.shape[1], dtype=factor.dtype)[rows.classes]
         losses = DenseCrossEntropy.apply(rows.values, onehot, factor, label_smoothing)
@@ -197,6 +228,7 @@ def _of_probabilities(
     q = q if isinstance(q, Variable) else tensor_module.Tensor(q)
     hint = "class indices are integers: convert with .astype(np.int64)"
     check_size(op, "targets that are probabilities", q.shape, logits.shape, hint)
+    check_probabilities(op, "probabilities", q, np.inf)
     shape = logits.shape[:1] + logits.shape[2:] if logits.ndim > 1 else ()
     values, q = _as_rows(op, "logits", logits), _as_rows(op, "targets", q)
     factor = _class_weights(op, weight, values)
@@ -223,15 +255,21 @@ def nll_loss(
     Returns
     -------
     Tensor, a scalar, or of the shape of targets for reduction "none"
+
+    Raises
+    ------
+    ShapeError, DTypeError, ArgumentError
+        as `cross_entropy` does
     """
     op = "nll_loss"
     check_floating(op, "log_probabilities", log_probabilities)
+    check_ignore_index(op, ignore_index)
     check_reduction(op, reduction)
     classes = targets.data if isinstance(targets, Variable) else tensor_module.as_array(targets)
     rows = _rows(op, "log_probabilities", log_probabilities, classes, ignore_index)
-    _check_mean(op, reduction, len(rows.classes))
-    losses = -rows.values[np.arange(len(rows.classes)), rows.classes]
     factor = _class_weights(op, weight, rows.values)
+    _check_mean(op, reduction, _count(rows, factor))
+    losses = -rows.values[np.arange(len(rows.classes)), rows.classes]
     if factor is not None:
         losses = losses * factor[rows.classes]
     return _reduced(losses, rows, factor, reduction)
@@ -299,8 +337,7 @@ def multi_margin_loss(
     op = "multi_margin_loss"
     check_floating(op, "scores", scores)
     check_reduction(op, reduction)
-    if p not in (1, 2):
-        raise ArgumentError(expected(op, "p as 1 or 2", p))
+    check_margin(op, p, margin)
     if scores.ndim > 2:
         raise ShapeError(expected(op, "scores of shape (n, k)", scores.shape))
     classes = tensor_module.as_array(targets)
@@ -382,7 +419,12 @@ def _class_weights(op: str, weight: Any, rows: Tensor) -> np.ndarray | None:
     return array.astype(rows.dtype)
 
 
-def _check_mean(op: str, reduction: str, count: int) -> None:
+def _count(rows: Rows, factor: np.ndarray | None) -> float:
+    """What the rows count together."""
+    return len(rows.classes) if factor is None else float(factor[rows.classes].sum())
+
+
+def _check_mean(op: str, reduction: str, count: float) -> None:
     if reduction == "mean" and not count:
         hint = 'use "sum", or leave such batches out'
         raise ShapeError(
@@ -395,8 +437,7 @@ def _reduced(losses: Tensor, rows: Rows, factor: np.ndarray | None, reduction: s
     if reduction == "sum":
         return losses.sum()
     if reduction == "mean":
-        count = len(rows.classes) if factor is None else float(factor[rows.classes].sum())
-        return losses.sum() / count
+        return losses.sum() / _count(rows, factor)
     if rows.places is not None:
         nothing = tensor_module.Tensor(np.zeros(1, losses.dtype))
         losses = concatenate([losses, nothing])[rows.places]

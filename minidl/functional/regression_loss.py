@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minidl import backend
 from minidl import tensor as tensor_module
 from minidl.autograd import Function, Variable
 from minidl.errors import (
     ArgumentError,
     ShapeError,
     check_floating,
-    check_range,
     check_size,
     expected,
 )
-from minidl.functional.arithmetic import sum_to
-from minidl.functional.loss import check_reduction
+from minidl.functional.loss import check_probabilities, check_reduction
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
@@ -122,22 +122,33 @@ class BinaryCrossEntropy(ElementLoss):
 
 
 class LogitCrossEntropy(ElementLoss):
-    """(1 - t) x + (1 + (a - 1) t) log(1 + e^-x), where positives count a times."""
+    """a t log(1 + e^-x) + (1 - t) log(1 + e^x), where positives count a times."""
 
     def f(self, x, target, positive):
         """Return the loss, from exponentials that never overflow."""
-        softplus = np.log1p(np.exp(-np.abs(x))) + np.maximum(-x, 0)
-        return (1 - target) * x + (1 + (positive - 1) * target) * softplus
+        yes, no = self.costs(x)
+        return _times(positive * target, yes) + _times(1 - target, no)
 
     def slopes(self, x, target, positive):
-        """(1 - t) - (1 + (a - 1) t) sigmoid(-x), and (a - 1) log(1 + e^-x) - x."""
-        small = np.exp(-np.abs(x))
-        minus = np.where(x >= 0, small, 1) / (1 + small)
-        softplus = np.log1p(small) + np.maximum(-x, 0)
-        return (
-            lambda: 1 - target - (1 + (positive - 1) * target) * minus,
-            lambda: sum_to((positive - 1) * softplus - x, target.shape),
-        )
+        """(1 - t) sigmoid(x) - a t sigmoid(-x), and a log(1 + e^-x) - log(1 + e^x)."""
+
+        def by_x():
+            up, down = (
+                backend.call("activation", "sigmoid_forward", np.asarray(z)) for z in (x, -x)
+            )
+            return (1 - target) * up - positive * target * down
+
+        def by_target():
+            yes, no = self.costs(x)
+            return positive * yes - no
+
+        return by_x, by_target
+
+    def costs(self, x):
+        """Return log(1 + e^-x) and log(1 + e^x): max(-x, 0) or max(x, 0), and log(1 + e^-|x|)."""
+        below = np.asarray(-np.abs(x))
+        rest = backend.call("activation", "softplus_forward", below, 1.0, 20.0)
+        return rest + np.maximum(-x, 0), rest + np.maximum(x, 0)
 
 
 class Divergence(ElementLoss):
@@ -145,18 +156,22 @@ class Divergence(ElementLoss):
 
     def f(self, x, target, log_target):
         """Return each term of the divergence of x's distribution from p."""
-        if log_target:
-            return np.exp(target) * (target - x)
-        log = np.log(np.where(target > 0, target, 1))
-        return np.where(target < 0, np.nan, target * log) - target * x
+        p, log = self.both(target, log_target)
+        with np.errstate(invalid="ignore"):
+            return _times(p, log - x)
 
     def slopes(self, x, target, log_target):
         """-p; and log p + 1 - x, or p (log p + 1 - x)."""
+        p, log = self.both(target, log_target)
         if log_target:
-            p = np.exp(target)
-            return lambda: -p, lambda: p * (target - x + 1)
-        log = np.log(np.where(target > 0, target, 1))
-        return lambda: -target, lambda: np.where(target > 0, log + 1 - x, -x)
+            return lambda: -p, lambda: p * (log - x + 1)
+        return lambda: -p, lambda: np.where(p > 0, log + 1 - x, -x)
+
+    def both(self, target, log_target):
+        """Return p and log p, 0 where p is."""
+        if log_target:
+            return np.exp(target), target
+        return target, np.log(np.where(target > 0, target, 1))
 
 
 class Hinge(ElementLoss):
@@ -170,6 +185,12 @@ class Hinge(ElementLoss):
         """-t and -x, where the margin is not reached."""
         inside = margin - target * x > 0
         return lambda: np.where(inside, -target, 0), lambda: np.where(inside, -x, 0)
+
+
+def _times(share, x):
+    """Return share * x, and 0 where the share is 0, even of what is infinite."""
+    with np.errstate(invalid="ignore"):
+        return np.where(share == 0, 0, share * x)
 
 
 def _apply(
@@ -208,6 +229,13 @@ def _spread(op: str, name: str, array: Any, x: Tensor) -> np.ndarray:
         raise ShapeError(expected(op, wanted, array.shape)) from None
 
 
+def check_bend(op: str, name: str, bend: float, *, zero: bool) -> None:
+    """Raise ArgumentError unless `bend` is finite and above 0 (or 0, where `zero`)."""
+    if not isinstance(bend, Real) or not 0 <= bend < np.inf or (bend == 0 and not zero):
+        bound = "of at least 0" if zero else "above 0"
+        raise ArgumentError(expected(op, f"{name} as a finite number {bound}", repr(bend)))
+
+
 def mse_loss(input: Tensor, target: Any, reduction: str = "mean") -> Tensor:
     """loss = (x - t)^2.
 
@@ -242,7 +270,7 @@ def smooth_l1_loss(
     ----------
     Girshick 2015, section 2.3.
     """
-    check_range("smooth_l1_loss", "beta", beta, 0.0, np.inf)
+    check_bend("smooth_l1_loss", "beta", beta, zero=True)
     if beta == 0:
         return _apply("smooth_l1_loss", AbsoluteError, input, target, None, reduction)
     return _apply("smooth_l1_loss", Huber, input, target, None, reduction, beta, 1 / beta)
@@ -260,9 +288,7 @@ def huber_loss(input: Tensor, target: Any, reduction: str = "mean", delta: float
     ----------
     Huber 1964.
     """
-    check_range("huber_loss", "delta", delta, 0.0, np.inf)
-    if delta == 0:
-        raise ArgumentError(expected("huber_loss", "delta above 0", delta))
+    check_bend("huber_loss", "delta", delta, zero=False)
     return _apply("huber_loss", Huber, input, target, None, reduction, delta, 1.0)
 
 
@@ -281,15 +307,13 @@ def binary_cross_entropy(
     Raises
     ------
     ArgumentError
-        for probabilities outside [0, 1]; `binary_cross_entropy_with_logits` takes any number
+        for an input or target outside [0, 1]; `binary_cross_entropy_with_logits` takes any input
     """
     op = "binary_cross_entropy"
     check_floating(op, "input", input)
-    outside = (input.data < 0) | (input.data > 1)
-    if outside.any():
-        hint = "use binary_cross_entropy_with_logits, or a sigmoid before"
-        wrong = input.data[outside].flat[0]
-        raise ArgumentError(expected(op, "probabilities between 0 and 1", wrong, hint))
+    hint = "use binary_cross_entropy_with_logits, or a sigmoid before"
+    check_probabilities(op, "probabilities", input, hint=hint)
+    check_probabilities(op, "target as probabilities", target)
     return _apply(op, BinaryCrossEntropy, input, target, weight, reduction)
 
 
@@ -309,9 +333,15 @@ def binary_cross_entropy_with_logits(
     weight : w, broadcast to that shape, or None
     reduction : "mean" (over all elements), "sum" or "none"
     pos_weight : a, what a positive counts, broadcast to that shape; 1 when None
+
+    Raises
+    ------
+    ArgumentError
+        for a target outside [0, 1]
     """
     op = "binary_cross_entropy_with_logits"
     check_floating(op, "input", input)
+    check_probabilities(op, "target as probabilities", target)
     positive = (
         input.dtype.type(1) if pos_weight is None else _spread(op, "pos_weight", pos_weight, input)
     )
@@ -327,7 +357,14 @@ def kl_div(input: Tensor, target: Any, reduction: str = "mean", log_target: bool
     target : p, of that shape, or log p with `log_target`
     reduction : "batchmean" (the divergence itself: the sum over the first axis's length), "mean"
         (over all elements), "sum" or "none"
+
+    Raises
+    ------
+    ArgumentError
+        for a negative probability
     """
+    if not log_target:
+        check_probabilities("kl_div", "target as probabilities", target, np.inf)
     return _apply("kl_div", Divergence, input, target, None, reduction, log_target)
 
 
