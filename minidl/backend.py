@@ -35,6 +35,7 @@ DEFAULTS = {
     "drop_connect": "cython",
     "dropout": "cython",
     "group_norm": "cython",
+    "gru": "cython",
     "linear": "cython",
     "lrn": "cython",
     "lstm": "cython",

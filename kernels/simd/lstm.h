@@ -3,22 +3,6 @@
 
 #include "recurrent.h"
 
-/* Short loops, one for each function: the processor then works on many vectors at once, where the
-   exponentials of one would wait for each other. What follows d is done for each vector, and for the
-   `left` numbers at the end. */
-#define ROW_LOOP(d, ...)                              \
-    {                                                 \
-        long j = 0;                                   \
-        for (; j + LANES <= (d); j += LANES) {        \
-            const long left = LANES;                  \
-            __VA_ARGS__                               \
-        }                                             \
-        if (j < (d)) {                                \
-            const long left = (d) - j;                \
-            __VA_ARGS__                               \
-        }                                             \
-    }
-
 /* One example, one step: `sums` are h weight_hh^T, x is the projected input; gates may be the sums. */
 static void NAME(lstm_row)(
     const REAL *sums, const REAL *x, const REAL *bias, const REAL *c, const REAL *drop, REAL *h_next,
@@ -135,5 +119,3 @@ static void NAME(recurrent_pack)(const REAL *b, int turned, long depth, long col
 {
     NAME(pack_weights)(b, turned, depth, columns, packed);
 }
-
-#undef ROW_LOOP

@@ -84,3 +84,20 @@ INLINE void NAME(put)(REAL *p, VEC v, long count)
     else
         NAME(store_part)(p, v, count);
 }
+
+/* Short loops, one for each function: the processor then works on many vectors at once, where the
+   exponentials of one would wait for each other. What follows d is done for each vector, and for the
+   `left` numbers at the end. */
+#undef ROW_LOOP
+#define ROW_LOOP(d, ...)                              \
+    {                                                 \
+        long j = 0;                                   \
+        for (; j + LANES <= (d); j += LANES) {        \
+            const long left = LANES;                  \
+            __VA_ARGS__                               \
+        }                                             \
+        if (j < (d)) {                                \
+            const long left = (d) - j;                \
+            __VA_ARGS__                               \
+        }                                             \
+    }

@@ -15,10 +15,10 @@ def walks(draw):
     return steps, draw(st.sampled_from([n, n, n, 0])), d, *(draw(st.booleans()) for _ in range(4))
 
 
-def drawn(rng, dtype, walk):
+def drawn(rng, dtype, walk, gates=4):
     """Projected inputs, bias, weights and states; factors; lengths."""
     steps, n, d, masked, dropped, *_ = walk
-    shapes = (steps, n, 4 * d), (4 * d,), (4 * d, d), (n, d), (n, d)
+    shapes = (steps, n, gates * d), (gates * d,), (gates * d, d), (n, d), (n, d)
     arrays = [normal(rng, dtype, *shape) for shape in shapes]
     arrays[2] /= dtype(d**0.5)
     drop = (rng.random((steps, n, d)) < 0.7) / dtype(0.7) if dropped else None
@@ -38,6 +38,23 @@ def lstms(draw):
         (_, _, weight, *_), (_, cells, gates) = yield "forward", (*arguments, True)
         dstates = normal(rng, dtype, steps + 2, n, d)
         kept = Given(cells), Given(gates), Given(weight)
+        yield "backward", (dstates, *kept, drop, lengths, reverse)
+
+    return calls
+
+
+@st.composite
+def grus(draw):
+    walk = draw(walks())
+    steps, n, d, *_, reverse, keep = walk
+
+    def calls(rng, dtype):
+        (projected, bias, weight, h0, _), drop, lengths = drawn(rng, dtype, walk, gates=3)
+        arguments = projected, bias, weight, bias[::-1].copy(), h0, drop, lengths, reverse
+        yield "forward", (*arguments, keep)
+        (_, _, weight, *_), kept = yield "forward", (*arguments, True)
+        kept = (Given(array) for array in (*kept, weight))
+        dstates = normal(rng, dtype, steps + 1, n, d)
         yield "backward", (dstates, *kept, drop, lengths, reverse)
 
     return calls
@@ -64,4 +81,4 @@ def normalized(draw):
     return calls
 
 
-RECURRENT = {"lstm": {"plain": lstms(), "normalized": normalized()}}
+RECURRENT = {"gru": {"any": grus()}, "lstm": {"plain": lstms(), "normalized": normalized()}}
