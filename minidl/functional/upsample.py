@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from minidl import backend
 from minidl.autograd import Function
 from minidl.errors import ArgumentError, ShapeError, check_floating, expected
-from minidl.functional.conv import Numbers, as_images, as_pair, check_room, numbers
+from minidl.functional.conv import FARTHEST, Numbers, as_images, as_pair, check_room, numbers
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
@@ -119,8 +119,8 @@ def _target(
     factors: tuple[Any, ...] = (
         tuple(factor) if isinstance(factor, tuple | list) else (factor,) * len(shape)
     )
-    right = all(isinstance(f, Real) and not isinstance(f, bool) and 0 < float(f) < 2**40 for f in factors)
-    if len(factors) != len(shape) or not right:
+    real = all(isinstance(f, Real) and not isinstance(f, bool) for f in factors)
+    if len(factors) != len(shape) or not real or not all(0 < f < FARTHEST for f in factors):
         wanted = "scale_factor as a positive number, or one for each axis of space"
         raise ArgumentError(expected(op, wanted, repr(factor)))
     out = tuple(math.floor(n * f) for n, f in zip(shape, factors, strict=True))

@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 
 from minidl.tensor import Tensor
+from minidl import functional as F
 from minidl import nn, random
 from minidl.errors import ArgumentError, DTypeError, check_sizes, expected
 from minidl.train.batches import Data
@@ -76,7 +77,7 @@ def greedy_pretrain(
                 values,
                 epochs=epochs,
                 lr=lr,
-                loss=_squared_error,
+                loss=F.mse_loss,
                 batch_size=batch_size,
                 progress=progress,
             )
@@ -114,8 +115,3 @@ class _AutoEncoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(n, d) as the decoder gives it back."""
         return self.decoder(self.layer(self.noise(x)))
-
-
-def _squared_error(y: Tensor, x: Tensor) -> Tensor:
-    """Return the mean of (y - x)^2."""
-    return ((y - x) ** 2).mean()
