@@ -109,7 +109,8 @@ class DataParallel(Module):
     Made, it gives all replicas rank 0's parameters and buffers. Called in training, it weighs the
     gradient by the number of samples this process has of the batch (they need not be equal), so
     that the mean over the processes of the gradients of their mean losses is the gradient of the
-    mean loss of the whole batch; and buffers, such as running statistics, become rank 0's.
+    mean loss of the whole batch; and buffers, such as running statistics, become rank 0's. (A mean
+    over samples is meant: one that weights classes or ignores targets is the mean of the parts'.)
 
     The gradients are averaged by `Optimizer`, or by `average_gradients` before the step. In
     evaluation nothing is sent: a rank may measure by itself.
@@ -140,11 +141,7 @@ class DataParallel(Module):
         count = inputs[0].shape[self.batch_axis]
         total = int(world().sum(np.array([count]))[0])
         factor = count * world().size / max(total, 1)
-        if factor == 1:
-            return output
-        if isinstance(output, tuple):
-            return tuple(_weighted(part, factor) for part in output)
-        return _weighted(output, factor)
+        return output if factor == 1 else _weighted(output, factor)
 
     def _share_buffers(self) -> None:
         """Give all replicas rank 0's buffers, but those that are equal by construction."""
@@ -156,8 +153,11 @@ class DataParallel(Module):
                 buffer[...] = array
 
 
-def _weighted(part: Any, factor: float) -> Any:
-    return Weighted.apply(part, factor=factor) if isinstance(part, Tensor) else part
+def _weighted(output: Any, factor: float) -> Any:
+    """Return Tensors, in tuples however deep, with their gradients weighted."""
+    if isinstance(output, tuple):
+        return tuple(_weighted(part, factor) for part in output)
+    return Weighted.apply(output, factor=factor) if isinstance(output, Tensor) else output
 
 
 class Optimizer(optim.Optimizer):
