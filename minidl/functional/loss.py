@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from minidl import tensor as tensor_module
 from minidl.autograd import Function, Variable
 from minidl.errors import (
     ArgumentError,
-    DTypeError,
     ShapeError,
     check_floating,
     check_range,
@@ -20,7 +19,15 @@ from minidl.errors import (
     check_sizes,
     expected,
 )
-from minidl.functional.shape import concatenate
+from minidl.functional.class_rows import (
+    as_rows,
+    check_mean,
+    checked_classes,
+    class_weights,
+    count_of,
+    reduced,
+    rows_that_count,
+)
 from minidl.functional.softmax import log_softmax
 
 if TYPE_CHECKING:
@@ -86,15 +93,6 @@ class DenseCrossEntropy(Function):
             logs = backend.call("activation", "log_softmax_forward", self.logits)
             dq = -grad[:, None] * logs * self.factor
         return dlogits, dq, None, None
-
-
-class Rows(NamedTuple):
-    """The rows that count: their numbers, their classes, and where all of them stand."""
-
-    values: Tensor
-    classes: np.ndarray
-    places: np.ndarray | None
-    shape: tuple[int, ...]
 
 
 def check_reduction(op: str, reduction: str, *more: str) -> None:
@@ -176,7 +174,7 @@ def cross_entropy(
     check_options(op, ignore_index, reduction, label_smoothing)
     classes = targets.data if isinstance(targets, Variable) else tensor_module.as_array(targets)
     if classes.dtype.kind == "f":
-        _check_mean(op, reduction, classes.size)
+        check_mean(op, reduction, classes.size)
         return _of_probabilities(logits, targets, weight, reduction, label_smoothing)
     if _is_plain(logits, classes, weight, ignore_index):
         try:
@@ -185,9 +183,9 @@ def cross_entropy(
             )
         except IndexError:
             pass  # a target is no class: one that is ignored, or a mistake that is told below
-    rows = _rows(op, "logits", logits, classes, ignore_index)
-    factor = _class_weights(op, weight, rows.values)
-    _check_mean(op, reduction, _count(rows, factor))
+    rows = rows_that_count(op, "logits", logits, classes, ignore_index)
+    factor = class_weights(op, weight, rows.values)
+    check_mean(op, reduction, count_of(rows, factor))
     if label_smoothing and factor is not None:
         onehot = np.eye(rows.values.shape[1], dtype=factor.dtype)[rows.classes]
         losses = DenseCrossEntropy.apply(rows.values, onehot, factor, label_smoothing)
@@ -197,7 +195,7 @@ def cross_entropy(
         losses = SoftmaxCrossEntropy.apply(rows.values, rows.classes, "none", label_smoothing)
         if factor is not None:
             losses = losses * factor[rows.classes]
-    return _reduced(losses, rows, factor, reduction)
+    return reduced(losses, rows, factor, reduction)
 
 
 def _is_plain(logits: Tensor, classes: np.ndarray, weight: Any, ignore_index: int) -> bool:
@@ -230,8 +228,8 @@ def _of_probabilities(
     check_size(op, "targets that are probabilities", q.shape, logits.shape, hint)
     check_probabilities(op, "probabilities", q, np.inf)
     shape = logits.shape[:1] + logits.shape[2:] if logits.ndim > 1 else ()
-    values, q = _as_rows(op, "logits", logits), _as_rows(op, "targets", q)
-    factor = _class_weights(op, weight, values)
+    values, q = as_rows(op, "logits", logits), as_rows(op, "targets", q)
+    factor = class_weights(op, weight, values)
     losses = DenseCrossEntropy.apply(values, q, factor, label_smoothing)
     if reduction == "none":
         return losses.reshape(shape)
@@ -266,13 +264,13 @@ def nll_loss(
     check_ignore_index(op, ignore_index)
     check_reduction(op, reduction)
     classes = targets.data if isinstance(targets, Variable) else tensor_module.as_array(targets)
-    rows = _rows(op, "log_probabilities", log_probabilities, classes, ignore_index)
-    factor = _class_weights(op, weight, rows.values)
-    _check_mean(op, reduction, _count(rows, factor))
+    rows = rows_that_count(op, "log_probabilities", log_probabilities, classes, ignore_index)
+    factor = class_weights(op, weight, rows.values)
+    check_mean(op, reduction, count_of(rows, factor))
     losses = -rows.values[np.arange(len(rows.classes)), rows.classes]
     if factor is not None:
         losses = losses * factor[rows.classes]
-    return _reduced(losses, rows, factor, reduction)
+    return reduced(losses, rows, factor, reduction)
 
 
 def smooth_labels(labels: Any, num_classes: int, eps: float) -> Tensor:
@@ -301,7 +299,7 @@ def smooth_labels(labels: Any, num_classes: int, eps: float) -> Tensor:
     if num_classes < 2:
         raise ArgumentError(expected(op, "num_classes of at least 2", num_classes))
     labels = tensor_module.as_array(labels)
-    classes = _checked_classes(op, labels.reshape(-1), num_classes, None)
+    classes = checked_classes(op, labels.reshape(-1), num_classes, None)
     q = np.full((classes.size, num_classes), eps / (num_classes - 1), np.float32)
     q[np.arange(classes.size), classes] = 1 - eps
     return tensor_module.Tensor(q.reshape(*labels.shape, num_classes))
@@ -341,104 +339,15 @@ def multi_margin_loss(
     if scores.ndim > 2:
         raise ShapeError(expected(op, "scores of shape (n, k)", scores.shape))
     classes = tensor_module.as_array(targets)
-    rows = _rows(op, "scores", scores, classes, None)
-    _check_mean(op, reduction, len(rows.classes))
+    rows = rows_that_count(op, "scores", scores, classes, None)
+    check_mean(op, reduction, len(rows.classes))
     right = np.arange(len(rows.classes)), rows.classes
     k = rows.values.shape[1]
     behind = (rows.values - rows.values[right].reshape(-1, 1) + margin).clip(0.0)
     others = np.ones(rows.values.shape, rows.values.dtype)
     others[right] = 0
     losses = ((behind * behind if p == 2 else behind) * others).sum(axis=1) / k
-    factor = _class_weights(op, weight, rows.values)
+    factor = class_weights(op, weight, rows.values)
     if factor is not None:
         losses = losses * factor[rows.classes]
-    return _reduced(losses, rows, None, reduction)
-
-
-# -- rows and classes ---------------------------------------------------------------------------
-
-
-def _as_rows(op: str, name: str, x: Tensor) -> Tensor:
-    """(n, k, d1, ...) as (n d1 ..., k), and (k,) as (1, k)."""
-    if x.ndim == 0:
-        raise ShapeError(expected(op, f"{name} of shape (n, k)", x.shape))
-    if x.ndim == 1:
-        return x.reshape(1, -1)
-    if x.ndim == 2:
-        return x
-    rows = x.transpose(0, *range(2, x.ndim), 1)
-    return rows.reshape(int(np.prod(rows.shape[:-1])), rows.shape[-1])
-
-
-def _rows(op: str, name: str, x: Tensor, classes: np.ndarray, ignore_index: int | None) -> Rows:
-    """Return the rows whose class is not the ignored one."""
-    shape = x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()
-    hint = "one class index for each row"
-    if classes.dtype.kind in "iu":
-        check_size(op, "targets", classes.shape, shape, hint)
-    values = _as_rows(op, name, x)
-    flat = classes.reshape(-1)
-    kept = None if ignore_index is None else flat != ignore_index
-    if kept is None or kept.all():
-        return Rows(values, _checked_classes(op, flat, values.shape[1], ignore_index), None, shape)
-    chosen = np.flatnonzero(kept)
-    places = np.full(flat.size, chosen.size)
-    places[chosen] = np.arange(chosen.size)
-    inside = _checked_classes(op, flat[chosen], values.shape[1], ignore_index)
-    return Rows(values[chosen], inside, places, shape)
-
-
-def _checked_classes(op: str, targets: np.ndarray, k: int, ignore_index: int | None) -> np.ndarray:
-    """Return a copy of class indices as int64; those that are none are refused."""
-    if targets.dtype.kind not in "iu":
-        raise DTypeError(
-            expected(
-                op,
-                "targets as integers, the index of each row's class",
-                targets.dtype,
-                "convert with .astype(np.int64), or one-hot rows with .argmax(1)",
-            )
-        )
-    targets = targets.astype(np.int64)
-    wrong = targets[(targets < 0) | (targets >= k)]
-    if wrong.size:
-        also = f", or ignore_index {ignore_index}" if ignore_index is not None else ""
-        raise ArgumentError(expected(op, f"targets between 0 and {k - 1}{also}", wrong[0]))
-    return targets
-
-
-def _class_weights(op: str, weight: Any, rows: Tensor) -> np.ndarray | None:
-    """Return the weights of the classes, of the type of the rows."""
-    if weight is None:
-        return None
-    array = tensor_module.as_array(weight)
-    check_floating(op, "weight", array)
-    check_size(op, "weight", array.shape, (rows.shape[1],), "one number for each class")
-    if not (array >= 0).all():
-        raise ArgumentError(expected(op, "weights of at least 0", array[~(array >= 0)][0]))
-    return array.astype(rows.dtype)
-
-
-def _count(rows: Rows, factor: np.ndarray | None) -> float:
-    """What the rows count together."""
-    return len(rows.classes) if factor is None else float(factor[rows.classes].sum())
-
-
-def _check_mean(op: str, reduction: str, count: float) -> None:
-    if reduction == "mean" and not count:
-        hint = 'use "sum", or leave such batches out'
-        raise ShapeError(
-            expected(op, 'at least one row that counts for reduction "mean"', "none", hint)
-        )
-
-
-def _reduced(losses: Tensor, rows: Rows, factor: np.ndarray | None, reduction: str) -> Tensor:
-    """Sum, mean (divided by the weights of the classes) or all losses, ignored ones as 0."""
-    if reduction == "sum":
-        return losses.sum()
-    if reduction == "mean":
-        return losses.sum() / _count(rows, factor)
-    if rows.places is not None:
-        nothing = tensor_module.Tensor(np.zeros(1, losses.dtype))
-        losses = concatenate([losses, nothing])[rows.places]
-    return losses.reshape(rows.shape)
+    return reduced(losses, rows, None, reduction)
