@@ -9,6 +9,7 @@ The second table is wall time, of interest on an idle machine with two cores or 
 """
 
 import argparse
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -75,7 +76,7 @@ def python_work(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return x + np.float32(total * 0)
 
 
-def passes(transform: Callable, rounds: int = 6) -> list[float]:
+def passes(transform: Callable, rounds: int) -> list[float]:
     """Return the seconds of a pass with each kind of workers, which take turns."""
     loaders = [
         data.DataLoader(images(64 * 24), batch_size=64, transform=transform, **options)
@@ -117,11 +118,13 @@ def report(rounds: int) -> Iterator[str]:
         yield f"| {name} | {least:.2f} | {median:.2f} |"
         if number == 0 and least > ALLOWED:
             raise SystemExit(f"{name}: expected at most {ALLOWED} ms, got {least:.2f}")
+    busy = ", ".join(f"{load:.1f}" for load in os.getloadavg())
+    yield f"\nLoad of the machine before the second table (1, 5, 15 minutes): {busy}."
     yield "\nSeconds of a pass of 24 such batches beside a convolution that learns, minima:\n"
     yield "| workers | " + " | ".join(WORKERS) + " |"
     yield "|---|" + "---|" * len(WORKERS)
     for name, transform in [("NumPy", array_work), ("pure Python", python_work)]:
-        seconds = " | ".join(f"{each:.2f}" for each in passes(transform))
+        seconds = " | ".join(f"{each:.2f}" for each in passes(transform, max(rounds // 5, 2)))
         yield f"| transform in {name} | {seconds} |"
 
 
