@@ -23,11 +23,11 @@ def quadratic(trial):
 
 
 def test_it_finds_the_minimum_of_a_quadratic():
-    result = search(quadratic, {"x": (-10.0, 10.0)}, 60)
+    result = search(quadratic, {"x": (-10.0, 10.0)}, 40)
     assert result.value == pytest.approx(3, abs=0.1)
     assert abs(result.params["x"] - 0.5) < 0.4
     assert result.history is None
-    assert len(result.trials) == 60
+    assert len(result.trials) == 40
     assert result.value == min(trial["value"] for trial in result.trials)
 
 
@@ -39,7 +39,7 @@ def test_every_kind_of_range():
         seen.append(trial.params)
         return 0
 
-    search(objective, space, 60)
+    search(objective, space, 40)
     x, lr, n, kind = ([params[name] for params in seen] for name in space)
     assert 0 <= min(x) < 0.2 < 0.8 < max(x) <= 1
     assert set(n) == {2, 3, 4, 5}
