@@ -1,7 +1,8 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""LSTM over a whole sequence in C, plain and layer-normalized; what is computed, and the shapes, stand in lstm_numpy.
+"""LSTM over a whole sequence in C, plain and layer-normalized.
 
-Threads share the examples: each walks all steps with its own.
+What is computed, and the shapes, stand in lstm_numpy. Threads share the examples: each walks all
+steps with its own.
 """
 
 import numpy as np

@@ -1,12 +1,15 @@
 """The character LSTM: shapes, states carried over, learning by heart, and writing."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import minidl
 from minidl.tensor import Tensor
 from minidl import optim
-from minidl.data import Alphabet, SequenceLoader
+from minidl.data import Alphabet, SequenceLoader, source_text
 from minidl.errors import ArgumentError
 from minidl.models import CharLSTM
 from minidl.models.char_lstm import draw
@@ -92,6 +95,25 @@ def test_characters_are_drawn_with_the_probabilities_of_the_softmax():
         found = np.bincount(drawn, minlength=4) / 4000
         assert (np.abs(found - p) < 5 * np.sqrt(p * (1 - p) / 4000)).all()
     assert draw(logits, 0.0, generator) == 1
+
+
+def test_the_example_prints_what_it_claims(tmp_path, monkeypatch, capsys):
+    """In small: fewer units and shorter sequences than the example takes by itself."""
+    path = tmp_path / "text.txt"
+    path.write_text(source_text(6000))
+    monkeypatch.setattr("sys.argv", ["char_lstm.py", "--text", str(path), "--steps", "6"])
+    example = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "char_lstm.py"))
+    small = {"BATCH": 4, "STEPS": 8, "HIDDEN": 12}
+    for name in ("main", "train", "measure"):
+        example[name].__globals__.update(small)
+    example["main"]()
+    printed = capsys.readouterr().out
+    assert "6,000 characters" in printed
+    assert "knowing only their frequencies" in printed
+    assert printed.count(" bits   ") == 12
+    assert "LSTM with layer norm" in printed
+    assert "ahead at" in printed
+    assert printed.count("--- what the normalized LSTM writes") == 2
 
 
 @pytest.mark.parametrize(

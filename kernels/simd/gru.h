@@ -27,8 +27,8 @@ static void NAME(gru_row)(
     })
 }
 
-/* `room` is for a step's sums, and behind them for a row of gates where nothing is kept. The initial
-   state is in its slot already. */
+/* `room` is for a step's sums, and behind them for a row of gates where nothing is kept. The
+   initial state is in its slot already. */
 static void NAME(gru_forward)(
     const REAL *projected, const REAL *bias_ih, const REAL *packed, const REAL *bias_hh,
     const REAL *drop, REAL *states, REAL *gates, REAL *room, const recurrent_walk *w)

@@ -3,10 +3,11 @@
 
 #include "recurrent.h"
 
-/* One example, one step: `sums` are h weight_hh^T, x is the projected input; gates may be the sums. */
+/* One example, one step: `sums` are h weight_hh^T, x is the projected input; gates may be `sums`
+   themselves. */
 static void NAME(lstm_row)(
-    const REAL *sums, const REAL *x, const REAL *bias, const REAL *c, const REAL *drop, REAL *h_next,
-    REAL *c_next, REAL *gates, long d)
+    const REAL *sums, const REAL *x, const REAL *bias, const REAL *c, const REAL *drop,
+    REAL *h_next, REAL *c_next, REAL *gates, long d)
 {
 #define SUM_OF(at) \
     (NAME(some)(x + (at), left) + NAME(some)(bias + (at), left) + NAME(some)(sums + (at), left))
@@ -44,8 +45,8 @@ static void NAME(lstm_forward)(
             REAL *row = sums + (b - w->start) * width, *kept = w->keep ? gates + 4 * here : row;
             if (t < w->lengths[b]) {
                 NAME(lstm_row)(
-                    row, projected + 4 * here, bias, c, drop ? drop + here : NULL, states + to, c_next,
-                    kept, d);
+                    row, projected + 4 * here, bias, c, drop ? drop + here : NULL, states + to,
+                    c_next, kept, d);
                 continue;
             }
             memcpy(states + to, states + from, d * sizeof(REAL));

@@ -117,7 +117,8 @@ INLINE void NAME(normed_row)(
         memset(hats, 0, 5 * d * sizeof(REAL));
 }
 
-/* As lstm_forward; `room` is for a step's sums and, where nothing is kept, a row of gates and hats. */
+/* As lstm_forward; `room` is for a step's sums and, where nothing is kept, a row of gates and
+   hats. */
 static void NAME(layer_norm_lstm_forward)(
     const REAL *projected, const REAL *bias, const REAL *packed, const REAL *gain,
     const REAL *shift, const REAL *drop, REAL *states, REAL *cells, REAL *gates, REAL *hats,

@@ -1,7 +1,7 @@
 /* What the steps of recurrent layers share: a product with weights that are laid out once for all.
 
-   The weights lie in parts of at most DEPTH terms of the sum, each a row of panels of COLUMNS columns,
-   so that a panel stays in the first-level cache while all rows of the state meet it. */
+   The weights lie in parts of at most DEPTH terms of the sum, each a row of panels of COLUMNS
+   columns, so that a panel stays in the first-level cache while all rows of the state meet it. */
 
 #include "exp.h"
 #include "sigmoid.h"
@@ -30,8 +30,8 @@ static void NAME(pack_weights)(const REAL *b, int turned, long depth, long colum
     }
 }
 
-/* c (rows x whole panels) = a (rows x depth, a_row apart) times packed weights. The rows are dealt to
-   tiles evenly: a tile of few rows waits for its own sums. */
+/* c (rows x whole panels) = a (rows x depth, a_row apart) times packed weights. The rows are dealt
+   to tiles evenly: a tile of few rows waits for its own sums. */
 static void NAME(packed_product)(
     const REAL *a, long a_row, const REAL *packed, long rows, long depth, long columns, REAL *c)
 {
@@ -86,8 +86,8 @@ INLINE void NAME(put)(REAL *p, VEC v, long count)
 }
 
 /* Short loops, one for each function: the processor then works on many vectors at once, where the
-   exponentials of one would wait for each other. What follows d is done for each vector, and for the
-   `left` numbers at the end. */
+   exponentials of one would wait for each other. What follows d is done for each vector, and for
+   the `left` numbers at the end. */
 #undef ROW_LOOP
 #define ROW_LOOP(d, ...)                              \
     {                                                 \

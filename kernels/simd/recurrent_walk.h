@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-/* Examples start .. stop of n, d values each; example b takes part in the steps below lengths[b]. With
-   `keep` everything is stored that the way back needs. */
+/* Examples start .. stop of n, d values each; example b takes part in the steps below lengths[b].
+   With `keep` everything is stored that the way back needs. */
 typedef struct {
     long steps, n, d, start, stop;
     const int64_t *lengths;
