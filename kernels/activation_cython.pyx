@@ -1,8 +1,8 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """Activations in C.
 
-What is computed, and the shapes, stand in activation_numpy; how, in simd/activation.h and
-simd/activation_elementwise.h.
+What is computed, and the shapes, stand in activation_numpy; how, in simd/activation.h,
+simd/activation_elementwise.h and simd/activation_prelu.h.
 """
 
 import numpy as np
@@ -360,3 +360,82 @@ def hard_tanh_forward(x, low, high):
 def hard_tanh_backward(dy, x, low, high):
     """dx = dy where low < x < high, else 0; see activation_numpy."""
     return _chain(HARD_TANH, dy, x, low, high)
+
+
+cdef extern nogil:
+    void prelu_forward_f32(const float*, const float*, float*, long, long, long, long) noexcept
+    void prelu_forward_f64(
+        const double*, const double*, double*, long, long, long, long) noexcept
+    void prelu_backward_f32(
+        const float*, const float*, const float*, float*, double*, long, long, long,
+        long) noexcept
+    void prelu_backward_f64(
+        const double*, const double*, const double*, double*, double*, long, long, long,
+        long) noexcept
+
+
+cdef _prelu_part(ndarray x, ndarray weight, ndarray y, long c, long s, long start, long stop):
+    cdef const void* source = PyArray_DATA(x)
+    cdef const void* slopes = PyArray_DATA(weight)
+    cdef void* target = PyArray_DATA(y)
+    cdef bint single = PyArray_TYPE(x) == NPY_FLOAT32
+    with nogil:
+        if single:
+            prelu_forward_f32(
+                <const float*>source, <const float*>slopes, <float*>target, c, s, start, stop)
+        else:
+            prelu_forward_f64(
+                <const double*>source, <const double*>slopes, <double*>target, c, s, start, stop)
+
+
+cdef _prelu_chain_part(
+    ndarray dy, ndarray x, ndarray weight, ndarray dx, long c, long s, long start, long stop
+):
+    cdef const void* upstream = PyArray_DATA(dy)
+    cdef const void* source = PyArray_DATA(x)
+    cdef const void* slopes = PyArray_DATA(weight)
+    cdef void* target = PyArray_DATA(dx)
+    cdef bint single = PyArray_TYPE(x) == NPY_FLOAT32
+    dweight = np.zeros(c)
+    cdef double* sums = <double*>PyArray_DATA(dweight)
+    with nogil:
+        if single:
+            prelu_backward_f32(
+                <const float*>upstream, <const float*>source, <const float*>slopes,
+                <float*>target, sums, c, s, start, stop)
+        else:
+            prelu_backward_f64(
+                <const double*>upstream, <const double*>source, <const double*>slopes,
+                <double*>target, sums, c, s, start, stop)
+    return dweight
+
+
+def prelu_forward(x, weight):
+    """y = max(x, 0) + weight * min(x, 0), channel by channel; see activation_numpy."""
+    n, c, s = x.shape
+    y = np.empty_like(x)
+    if n * c * s < LEAST:
+        _prelu_part(x, weight, y, c, s, 0, n)
+    else:
+        parallel.run(
+            lambda start, stop: _prelu_part(x, weight, y, c, s, start, stop),
+            n,
+            LEAST // (c * s) + 1,
+        )
+    return y
+
+
+def prelu_backward(dy, x, weight):
+    """dx and dweight; see activation_numpy."""
+    n, c, s = x.shape
+    dx = np.empty_like(dy)
+    if n * c * s < LEAST:
+        dweight = _prelu_chain_part(dy, x, weight, dx, c, s, 0, n)
+    else:
+        parts = parallel.run(
+            lambda start, stop: _prelu_chain_part(dy, x, weight, dx, c, s, start, stop),
+            n,
+            LEAST // (c * s) + 1,
+        )
+        dweight = sum(parts)
+    return dx, dweight.astype(weight.dtype)

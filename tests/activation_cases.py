@@ -12,6 +12,7 @@ NUMBERS = {
     "hard_sigmoid": [()],
     "hard_tanh": [(-1.0, 1.0), (0.5, 2.25)],
 }
+PRELU = [(3, 4, 5), (5, 37, 1), (1, 1, 5003), (2, 3, 64), (0, 2, 3), (2, 0, 3), (70, 1, 1009)]
 EXTREMES = [-np.inf, -3e38, -1e4, -100, -88.5, -17, -5.5, -3, -1, -1e-4, -0.0]
 EXTREMES += [0, 1e-4, 0.2, 0.7, 1, 3, 4, 8, 20, 89, 1e4, 3e38, np.inf, np.nan]
 
@@ -34,8 +35,9 @@ def activation(rng, dtype):
         yield "softmax_backward", (dy, y)
         yield "log_softmax_forward", (100 * x,)
         yield "log_softmax_backward", (dy, -np.abs(x))
-    for n, c, s in [(3, 4, 5), (5, 37, 1), (1, 1, 1003), (2, 3, 64), (0, 2, 3), (2, 0, 3)]:
-        x, dy, weight = normal(n, c, s), normal(n, c, s), normal(c)
+    for n, c, s in PRELU:
+        # On one side of 0, lest the sum of thousands be only what rounding leaves.
+        x, dy, weight = normal(n, c, s), normal(n, c, s) + dtype(2), normal(c)
         yield "prelu_forward", (x, weight)
         yield "prelu_backward", (dy, x, weight)
 

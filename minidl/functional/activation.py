@@ -241,8 +241,9 @@ def prelu(x: Tensor, weight: Tensor) -> Tensor:
     if weight.shape not in ((1,), (channels,)):
         wanted = f"weight of shape (1,) or ({channels},), one for each channel of x"
         raise ShapeError(expected("prelu", wanted, weight.shape))
-    size = math.prod(x.shape[2:])
-    shape = (1, 1, x.size) if weight.shape == (1,) else (x.shape[0], channels, size)
+    n = x.shape[0] if x.ndim > 1 else 1
+    # Channels that share a slope are one long channel.
+    shape = (n, len(weight.data), x.size // max(n * len(weight.data), 1))
     return PReLU.apply(x, weight, shape=shape)
 
 
