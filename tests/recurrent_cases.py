@@ -1,7 +1,5 @@
 """Inputs for the kernels of recurrent layers, as kernel_cases has them for the others."""
 
-import itertools
-
 import numpy as np
 
 SIZES = [
@@ -23,10 +21,11 @@ def normal(rng, dtype, *shape):
 def sequences(rng, dtype):
     """(steps, n, d, candidates' factors or None, lengths, reverse) of every kind."""
     for number, (steps, n, d) in enumerate(SIZES):
-        for masked, reverse in itertools.product((False, True), (False, True)):
+        for masked in (False, True):
+            reverse = masked == (number % 2 == 0)
             lengths = rng.integers(1, steps + 1, n) if masked else np.full(n, steps)
             drop = None
-            if (number + masked) % 2:
+            if number % 3:
                 drop = (rng.random((steps, n, d)) < 0.7).astype(dtype) / dtype(0.7)
             yield steps, n, d, drop, lengths, reverse
 
@@ -72,9 +71,9 @@ def layer_norm(rng, dtype):
     for number, (steps, n, d, drop, lengths, reverse) in enumerate(sequences(rng, dtype)):
         if reverse:
             continue
-        activation = ("tanh", "relu", "sigmoid")[number // 2 % 3]
+        activation = ("tanh", "relu", "sigmoid")[number % 3]
         gain, shift = (normal(rng, dtype, 5, d) for _ in range(2))
-        if number % 5 == 0:
+        if number % 7 == 0:
             gain = shift = None
         weight_hh = normal(rng, dtype, 4 * d, d) / dtype(d**0.5)
         projected, bias = 2 * normal(rng, dtype, steps, n, 4 * d), normal(rng, dtype, 4 * d)
