@@ -1,9 +1,9 @@
 """Losses."""
 
 import numpy as np
-from operations.sample import Sample, apart, normal, positive, samples
 
 from minidl import functional as F
+from operations.sample import Sample, apart, normal, positive, samples
 
 _targets = np.array([2, 0, 3, 3])
 _ignored = np.array([2, 1, 0, 2])
