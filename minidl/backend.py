@@ -42,6 +42,7 @@ DEFAULTS = {
     "optimizer": "cython",
     "pool": "cython",
     "relu": "cython",
+    "rnn": "numpy",
     "softmax_cross_entropy": "cython",
     "upsample": "cython",
 }
