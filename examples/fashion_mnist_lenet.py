@@ -1,9 +1,9 @@
 """LeNet on Fashion-MNIST: 10,000 training images are enough for 88 %.
 
-The first 10,000 of the 60,000 training images, mirrored at random, train a LeNet with Adam while
-the learning rate falls along half a cosine. What it claims: at least 88 % of the 10,000 test images
-are named rightly. The settings were found with training images that are not used here; the test
-images are looked at once, at the end.
+The first 10,000 of the 60,000 training images, mirrored and shifted by a pixel at random, train a
+LeNet with AdamW while the learning rate falls along half a cosine. What it claims: at least 88 % of
+the 10,000 test images are named rightly. The settings were found with training images that are not
+used here; the test images are looked at once, at the end.
 
     python examples/fashion_mnist_lenet.py            about one minute on two cores
     python examples/fashion_mnist_lenet.py --seed 1 --root FOLDER_OF_THE_FOUR_IDX_FILES
@@ -26,11 +26,11 @@ BATCH = 64
 
 
 def learn(images: np.ndarray, labels: np.ndarray, epochs: int, lr: float) -> models.LeNet:
-    """Return a LeNet trained on images mirrored at random."""
+    """Return a LeNet trained on images mirrored and shifted at random."""
     model = models.LeNet()
-    mirrored = data.RandomHorizontalFlip()
-    loader = data.DataLoader(images, labels, batch_size=BATCH, shuffle=True, transform=mirrored)
-    optimizer = optim.Adam(model.parameters(), lr=lr)
+    moved = data.Compose([data.RandomHorizontalFlip(), data.RandomCrop(28, padding=1)])
+    loader = data.DataLoader(images, labels, batch_size=BATCH, shuffle=True, transform=moved)
+    optimizer = optim.AdamW(model.parameters(), lr=lr, weight_decay=0.05)
     cosine = optim.CosineAnnealingLR(optimizer, epochs * len(loader))
     train.fit(model, loader, epochs=epochs, optimizer=optimizer, schedules=[cosine])
     return model
@@ -40,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train, measure once, and return 0 where the claim holds, else 1."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--images", type=int, default=10_000, help="to train on")
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--root", help="the folder of the four IDX files")
     options = parser.parse_args(arguments)
