@@ -1,8 +1,8 @@
 """The examples run at tiny sizes and print what they measured; the claims need the full sizes."""
 
 import importlib.util
+import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -12,23 +12,22 @@ from minidl import data
 FOLDER = Path(__file__).resolve().parents[1] / "examples"
 
 
-def load(name: str) -> ModuleType:
-    """Return the module of an example, which is a script and in no package."""
-    spec = importlib.util.spec_from_file_location(f"example_{name}", FOLDER / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Return a function that runs an example's main and returns what it printed."""
 
+    def call(name: str, arguments: str) -> str:
+        spec = importlib.util.spec_from_file_location(f"example_{name}", FOLDER / f"{name}.py")
+        example = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, spec.name, example)  # where its dataclasses look
+        spec.loader.exec_module(example)
+        code = example.main(arguments.split())
+        printed = capsys.readouterr().out
+        assert ("the claim holds" in printed) == (code == 0)
+        assert ("the claim does NOT hold" in printed) == (code == 1)
+        return printed
 
-def run(name: str, arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
-    """Run an example's main, check that its code follows its verdict, and return the output."""
-    code = load(name).main(arguments.split())
-    printed = capsys.readouterr().out
-    assert ("the claim holds" in printed) == (code == 0)
-    assert ("the claim does NOT hold" in printed) == (code == 1)
-    return printed
+    return call
 
 
 @pytest.fixture
@@ -47,8 +46,31 @@ def write_idx(path: Path, values) -> None:
     path.write_bytes(bytes([0, 0, 8, values.ndim]) + sizes + values.astype(np.uint8).tobytes())
 
 
-def test_fashion_mnist_lenet_measures_each_class(fashion, capsys):
+def test_fashion_mnist_lenet_measures_each_class(fashion, run):
     """One epoch on random images: at chance, so the claim does not hold."""
-    printed = run("fashion_mnist_lenet", f"--root {fashion} --epochs 1", capsys)
+    printed = run("fashion_mnist_lenet", f"--root {fashion} --epochs 1")
     assert "does NOT hold" in printed
     assert all(name in printed for name in data.FASHION_MNIST_CLASSES)
+
+
+def test_polynomial_overfitting_prints_and_draws(tmp_path, run):
+    """Degree 9 goes through ten points whatever the draw."""
+    target = tmp_path / "curves.png"
+    printed = run("polynomial_overfitting", f"--draws 2 --output {target}")
+    first = next(line for line in printed.splitlines() if "its training error" in line)
+    assert first.endswith("yes")
+    assert target.read_bytes().startswith(b"\x89PNG")
+
+
+def test_photo_patches_resnet_names_every_photo(run):
+    """One epoch on a few patches."""
+    arguments = "--per-class 8 --test-per-class 4 --epochs 1 --width 4"
+    printed = run("photo_patches_resnet", arguments)
+    assert all(name in printed for name in data.PHOTOS)
+
+
+def test_drop_block_study_compares_three_ways(fashion, run):
+    """Two seeds, one epoch each: means, errors and three differences are printed."""
+    printed = run("drop_block_study", f"--root {fashion} --seeds 2 --epochs 1 --width 2")
+    assert printed.count("+-") == 9
+    assert "DropBlock - dropout" in printed
