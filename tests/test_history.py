@@ -35,6 +35,13 @@ def test_empty_history_says_so():
         History().plot()
 
 
+def test_every_measured_value_by_name():
+    values = VALUES | {"train_loss": 0.25, "accuracy": 0.75, "validation_loss": 0.5}
+    history = History([Epoch(1, values, 1.0, 1)])
+    for name, value in values.items():
+        assert getattr(history, name) == [value]
+
+
 def random_history():
     rng = np.random.default_rng(0)
     epochs = []

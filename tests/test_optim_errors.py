@@ -30,6 +30,7 @@ NAN = float("nan")
     [
         (SGD, {"lr": -0.1}, "lr of at least 0, got -0.1"),
         (SGD, {"lr": NAN}, "lr of at least 0, got nan"),
+        (SGD, {"lr": float("inf")}, "a finite lr of at least 0, got inf"),
         (SGD, {"lr": "fast"}, "lr of at least 0, got fast"),
         (SGD, {"momentum": -0.9}, "momentum of at least 0"),
         (SGD, {"dampening": NAN}, "dampening of at least 0"),

@@ -100,6 +100,19 @@ def test_k_fold_says_what_is_wrong(k, labels, kind, words):
         data.k_fold(range(10), k, labels)
 
 
+def test_a_pair_of_arrays_is_split_by_rows():
+    images, labels = np.arange(20.0).reshape(10, 2), np.arange(10)
+    for parts in (data.random_split((images, labels), [6, 4]), *data.k_fold((images, labels), 2)):
+        taken = [part.dataset[part.indices] for part in parts]
+        rows = [np.concatenate(column) for column in zip(*taken, strict=True)]
+        np.testing.assert_array_equal(np.sort(rows[1]), labels)
+        np.testing.assert_array_equal(rows[0], images[rows[1]])
+    assert data.Subset((images, labels), [9])[0][1] == 9
+    assert [len(batch) for batch in data.DataLoader((images, labels), batch_size=10)] == [2]
+    with pytest.raises(ShapeError, match=r"arrays of one length, got \[10, 9\]"):
+        data.random_split((images, labels[:9]), [0.5, 0.5])
+
+
 # -- datasets -------------------------------------------------------------------------------------
 
 

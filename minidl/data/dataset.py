@@ -94,7 +94,7 @@ class Subset(Dataset):
 
     Parameters
     ----------
-    dataset : anything with __len__ and __getitem__
+    dataset : anything with __len__ and __getitem__, or a tuple of arrays: (images, labels)
     indices : (m,) integers, each a sample of `dataset`
     """
 
@@ -121,7 +121,7 @@ class ConcatDataset(Dataset):
 
     Parameters
     ----------
-    datasets : at least one, each with __len__ and __getitem__
+    datasets : at least one, each with __len__ and __getitem__, or a tuple of arrays
     """
 
     def __init__(self, datasets: Sequence[Any]) -> None:
@@ -169,16 +169,23 @@ class Samples(Dataset):
         return repr(self.given)
 
 
+def are_arrays(given: Any) -> bool:
+    """Whether this is a tuple of arrays, or Tensors, as in (images, labels)."""
+    return isinstance(given, tuple) and len(given) > 0 and all(hasattr(x, "ndim") for x in given)
+
+
 def as_dataset(op: str, given: Any) -> Dataset:
-    """Return `given` as a Dataset.
+    """Return `given` as a Dataset; a tuple of arrays stands for their rows, side by side.
 
     Raises
     ------
-    DTypeError
-        unless it has __len__ and __getitem__
+    DTypeError, ShapeError
+        unless it has __len__ and __getitem__, and arrays have as many rows as each other
     """
     if isinstance(given, Dataset):
         return given
+    if are_arrays(given):
+        return TensorDataset(*given)
     if not isinstance(given, Indexed):
         hint = "define __len__ and __getitem__"
         raise DTypeError(expected(op, "a dataset", type(given).__name__, hint))

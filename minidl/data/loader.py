@@ -12,7 +12,7 @@ from minidl.tensor import Tensor
 from minidl import random
 from minidl.data.arrays import check_aligned
 from minidl.data.augmentation import Transform
-from minidl.data.dataset import Dataset, TensorDataset, as_dataset, check_indices
+from minidl.data.dataset import Dataset, TensorDataset, are_arrays, as_dataset, check_indices
 from minidl.data.sampler import Sampler
 from minidl.data.workers import Workers
 from minidl.errors import ArgumentError, check_sizes, expected
@@ -38,7 +38,8 @@ class DataLoader:
 
     Parameters
     ----------
-    *data : one dataset (anything with __len__ and __getitem__), or arrays (n, ...) side by side
+    *data : one dataset (anything with __len__ and __getitem__), or arrays (n, ...) side by side,
+        in a tuple or not;
         row i of each array belongs to sample i: images and labels, say
     batch_size : int, at least 1
     shuffle : bool
@@ -241,6 +242,8 @@ class _Make:
 
 def _dataset(data: tuple[Any, ...]) -> Dataset:
     """Return the one dataset in `data`, or one of the arrays in it."""
+    if len(data) == 1 and are_arrays(data[0]):
+        return TensorDataset(*data[0])
     arrays = [isinstance(given, list | tuple | float | int | SupportsArray) for given in data]
     if all(arrays):
         check_aligned("DataLoader", data)

@@ -19,7 +19,7 @@ def random_split(
 
     Parameters
     ----------
-    dataset : anything with __len__ and __getitem__
+    dataset : anything with __len__ and __getitem__, or a tuple of arrays: (images, labels)
     lengths : the samples of each part, which sum to all; or fractions, which sum to 1 and are
         rounded down, the samples left over going to the first parts one by one
     rng : the source of randomness; the library's own when None
@@ -66,7 +66,7 @@ def k_fold(
 
     Parameters
     ----------
-    dataset : anything with __len__ and __getitem__
+    dataset : anything with __len__ and __getitem__, or a tuple of arrays: (images, labels)
     k : folds, from 2 to the number of samples
     labels : (n,) of classes; where given, every fold has its share of every class
     rng : the source of randomness; the library's own when None

@@ -26,6 +26,7 @@ def check_rate(op: str, name: str, value: float, below: float = math.inf) -> Non
     """Raise ArgumentError unless 0 <= value < below (NaN is refused)."""
     if not isinstance(value, Real) or not 0 <= value < below:
         wanted = f"{name} of at least 0" + (f" and below {below}" if below < math.inf else "")
+        wanted = f"a finite {wanted}" if value == math.inf == below else wanted
         raise ArgumentError(expected(op, wanted, value))
 
 

@@ -140,6 +140,11 @@ class History:
         return self["accuracy"]
 
     @property
+    def train_loss(self) -> list[float]:
+        """The loss on the training data after each epoch; empty unless measured."""
+        return self["train_loss"]
+
+    @property
     def train_accuracy(self) -> list[float]:
         """The accuracy on the training data after each epoch; empty unless measured."""
         return self["train_accuracy"]
@@ -153,6 +158,11 @@ class History:
     def validation_accuracy(self) -> list[float]:
         """The accuracy on the validation data after each epoch; empty where there is none."""
         return self["validation_accuracy"]
+
+    @property
+    def lr(self) -> list[float]:
+        """The learning rate of the first group at the end of each epoch."""
+        return self["lr"]
 
     @property
     def seconds(self) -> float:
