@@ -226,7 +226,7 @@ def test_plateau_resumes():
 @pytest.mark.parametrize("lr", [float("nan"), -0.1, float("inf")])
 def test_rates_that_are_no_rates_are_refused_at_once(lr):
     optimizer = two_groups()
-    with pytest.raises(ArgumentError, match="LambdaLR: expected .*lr of at least 0, got"):
+    with pytest.raises(ArgumentError, match=r"LambdaLR: expected .*lr of at least 0, got"):
         optim.LambdaLR(optimizer, lambda t: lr)
     schedule = optim.LambdaLR(optimizer, lambda t: lr if t else 1)
     optimizer.step()
