@@ -11,7 +11,7 @@ import pytest
 
 import minidl
 from minidl.tensor import Tensor
-from minidl import nn, optim, random, train
+from minidl import functional, nn, optim, random, train
 from minidl.data import DataLoader, TensorDataset
 from minidl.errors import ArgumentError, DTypeError, ShapeError
 from minidl.train import DivergenceError, evaluate, fit
@@ -412,6 +412,25 @@ def test_accumulated_gradients_are_those_of_the_large_batch(batch, accumulate, w
         fit(model, data, epochs=3, optimizer=optimizer, accumulate=count)
         weights.append(model[0].weight.data.copy())
     np.testing.assert_allclose(*weights, rtol=1e-12)
+
+
+def test_momentum_that_looks_ahead_takes_its_gradients_there():
+    (model, _), (again, _) = linear(), linear()
+    made = {"lr": 0.1, "momentum": 0.9, "lookahead": True}
+    images, labels = blobs(40)
+    optimizer = optim.Momentum(model.parameters(), **made)
+    penalty = optim.L2(0.1)
+    given = DataLoader(images, labels, batch_size=20)
+    fit(model, given, epochs=2, optimizer=optimizer, regularizers=[penalty], progress=False)
+    wanted = optim.Momentum(again.parameters(), **made)
+    for _ in range(2):
+        for x, y in given:
+            with wanted.ahead():
+                wanted.zero_grad()
+                (functional.cross_entropy(again(x), y) + penalty(again)).backward()
+            wanted.step()
+    for p, q in zip(model.parameters(), again.parameters(), strict=True):
+        np.testing.assert_allclose(p.data, q.data, rtol=1e-5, atol=1e-7)
 
 
 def test_a_clipped_gradient_has_the_norm_it_may_have():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol
@@ -172,21 +173,23 @@ class Trainer:
         self.optimizer.zero_grad()
         step_loss = 0.0
         try:
-            for batch in group:
-                inputs, targets = parted(batch)
-                outputs = self.model(*inputs)
-                value = self.loss(outputs, targets)
-                if value.size != 1:
-                    hint = 'use reduction="mean"'
-                    raise ShapeError(expected("fit", "a loss of one element", value.shape, hint))
-                self._check_loss(value.item(), inputs)
-                share = len(targets.data) / samples
-                value.backward(np.full(value.shape, share, value.dtype))
-                self.running.add(value.item(), outputs.data, targets.data)
-                step_loss += value.item() * share
-            for regularizer in self.regularizers:
-                if isinstance(regularizer, optim.Penalty):
-                    regularizer.add_gradient(self.model)
+            with self._where_gradients_belong():
+                for batch in group:
+                    inputs, targets = parted(batch)
+                    outputs = self.model(*inputs)
+                    value = self.loss(outputs, targets)
+                    if value.size != 1:
+                        hint = 'use reduction="mean"'
+                        got = value.shape
+                        raise ShapeError(expected("fit", "a loss of one element", got, hint))
+                    self._check_loss(value.item(), inputs)
+                    share = len(targets.data) / samples
+                    value.backward(np.full(value.shape, share, value.dtype))
+                    self.running.add(value.item(), outputs.data, targets.data)
+                    step_loss += value.item() * share
+                for regularizer in self.regularizers:
+                    if isinstance(regularizer, optim.Penalty):
+                        regularizer.add_gradient(self.model)
             self._check_gradients(watched)
         except DivergenceError:
             self.optimizer.zero_grad()
@@ -201,6 +204,12 @@ class Trainer:
         self.steps, self.step_loss = self.steps + 1, step_loss
         for schedule in self.schedules:
             schedule.step()
+
+    def _where_gradients_belong(self) -> AbstractContextManager[None]:
+        """Be where the optimizer wants gradients: ahead of the parameters, where it looks ahead."""
+        ahead: Callable[[], AbstractContextManager[None]]
+        ahead = getattr(self.optimizer, "ahead", nullcontext)
+        return ahead()
 
     def _check_loss(self, loss: float, inputs: tuple[Tensor, ...]) -> None:
         if np.isfinite(loss):
