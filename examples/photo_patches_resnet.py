@@ -5,7 +5,7 @@ ResNet and, with the same pixels and as many epochs, one linear layer; patches f
 which shares no pixel with the left one, test both. What it claims: the ResNet names more patches
 rightly than the linear classifier, by at least ten points.
 
-    python examples/photo_patches_resnet.py            about two minutes on two cores
+    python examples/photo_patches_resnet.py            about one minute on two cores
     python examples/photo_patches_resnet.py --depth 2 --width 16 --epochs 40
 """
 
