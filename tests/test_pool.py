@@ -107,6 +107,17 @@ def test_adaptive_maximum_against_loops(rng, size):
     np.testing.assert_array_equal(there.reshape(y.shape), y.data)
 
 
+@pytest.mark.parametrize("size", [1, 3, 7, 9])
+def test_adaptive_maximum_of_sequences_against_loops(rng, size):
+    x = rng.normal(size=(2, 3, 7))
+    y, places = nn.AdaptiveMaxPool1d(size, return_indices=True)(Tensor(x))
+    for i in range(size):
+        window = x[:, :, math.floor(i * 7 / size) : math.ceil((i + 1) * 7 / size)]
+        np.testing.assert_array_equal(y.data[:, :, i], window.max(2))
+    np.testing.assert_array_equal(np.take_along_axis(x, places.data, axis=2), y.data)
+    np.testing.assert_array_equal(nn.AdaptiveMaxPool1d(size)(Tensor(x)).data, y.data)
+
+
 def test_places_of_the_maxima(rng):
     x = rng.normal(size=(2, 3, 7, 6))
     y, places = F.max_pool2d(Tensor(x), 3, 2, 1, return_indices=True)
@@ -211,7 +222,10 @@ def test_bad_input(name, kind, says, x, size):
     assert str(caught.value).startswith(f"{name}: expected ")
 
 
-@pytest.mark.parametrize("name", ["max_pool1d", "avg_pool1d", "adaptive_avg_pool1d"])
+SEQUENCES = ["max_pool1d", "avg_pool1d", "adaptive_avg_pool1d", "adaptive_max_pool1d"]
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
 def test_bad_sequences(name):
     with pytest.raises(ShapeError, match=rf"{name}: expected x of shape \(n, c, l\)"):
         getattr(F, name)(Tensor(IMAGE), 2)
@@ -219,7 +233,7 @@ def test_bad_sequences(name):
         getattr(F, name)(Tensor(IMAGE[:, :, 0, :0]), 1)
     with pytest.raises(ArgumentError, match="_size as an integer of at least 1, got"):
         getattr(F, name)(Tensor(IMAGE[:, :, 0]), (1, 2))
-    if name != "adaptive_avg_pool1d":
+    if not name.startswith("adaptive"):
         with pytest.raises(ArgumentError, match="padding of at most half the kernel 2, got 2"):
             getattr(F, name)(Tensor(IMAGE[:, :, 0]), 2, 1, 2)
 

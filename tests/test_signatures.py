@@ -67,6 +67,7 @@ NN = {
     "AvgPool2d": "kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True",
     "AdaptiveAvgPool1d": "output_size",
     "AdaptiveAvgPool2d": "output_size",
+    "AdaptiveMaxPool1d": "output_size, return_indices=False",
     "AdaptiveMaxPool2d": "output_size, return_indices=False",
     "Upsample": "size=None, scale_factor=None, mode='nearest', align_corners=None",
     "Flatten": "start_dim=1",
@@ -239,6 +240,7 @@ FUNCTIONAL = {
     "avg_pool2d": "x, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True",
     "adaptive_avg_pool1d": "x, output_size",
     "adaptive_avg_pool2d": "x, output_size",
+    "adaptive_max_pool1d": "x, output_size, return_indices=False",
     "adaptive_max_pool2d": "x, output_size, return_indices=False",
     "batch_norm": (
         "x, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, "

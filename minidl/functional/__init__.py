@@ -64,6 +64,7 @@ from minidl.functional.padding import pad
 from minidl.functional.pool import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
+    adaptive_max_pool1d,
     adaptive_max_pool2d,
     avg_pool1d,
     avg_pool2d,
@@ -100,6 +101,7 @@ __all__ = [
     "absolute",
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
+    "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "add",
     "alpha_dropout",

@@ -345,6 +345,28 @@ def adaptive_avg_pool2d(x: Tensor, output_size: Numbers) -> Tensor:
     return AdaptiveAvgPool.apply(x, out_size=out_size)
 
 
+def adaptive_max_pool1d(x: Tensor, output_size: Numbers, return_indices: bool = False) -> Any:
+    """y[i] = max over the values floor(i l / ol) .. ceil((i + 1) l / ol).
+
+    Parameters
+    ----------
+    x : (n, c, l) float
+    output_size : int
+    return_indices : bool
+        return (y, places) with the places of the maxima, counted along l
+
+    Returns
+    -------
+    Tensor (n, c, ol), or two of them; NaN wins
+
+    Raises
+    ------
+    ShapeError
+        for a wrong rank or an empty sequence
+    """
+    return _adaptive_max("adaptive_max_pool1d", x, output_size, return_indices)
+
+
 def adaptive_max_pool2d(x: Tensor, output_size: Numbers, return_indices: bool = False) -> Any:
     """y[i, j] = max over rows floor(i h / oh) .. ceil((i + 1) h / oh), and columns likewise.
 
@@ -364,7 +386,12 @@ def adaptive_max_pool2d(x: Tensor, output_size: Numbers, return_indices: bool = 
     ShapeError
         for a wrong rank or an empty image
     """
-    out_size = _adaptive_size("adaptive_max_pool2d", x, output_size)
-    found = backend.call("pool", "adaptive_max_forward", x.data, out_size)
+    return _adaptive_max("adaptive_max_pool2d", x, output_size, return_indices)
+
+
+def _adaptive_max(op: str, x: Tensor, output_size: Numbers, return_indices: bool) -> Any:
+    """Check the arguments and pool."""
+    out_size = _adaptive_size(op, x, output_size)
+    found = backend.call("pool", "adaptive_max_forward", as_images(x.data), out_size)
     pooled = _with_places(x, *found)
     return pooled if return_indices else pooled[0]

@@ -158,14 +158,28 @@ class AdaptiveAvgPool2d(Adaptive):
         return F.adaptive_avg_pool2d(x, self.output_size)
 
 
-class AdaptiveMaxPool2d(Adaptive):
-    """Maximum over as many windows as asked for; see `minidl.functional.adaptive_max_pool2d`."""
-
-    space = 2
+class AdaptiveMax(Adaptive):
+    """The largest value of as many windows as asked for; abstract."""
 
     def __init__(self, output_size: Numbers, return_indices: bool = False) -> None:
         super().__init__(output_size)
         self.return_indices = return_indices
+
+
+class AdaptiveMaxPool1d(AdaptiveMax):
+    """Maximum over as many windows as asked for; see `minidl.functional.adaptive_max_pool1d`."""
+
+    space = 1
+
+    def forward(self, x: Tensor) -> Any:
+        """(n, c, l) to (n, c, output_size), or (maxima, places)."""
+        return F.adaptive_max_pool1d(x, self.output_size, self.return_indices)
+
+
+class AdaptiveMaxPool2d(AdaptiveMax):
+    """Maximum over as many windows as asked for; see `minidl.functional.adaptive_max_pool2d`."""
+
+    space = 2
 
     def forward(self, x: Tensor) -> Any:
         """(n, c, h, w) to (n, c, *output_size), or (maxima, places)."""

@@ -38,6 +38,10 @@ OPERATIONS = {
         pooled("adaptive_avg_pool1d", "uneven", (2, 3, 7), 3),
         pooled("adaptive_avg_pool1d", "larger than the sequence", (1, 2, 3), 5),
     ],
+    "adaptive_max_pool1d": [
+        pooled("adaptive_max_pool1d", "uneven", (2, 3, 7), 3),
+        pooled("adaptive_max_pool1d", "places", (1, 2, 3), 5, return_indices=True),
+    ],
     "adaptive_max_pool2d": [
         pooled("adaptive_max_pool2d", "to one", (2, 3, 4, 5), 1),
         pooled("adaptive_max_pool2d", "uneven", (1, 2, 7, 5), (3, 2), return_indices=True),

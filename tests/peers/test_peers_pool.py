@@ -146,12 +146,15 @@ def test_places(torch, spoiled, telling):
     places(torch, "max_pool1d", x[:, :, 0], 3, 2, 1, ceil_mode=True)
     for size in (1, (3, 2), (9, 10)):
         places(torch, "adaptive_max_pool2d", x, size)
+    for size in (1, 4, 11):
+        places(torch, "adaptive_max_pool1d", x[:, :, 0], size)
 
 
 SEQUENCES = {
     "max_pool1d": [(2,), (3, 2, 1), (3, 1, 1, 2)],
     "avg_pool1d": [(2,), (3, 2, 1), (3, 2, 1, True, False)],
     "adaptive_avg_pool1d": [(1,), (4,), (11,)],
+    "adaptive_max_pool1d": [(1,), (4,), (11,)],
 }
 
 
