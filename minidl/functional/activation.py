@@ -167,6 +167,10 @@ def sigmoid(x: Tensor) -> Tensor:
     Returns
     -------
     Tensor of x's shape
+
+    References
+    ----------
+    Goodfellow, Bengio & Courville 2016, section 6.3.2.
     """
     check_floating("sigmoid", "x", x)
     return Sigmoid.apply(x)
@@ -184,6 +188,10 @@ def tanh(x: Tensor) -> Tensor:
     Returns
     -------
     Tensor of x's shape
+
+    References
+    ----------
+    Goodfellow, Bengio & Courville 2016, section 6.3.2.
     """
     check_floating("tanh", "x", x)
     return Tanh.apply(x)
