@@ -185,6 +185,10 @@ def conv1d(
     ------
     ShapeError
         for wrong ranks or channels, and for a kernel longer than the padded sequence
+
+    References
+    ----------
+    LeCun, Bottou, Bengio & Haffner 1998, section II.A; Waibel et al. 1989 for sequences.
     """
     return _convolve("conv1d", x, weight, bias, stride, padding, dilation, groups)
 

@@ -97,6 +97,10 @@ def dropout1d(
     """Spatial dropout: each channel (l) of x (n, c, l) is dropped as a whole, the rest / (1 - p).
 
     Parameters and errors as in `dropout2d`.
+
+    References
+    ----------
+    Tompson et al. 2015, section 3.2.
     """
     return _channels("dropout1d", x, "n c l", p, training, rng)
 
@@ -137,6 +141,10 @@ def dropout3d(
     """Spatial dropout: each channel (d, h, w) of x (n, c, d, h, w) is dropped as a whole.
 
     Parameters and errors as in `dropout2d`.
+
+    References
+    ----------
+    Tompson et al. 2015, section 3.2.
     """
     return _channels("dropout3d", x, "n c d h w", p, training, rng)
 

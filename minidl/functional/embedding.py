@@ -73,6 +73,10 @@ def embedding(
     ------
     ArgumentError
         where an index lies outside 0 to num - 1, telling the range it spans
+
+    References
+    ----------
+    Bengio, Ducharme, Vincent & Jauvin 2003, section 2.
     """
     check_floating("embedding", "weight", weight)
     check_rank("embedding", "weight", weight.shape, "num d")

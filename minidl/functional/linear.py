@@ -97,6 +97,10 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, relu: bool = F
     ------
     ShapeError
         when the last axis of x is not d, or bias is not (k,)
+
+    References
+    ----------
+    Rosenblatt 1958; Goodfellow, Bengio & Courville 2016, section 6.1.
     """
     if not _fits(x, weight, bias):
         _check(x, weight, bias)

@@ -168,6 +168,10 @@ def cross_entropy(
         for logits and targets that do not fit, targets out of range, negative probabilities, or a
         mean over nothing: no rows, or none that counts (in PyTorch NaN, which would run on into
         every parameter)
+
+    References
+    ----------
+    Goodfellow, Bengio & Courville 2016, section 6.2.2.3; Szegedy et al. 2016, section 7.
     """
     op = "cross_entropy"
     check_floating(op, "logits", logits)
@@ -258,6 +262,10 @@ def nll_loss(
     ------
     ShapeError, DTypeError, ArgumentError
         as `cross_entropy` does
+
+    References
+    ----------
+    Goodfellow, Bengio & Courville 2016, section 5.5.
     """
     op = "nll_loss"
     check_floating(op, "log_probabilities", log_probabilities)

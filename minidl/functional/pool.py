@@ -183,6 +183,10 @@ def max_pool1d(
     ------
     ShapeError
         for a wrong rank or a kernel longer than the padded sequence
+
+    References
+    ----------
+    Riesenhuber & Poggio 1999; Scherer, Mueller & Behnke 2010.
     """
     geometry = kernel_size, stride, padding, dilation, ceil_mode
     return _max_pool("max_pool1d", x, return_indices, *geometry)
@@ -216,6 +220,10 @@ def max_pool2d(
     ------
     ShapeError
         for a wrong rank or a kernel larger than the padded image
+
+    References
+    ----------
+    Riesenhuber & Poggio 1999; Scherer, Mueller & Behnke 2010.
     """
     geometry = kernel_size, stride, padding, dilation, ceil_mode
     return _max_pool("max_pool2d", x, return_indices, *geometry)
@@ -256,6 +264,10 @@ def avg_pool1d(
     ------
     ShapeError
         for a wrong rank or a kernel longer than the padded sequence
+
+    References
+    ----------
+    LeCun, Bottou, Bengio & Haffner 1998, section II.B (sub-sampling).
     """
     geometry = kernel_size, stride, padding, ceil_mode
     return _avg_pool("avg_pool1d", x, *geometry, count_include_pad=count_include_pad)
@@ -288,6 +300,10 @@ def avg_pool2d(
     ------
     ShapeError
         for a wrong rank or a kernel larger than the padded image
+
+    References
+    ----------
+    LeCun, Bottou, Bengio & Haffner 1998, section II.B (sub-sampling).
     """
     geometry = kernel_size, stride, padding, ceil_mode
     return _avg_pool("avg_pool2d", x, *geometry, count_include_pad=count_include_pad)
@@ -319,6 +335,10 @@ def adaptive_avg_pool1d(x: Tensor, output_size: Numbers) -> Tensor:
     ------
     ShapeError
         for a wrong rank or an empty sequence
+
+    References
+    ----------
+    Lin, Chen & Yan 2014, section 3.2 (one mean for each channel).
     """
     out_size = _adaptive_size("adaptive_avg_pool1d", x, output_size)
     return AdaptiveAvgPool.apply(x, out_size=out_size)
@@ -340,6 +360,10 @@ def adaptive_avg_pool2d(x: Tensor, output_size: Numbers) -> Tensor:
     ------
     ShapeError
         for a wrong rank or an empty image
+
+    References
+    ----------
+    Lin, Chen & Yan 2014, section 3.2 (one mean for each channel).
     """
     out_size = _adaptive_size("adaptive_avg_pool2d", x, output_size)
     return AdaptiveAvgPool.apply(x, out_size=out_size)
@@ -363,6 +387,10 @@ def adaptive_max_pool1d(x: Tensor, output_size: Numbers, return_indices: bool = 
     ------
     ShapeError
         for a wrong rank or an empty sequence
+
+    References
+    ----------
+    He, Zhang, Ren & Sun 2015, section 2.2 (bins of one pyramid level).
     """
     return _adaptive_max("adaptive_max_pool1d", x, output_size, return_indices)
 
@@ -385,6 +413,10 @@ def adaptive_max_pool2d(x: Tensor, output_size: Numbers, return_indices: bool = 
     ------
     ShapeError
         for a wrong rank or an empty image
+
+    References
+    ----------
+    He, Zhang, Ren & Sun 2015, section 2.2 (bins of one pyramid level).
     """
     return _adaptive_max("adaptive_max_pool2d", x, output_size, return_indices)
 

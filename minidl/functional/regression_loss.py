@@ -247,12 +247,21 @@ def mse_loss(input: Tensor, target: Any, reduction: str = "mean") -> Tensor:
     Returns
     -------
     Tensor, a scalar, or of input's shape for reduction "none"
+
+    References
+    ----------
+    Goodfellow, Bengio & Courville 2016, section 5.5.1: the likelihood of a normal error.
     """
     return _apply("mse_loss", SquaredError, input, target, None, reduction)
 
 
 def l1_loss(input: Tensor, target: Any, reduction: str = "mean") -> Tensor:
-    """loss = |x - t|, with derivative 0 where they are equal; arguments as for `mse_loss`."""
+    """loss = |x - t|, with derivative 0 where they are equal; arguments as for `mse_loss`.
+
+    References
+    ----------
+    Goodfellow, Bengio & Courville 2016, section 6.2.2.4: the median is predicted.
+    """
     return _apply("l1_loss", AbsoluteError, input, target, None, reduction)
 
 
@@ -308,6 +317,10 @@ def binary_cross_entropy(
     ------
     ArgumentError
         for an input or target outside [0, 1]; `binary_cross_entropy_with_logits` takes any input
+
+    References
+    ----------
+    Goodfellow, Bengio & Courville 2016, section 6.2.2.2.
     """
     op = "binary_cross_entropy"
     check_floating(op, "input", input)
@@ -338,6 +351,10 @@ def binary_cross_entropy_with_logits(
     ------
     ArgumentError
         for a target outside [0, 1]
+
+    References
+    ----------
+    Goodfellow, Bengio & Courville 2016, section 6.2.2.2.
     """
     op = "binary_cross_entropy_with_logits"
     check_floating(op, "input", input)
@@ -362,6 +379,10 @@ def kl_div(input: Tensor, target: Any, reduction: str = "mean", log_target: bool
     ------
     ArgumentError
         for a negative probability
+
+    References
+    ----------
+    Kullback & Leibler 1951.
     """
     if not log_target:
         check_probabilities("kl_div", "target as probabilities", target, np.inf)

@@ -83,6 +83,10 @@ def interpolate(
         unless there is either a size or a factor
     ShapeError
         for a wrong rank, an empty image and an empty result
+
+    References
+    ----------
+    Odena, Dumoulin & Olah 2016, on resizing before convolution.
     """
     op = "interpolate"
     check_floating(op, "x", x)

@@ -92,6 +92,10 @@ def clip_grad_value_(parameters: Parameters, clip_value: float | tuple[float, fl
     ----------
     parameters : Tensor or Tensors; those without gradient are passed over
     clip_value : float of at least 0, or the bounds (low, high)
+
+    References
+    ----------
+    Mikolov 2012, section 3.3; Goodfellow, Bengio & Courville 2016, section 10.11.1.
     """
     op = "clip_grad_value_"
     bounds = clip_value if isinstance(clip_value, tuple | list) else (clip_value,)

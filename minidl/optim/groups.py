@@ -44,6 +44,10 @@ def decay_groups(model: Module, weight_decay: float) -> list[dict[str, Any]]:
     model : Module
     weight_decay : float, at least 0, for the weights as `named_weights` tells them
 
+    References
+    ----------
+    Goodfellow, Bengio & Courville 2016, section 7.1: biases are not penalized.
+
     Examples
     --------
     >>> from minidl import nn, optim

@@ -184,7 +184,12 @@ class MultiplicativeLR(LRScheduler):
 
 
 class StepLR(LRScheduler):
-    """lr = lr0 gamma^floor(t / step_size)."""
+    """lr = lr0 gamma^floor(t / step_size).
+
+    References
+    ----------
+    He, Zhang, Ren & Sun 2016, section 3.4 (divided when the error plateaus).
+    """
 
     def __init__(
         self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
@@ -206,6 +211,10 @@ class MultiStepLR(LRScheduler):
     Parameters
     ----------
     milestones : numbers of steps, in any order
+
+    References
+    ----------
+    He, Zhang, Ren & Sun 2016, section 4.2 (at 32 and 48 thousand steps).
     """
 
     def __init__(
@@ -254,6 +263,10 @@ class LinearLR(LRScheduler):
     start_factor : float above 0, start
     end_factor : float of at least 0, end
     total_iters : int of at least 1, total
+
+    References
+    ----------
+    Goyal et al. 2017, section 2.2 (gradual warm-up).
     """
 
     def __init__(
@@ -282,7 +295,12 @@ class LinearLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """lr = lr0 gamma^t."""
+    """lr = lr0 gamma^t.
+
+    References
+    ----------
+    Robbins & Monro 1951, for what a sequence of rates must satisfy.
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         check_rate("ExponentialLR", "gamma", gamma)
@@ -295,7 +313,12 @@ class ExponentialLR(LRScheduler):
 
 
 class NaturalExpLR(LRScheduler):
-    """lr = lr0 exp(-gamma t)."""
+    """lr = lr0 exp(-gamma t).
+
+    References
+    ----------
+    Goodfellow, Bengio & Courville 2016, section 8.3.1, for decaying rates.
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         check_rate("NaturalExpLR", "gamma", gamma)
@@ -308,7 +331,12 @@ class NaturalExpLR(LRScheduler):
 
 
 class InverseTimeLR(LRScheduler):
-    """lr = lr0 / (1 + gamma t): slow enough a decay for SGD to arrive, fast enough to rest."""
+    """lr = lr0 / (1 + gamma t): slow enough a decay for SGD to arrive, fast enough to rest.
+
+    References
+    ----------
+    Robbins & Monro 1951; Goodfellow, Bengio & Courville 2016, section 8.3.1.
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         check_rate("InverseTimeLR", "gamma", gamma)
@@ -322,7 +350,12 @@ class InverseTimeLR(LRScheduler):
 
 
 class PolynomialLR(LRScheduler):
-    """lr = lr0 (1 - t / total_iters)^power until it is 0."""
+    """lr = lr0 (1 - t / total_iters)^power until it is 0.
+
+    References
+    ----------
+    Chen et al. 2017 (DeepLab), section 4.1.
+    """
 
     def __init__(
         self,
