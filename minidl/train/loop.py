@@ -152,5 +152,6 @@ def made_optimizer(
 
 
 def _is_optimizer(made: Any) -> bool:
+    """Whether it is an optimizer that a name is enough for: Newton's step wants a closure."""
     inherits = isinstance(made, type) and issubclass(made, optim.Optimizer)
-    return inherits and made is not optim.Optimizer
+    return inherits and made not in (optim.Optimizer, optim.Newton)
