@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -13,15 +14,25 @@ FOLDER = Path(__file__).resolve().parents[1] / "examples"
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Return a function that runs an example's main and returns what it printed."""
+def load(monkeypatch):
+    """Return a function that imports an example, which is a script and in no package."""
 
-    def call(name: str, arguments: str) -> str:
+    def call(name: str) -> ModuleType:
         spec = importlib.util.spec_from_file_location(f"example_{name}", FOLDER / f"{name}.py")
         example = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, spec.name, example)  # where its dataclasses look
         spec.loader.exec_module(example)
-        code = example.main(arguments.split())
+        return example
+
+    return call
+
+
+@pytest.fixture
+def run(load, capsys):
+    """Return a function that runs an example's main and returns what it printed."""
+
+    def call(name: str, arguments: str) -> str:
+        code = load(name).main(arguments.split())
         printed = capsys.readouterr().out
         assert ("the claim holds" in printed) == (code == 0)
         assert ("the claim does NOT hold" in printed) == (code == 1)
@@ -74,3 +85,26 @@ def test_drop_block_study_compares_three_ways(fashion, run):
     printed = run("drop_block_study", f"--root {fashion} --seeds 2 --epochs 1 --width 2")
     assert printed.count("+-") == 9
     assert "DropBlock - dropout" in printed
+
+
+def test_char_lstm_compares_both_and_writes(load, tmp_path, monkeypatch, capsys):
+    """Six batches of a small text: both are measured, and the normalized one writes."""
+    text = tmp_path / "text.txt"
+    text.write_text("the quick brown fox jumps over the lazy dog\n\ndef " * 1800)
+    example = load("char_lstm")
+    monkeypatch.setattr(example, "HIDDEN", 16)
+    monkeypatch.setattr(sys, "argv", ["char_lstm.py", "--steps", "6", "--text", str(text)])
+    example.main()
+    printed = capsys.readouterr().out
+    assert "held-out bits per character" in printed
+    assert printed.count("--- what the normalized LSTM writes") == 2
+
+
+def test_optimizer_paths_measures_each_way_and_draws(load, tmp_path, monkeypatch, capsys):
+    """Three steps on each surface."""
+    example = load("optimizer_paths")
+    monkeypatch.setattr(example, "STEPS", 3)
+    example.main(tmp_path / "paths.png")
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in example.WAYS)
+    assert (tmp_path / "paths.png").read_bytes().startswith(b"\x89PNG")
