@@ -118,6 +118,8 @@ def batch_norm_given_statistics(module):
         for which, gradient in zip((0, 1, 2, 5), gradients, strict=True):
             if which < 5 or add:
                 close(gradient, slope(module.fused_inference, arguments, which, dy), 1e-7)
+            else:
+                assert gradient.shape == (0, *x.shape[1:])
     scale, shift = module.fold(gamma, beta, mean, var, 0.1)
     close(scale[:, None] * x + shift[:, None], y)
     weight, bias, v = drawn(5, (3, 5), 3, (7, 5))
