@@ -11,6 +11,7 @@ from minidl.kernels import batch_norm_numpy
 
 from minidl.grading.assignment import Assignment
 from minidl.grading.leak import leaks, statements
+from minidl.grading.starter import Reference
 from minidl.grading.student import LocalStudent, StudentFailure
 
 
@@ -84,6 +85,24 @@ def test_helpers_come_with_the_solution_alone(tmp_path):
     assert "import numpy as np" in starter
     student = LocalStudent.from_source(solution)
     assert student.moments(np.array([1.0, 3.0]))[0].tolist() == [2.0]
+
+
+def test_functions_of_one_name_are_told_apart_and_bring_only_the_imports_they_use(tmp_path):
+    targets = [
+        "minidl.kernels.dropout_numpy:forward as dropout",
+        "minidl.kernels.drop_block_numpy:forward",
+        "minidl.kernels.drop_block_numpy:expand",
+    ]
+    reference = Reference.read(targets, tmp_path)
+    assert reference.names == ("dropout", "forward", "expand")
+    assert reference.imports == ("import numpy as np",)
+    assert reference.parameters("dropout") == ["x", "keep", "p"]
+    student = LocalStudent.from_source(reference.solution("Both."))
+    x, keep = np.ones((1, 1, 2, 2)), np.array([[[[True, False], [True, True]]]])
+    assert student.dropout(x, keep, 0.5)[0, 0, 0, 0] == 2.0
+    assert student.forward(x, keep)[0][0, 0, 0, 0] == 4 / 3
+    starter = functions(reference.starter("Both.", dict.fromkeys(reference.names, "write it")))
+    assert list(starter) == ["dropout", "forward", "expand"]
 
 
 def test_nothing_leaks_from_the_starter():

@@ -27,7 +27,7 @@ from typing import Any
 from minidl.errors import ArgumentError, MinidlError, expected
 from minidl.grading.check import Check
 from minidl.grading.mistake import Alternative, Draft, Mistake, patched, renamed
-from minidl.grading.starter import Reference
+from minidl.grading.starter import Reference, target_name
 
 HEADER = """{title}.
 
@@ -69,8 +69,8 @@ class Task:
 
     @property
     def function(self) -> str:
-        """The function's name."""
-        return self.target.partition(":")[2]
+        """The function's name, as students write it."""
+        return target_name(self.target)
 
 
 @dataclass(frozen=True)

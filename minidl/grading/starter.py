@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +39,8 @@ class Reference:
 
         Parameters
         ----------
-        targets : module:function each; the module `solution` is solution.py in `folder`.
+        targets : module:function each, or "module:function as name" where students write it under
+            another name; the module `solution` is solution.py in `folder`.
         folder : the assignment's folder.
 
         Raises
@@ -50,17 +51,17 @@ class Reference:
         imports: list[str] = []
         helpers: list[str] = []
         functions: dict[str, str] = {}
-        modules: dict[str, list[str]] = {}
+        modules: dict[str, dict[str, str]] = {}
         for target in targets:
-            module, _, name = target.partition(":")
-            modules.setdefault(module, []).append(name)
+            module, name = target.split(":")[0], target_name(target)
+            modules.setdefault(module, {})[name] = target.partition(":")[2].split()[0]
         for module, names in modules.items():
             text = _module_path(module, folder).read_text(encoding="utf-8")
             source = _Module(module, text)
-            functions |= {name: source.function(name) for name in names}
-            imports += [line for line in source.imports() if line not in imports]
-            helpers += source.helpers(names)
-        order = tuple(target.partition(":")[2] for target in targets)
+            functions |= {name: source.function(own, name) for name, own in names.items()}
+            imports += [line for line in source.imports(names.values()) if line not in imports]
+            helpers += source.helpers(names.values())
+        order = tuple(target_name(target) for target in targets)
         return cls(order, tuple(imports), tuple(helpers), functions)
 
     def parameters(self, name: str) -> list[str]:
@@ -81,6 +82,17 @@ class Reference:
         head = f'"""{header.strip()}\n"""' if "\n" in header.strip() else f'"""{header.strip()}"""'
         body = "\n\n\n".join(part.rstrip("\n") for part in parts)
         return f"{head}\n\n" + "\n".join(self.imports) + f"\n\n\n{body}\n"
+
+
+def target_name(target: str) -> str:
+    """Return the name under which a student writes a target.
+
+    Examples
+    --------
+    >>> target_name("solution:forward"), target_name("solution:forward as drop_block")
+    ('forward', 'drop_block')
+    """
+    return target.partition(":")[2].partition(" as ")[2] or target.partition(":")[2]
 
 
 def emptied(source: str, label: str) -> str:
@@ -119,6 +131,14 @@ def _module_path(module: str, folder: Path) -> Path:
     return Path(spec.origin)
 
 
+def _used(node: ast.stmt) -> set[str]:
+    """Return the names that a definition takes from around it: not its parameters and locals."""
+    names = [part for part in ast.walk(node) if isinstance(part, ast.Name)]
+    own = {part.arg for part in ast.walk(node) if isinstance(part, ast.arg)}
+    own |= {name.id for name in names if isinstance(name.ctx, ast.Store)}
+    return {name.id for name in names} - own
+
+
 class _Module:
     """The text and syntax tree of one module of the library."""
 
@@ -132,13 +152,19 @@ class _Module:
         """Return a statement as it is written."""
         return "\n".join(self.lines[node.lineno - 1 : node.end_lineno])
 
-    def imports(self) -> list[str]:
-        """Return the import statements, without __future__ ones."""
-        found = [node for node in self.body if isinstance(node, (ast.Import, ast.ImportFrom))]
-        return [text for text in map(self.text, found) if "__future__" not in text]
+    def imports(self, names: Iterable[str]) -> list[str]:
+        """Return the import statements that the named functions and their helpers use."""
+        defined = self._defined()
+        used = {name for needed in self._needed(names) for name in _used(defined[needed])}
+        return [
+            self.text(node)
+            for node in self.body
+            if isinstance(node, (ast.Import, ast.ImportFrom))
+            and used & {(part.asname or part.name).partition(".")[0] for part in node.names}
+        ]
 
-    def function(self, name: str) -> str:
-        """Return the text of a function that has a docstring on lines of its own."""
+    def function(self, name: str, bearing: str) -> str:
+        """Return the text of a function that has a docstring on lines of its own, renamed."""
         for node in self.body:
             if isinstance(node, ast.FunctionDef) and node.name == name:
                 ends = [node.lineno, *(part.end_lineno for part in node.body[:1])]
@@ -147,23 +173,32 @@ class _Module:
                     end is not None and start > end
                     for end, start in zip(ends, starts, strict=False)
                 ):
-                    return self.text(node)
+                    return self.text(node).replace(f"def {name}(", f"def {bearing}(", 1)
                 wish = f"{name} with a docstring on lines of its own"
                 raise ArgumentError(expected("starter", wish, "none", self.name))
         raise ArgumentError(expected("starter", f"a function {name}", f"none in {self.name}"))
 
-    def helpers(self, names: Sequence[str]) -> list[str]:
+    def helpers(self, names: Iterable[str]) -> list[str]:
         """Return what the named functions need of this module, directly or through each other."""
+        needed = self._needed(names) - set(names)
+        return [self.text(node) for name, node in self._defined().items() if name in needed]
+
+    def _defined(self) -> dict[str, ast.stmt]:
+        """Return what the module defines at its top level, by name."""
         defined: dict[str, ast.stmt] = {}
         for node in self.body:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
                 defined[node.name] = node
             elif isinstance(node, ast.Assign):
                 defined |= {t.id: node for t in node.targets if isinstance(t, ast.Name)}
+        return defined
+
+    def _needed(self, names: Iterable[str]) -> set[str]:
+        """Return the names, and those of all that they need of this module."""
+        defined = self._defined()
         needed, todo = set(names), list(names)
         while todo:
-            tree = defined[todo.pop()]
-            used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} & set(defined)
+            used = _used(defined[todo.pop()]) & set(defined)
             todo += used - needed
             needed |= used
-        return [self.text(defined[name]) for name in defined if name in needed - set(names)]
+        return needed
