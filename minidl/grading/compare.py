@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-What = Literal["structure", "type", "dtype", "shape", "nan", "values"]
+Statistic = Literal["mean", "variance", "rate", "correlation", "distribution", "repeated"]
+What = Literal["structure", "type", "dtype", "shape", "nan", "values", "slow"] | Statistic
 
 TOLERANCE = {np.dtype(np.float64): 1e-7, np.dtype(np.float32): 1e-4}
 
@@ -22,7 +23,8 @@ class Mismatch(Exception):
     Parameters
     ----------
     what : the first thing that differs: the structure ("structure": not a tuple of three, say), the
-        "type", the "shape", the "dtype", which values are NaN or infinite ("nan"), the "values".
+        "type", the "shape", the "dtype", which values are NaN or infinite ("nan"), the "values"; a
+        race that was lost ("slow"); a statistic of random values, see minidl/grading/statistics.py.
     name : of the value, in the words of the formula ("dx").
     got, want : what came back, and what was expected.
     allowed : the absolute difference that would have been accepted.

@@ -9,20 +9,16 @@ exception only its type and the student's own line.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from minidl.grading.compare import Mismatch, tolerance, within
+from minidl.grading.finding import Finding
 from minidl.grading.pattern import pattern, shape_pattern
+from minidl.grading.statistics import Unlikely
 from minidl.grading.student import StudentFailure
-
-
-class Finding(NamedTuple):
-    """What was seen, and the question that leads on."""
-
-    seen: str
-    question: str
+from minidl.grading.unlikely import describe as describe_unlikely
 
 
 def explain(failure: Mismatch | StudentFailure, function: str, hidden: bool) -> Finding:
@@ -36,6 +32,8 @@ def explain(failure: Mismatch | StudentFailure, function: str, hidden: bool) -> 
     """
     if isinstance(failure, StudentFailure):
         return _no_value(failure, function, hidden)
+    if isinstance(failure, Unlikely):
+        return describe_unlikely(failure, hidden)
     describe: dict[str, Callable[[Mismatch, bool], Finding]] = {
         "structure": _structure,
         "type": _type,

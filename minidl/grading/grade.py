@@ -20,7 +20,8 @@ from minidl.grading.assignment import Assignment, Task
 from minidl.grading.case import PUBLIC
 from minidl.grading.check import Check, Outcome, Recorder, run_check
 from minidl.grading.compare import Mismatch
-from minidl.grading.diagnosis import Finding, explain, first_wrong, is_unwritten
+from minidl.grading.diagnosis import explain, first_wrong, is_unwritten
+from minidl.grading.finding import Finding
 from minidl.grading.key import MINIMUM_BYTES, key_id
 from minidl.grading.mistake import Mistake
 from minidl.grading.recognise import Recogniser
