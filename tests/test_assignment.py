@@ -105,7 +105,7 @@ def test_two_folders_do_not_share_their_modules(tmp_path):
         ("assignment.toml", "version = 1", "verse = 1\nversion = 1", "verse unknown"),
         ("assignment.toml", 'id = "tiny"', 'id = "tiny', "expected a TOML file"),
         ("assignment.toml", "tiny.centre", "tiny.4", "task ids like tiny.word"),
-        ("assignment.toml", "solution:centre", "solution:center", "a function center"),
+        ("assignment.toml", "solution:centre", "solution:center", "or class center"),
         ("assignment.toml", "solution:centre", "minidl.nowhere:centre", "Python source"),
         ("assignment.toml", 'returns = ["y"]', "", "with `returns`"),
         ("checks.py", 'task="centre"', 'task="center"', "worth 2 points together, got 0"),

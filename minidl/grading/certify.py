@@ -209,7 +209,7 @@ class _Certification:
             self._keeps_all("the reference", self.grade(solution, key), name)
             self._scores_nothing("the emptied starter", self.grade(starter, key), name)
             for returns, make in IMPOSTORS.items():
-                impostor = self.grade(solution, key, _ImpostorSandbox(make))
+                impostor = self.grade(solution, key, _disguised(make))
                 self._scores_nothing(f"a student that returns {returns}", impostor, name)
 
     def as_submissions(self, sandbox: Sandbox | LocalSandbox) -> None:
@@ -292,9 +292,9 @@ class _Certification:
                     self.problems.append(f"{one.id} and {other.id} give the same numbers ({name})")
 
     def _calls(self, task: Task, key: bytes | None) -> list[Call]:
-        listener = _Listener()
-        self.grade(self.assignment.solution(), key, listener, task)
-        return listener.calls
+        calls: list[Call] = []
+        self.grade(self.assignment.solution(), key, _listening(calls), task)
+        return calls
 
     def _again(self, mistake: Mistake, call: Call) -> Any:
         return self.recogniser.with_mistake(mistake, call)
@@ -316,48 +316,50 @@ class _Certification:
                 self.problems.append(f"check {check} kills no mistake")
 
 
-class _ImpostorSandbox(LocalSandbox):
-    """A student who knows every shape and dtype, and no value."""
+class _Wrapped:
+    """A student each of whose answers passes through `answer(function, args, kwargs, value)`."""
 
-    def __init__(self, make: Callable[[np.ndarray, Sequence[Any]], Any]) -> None:
-        self.make = make
+    def __init__(self, right: LocalStudent, answer: Callable[..., Any]) -> None:
+        self._right, self._answer = right, answer
+        self.damaged: set[int | str] = set()
 
-    @contextmanager
-    def student(
-        self, source: bytes, name: str = "", functions: Sequence[str] = (), hidden: bool = False
-    ) -> Iterator[LocalStudent]:
-        """Wrap each function of the source, so that only the shapes of its results are left."""
-        with super().student(source, name, functions, hidden) as right:
-            yield LocalStudent({f: self._disguise(getattr(right, f)) for f in functions})
+    def __getattr__(self, function: str) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            value = getattr(self._right, function)(*args, **kwargs)
+            return self._answer(function, args, kwargs, value)
 
-    def _disguise(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        def answer(*args: Any) -> Any:
-            right = function(*args)
-            if isinstance(right, tuple):
-                return tuple(self.make(array, args) for array in right)
-            return self.make(right, args)
-
-        return answer
+        return call
 
 
-class _Listener(LocalSandbox):
-    """Notes every call made to the students it opens."""
+class _WrappingSandbox(LocalSandbox):
+    """Opens trusted sources with every answer wrapped."""
 
-    def __init__(self) -> None:
-        self.calls: list[Call] = []
+    def __init__(self, answer: Callable[..., Any]) -> None:
+        self.answer = answer
 
     @contextmanager
-    def student(
-        self, source: bytes, name: str = "", functions: Sequence[str] = (), hidden: bool = False
-    ) -> Iterator[LocalStudent]:
-        """Wrap each function of the source."""
-        with super().student(source, name, functions, hidden) as right:
-            yield LocalStudent({f: self._noting(f, getattr(right, f)) for f in functions})
+    def student(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """Wrap whatever is called."""
+        with super().student(*args, **kwargs) as right:
+            yield _Wrapped(right, self.answer)
 
-    def _noting(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def answer(*args: Any) -> Any:
-            returned = function(*args)
-            self.calls.append(Call(name, args, {}, returned))
-            return returned
 
-        return answer
+def _disguised(make: Callable[[np.ndarray, Sequence[Any]], Any]) -> _WrappingSandbox:
+    """Return a sandbox whose students know every shape and dtype, and no value."""
+
+    def answer(function: str, args: Any, kwargs: Any, right: Any) -> Any:
+        if isinstance(right, tuple):
+            return tuple(make(array, args) for array in right)
+        return make(right, args)
+
+    return _WrappingSandbox(answer)
+
+
+def _listening(calls: list[Call]) -> _WrappingSandbox:
+    """Return a sandbox that adds every call made to its students to `calls`."""
+
+    def answer(function: str, args: Any, kwargs: Any, right: Any) -> Any:
+        calls.append(Call(function, args, kwargs, right))
+        return right
+
+    return _WrappingSandbox(answer)

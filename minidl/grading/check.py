@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.errors import ArgumentError, expected
+from minidl.errors import ArgumentError, MinidlError, expected
 from minidl.grading.case import Case
 from minidl.grading.compare import Mismatch
 from minidl.grading.student import StudentFailure
@@ -73,6 +73,10 @@ def check(
     return make
 
 
+class CheckError(MinidlError):
+    """A check that is itself wrong: nobody's submission is to blame."""
+
+
 @dataclass(frozen=True)
 class Call:
     """One call a check made, and what came back."""
@@ -89,8 +93,8 @@ class Recorder:
     Parameters
     ----------
     student : a sandboxed or a local student.
-    returns : for each function, the names of the arrays it returns, ("dx", "dgamma", "dbeta").
-    parameters : for each function, the names of its parameters.
+    returns : for each function and scenario, the names of the arrays it returns, ("dx", "dgamma").
+    parameters : for each function and scenario, the names of its parameters.
 
     Attributes
     ----------
@@ -116,9 +120,12 @@ class Recorder:
         self.inputs = ""
 
     def __getattr__(self, function: str) -> Callable[..., Any]:
-        """Return the caller of one function."""
+        """Return the caller of one function or scenario; raises CheckError for any other name."""
         if function.startswith("_"):
             raise AttributeError(function)
+        if function not in self._returns:
+            wish = f"a call of {', '.join(self._returns)}"
+            raise CheckError(expected("check", wish, f"student.{function}"))
 
         def call(*args: Any, **kwargs: Any) -> Any:
             self.inputs = _in_words(function, self._parameters[function], args)
@@ -202,7 +209,8 @@ def run_check(
     Notes
     -----
     An exception inside the check itself can only come from odd values (the reference passes), so it
-    counts as a value the check could not use; it never ends the grading.
+    counts as a value the check could not use; it never ends the grading. Only a call of something
+    that the assignment does not have raises CheckError: no submission can bring that about.
     """
     outcome = Outcome(check, calls=recorder.calls, damaged=recorder.damaged)
     start = time.perf_counter()
@@ -211,6 +219,8 @@ def run_check(
         try:
             with np.errstate(all="ignore"):
                 check.function(recorder, Case(key, label, number, hidden))
+        except CheckError as error:
+            raise CheckError(f"{label}: {error}") from None
         except (Mismatch, StudentFailure) as failure:
             outcome.failure = failure
         except Exception as error:

@@ -44,19 +44,20 @@ class Reporter:
         text = clean(self._lines[line - 1].strip(), MAX_LINE)
         return StudentFailure(kind, f"{message} (line {line}: `{text}`)", line)
 
-    def said(self, answer: Any, what: str) -> StudentFailure:
+    def said(self, answer: Any, what: str, kind_of_what: str = "function") -> StudentFailure:
         """Return the failure a worker's answer reports about itself.
 
         Parameters
         ----------
         answer : anything: {"failed": kind, "text": str, "type": str, "line": int or None}, or not.
-        what : the function that was called.
+        what : the function or class that was called.
+        kind_of_what : "function" or "class".
         """
         if type(answer) is not dict or set(answer) != {"failed", "text", "type", "line"}:
             return self.failure("protocol", f"{what} answered with {NO_VALUE}")
         kind, text, error, line = (answer[key] for key in ("failed", "text", "type", "line"))
         if kind == "missing":
-            return self.failure("missing", f"there is no function named {what}")
+            return self.failure("missing", f"there is no {kind_of_what} named {what}")
         if kind == "memory":
             return self.failure("memory", f"{what} ran out of memory", line)
         if kind == "protocol":

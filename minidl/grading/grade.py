@@ -18,7 +18,7 @@ from pathlib import Path
 from minidl.errors import ArgumentError, expected
 from minidl.grading.assignment import Assignment, Task
 from minidl.grading.case import PUBLIC
-from minidl.grading.check import Check, Outcome, Recorder, run_check
+from minidl.grading.check import Call, Check, Outcome, Recorder, run_check
 from minidl.grading.compare import Mismatch
 from minidl.grading.diagnosis import explain, first_wrong, is_unwritten
 from minidl.grading.finding import Finding
@@ -142,15 +142,13 @@ class _Run:
         self.key = PUBLIC if key is None else key
         self.recogniser = recogniser
         self.deadline = time.monotonic() + MOST_SECONDS
-        reference, tasks = assignment.reference, assignment.tasks
-        self.returns = {task.function: task.returns for task in tasks}
-        self.parameters = {task.function: reference.parameters(task.function) for task in tasks}
         self.open = partial(
             sandbox.student,
             submission.source,
             assignment.file_name,
-            list(self.returns),
+            assignment.targets,
             self.hidden,
+            assignment.scenarios,
         )
 
     def task(self, task: Task) -> TaskResult:
@@ -175,7 +173,7 @@ class _Run:
         label = f"{self.assignment.id}@{self.assignment.version}/{task.id}/{check.name}"
         try:
             with self.open() as student:
-                recorder = Recorder(student, self.returns, self.parameters)
+                recorder = Recorder(student, self.assignment.returns, self.assignment.parameters)
                 return run_check(check, recorder, self.key, label, self.hidden)
         except StudentFailure as failure:
             # The file itself could not be executed, so no other check can succeed either.
@@ -225,13 +223,8 @@ class _Run:
         what = task.function if outcome.inputs else "the file"
         finding = explain(failure, what, self.hidden)
         parts = [finding.seen]
-        if isinstance(failure, Mismatch) and failure.what != "structure":
-            last = outcome.calls[-1]
-            if last.function == task.function and len(task.returns) > 1:
-                right = self.recogniser.reference(last)
-                parts.append(
-                    first_wrong(failure.name, last.returned, right, task.returns, task.computed)
-                )
+        if isinstance(failure, Mismatch) and failure.what != "structure" and outcome.calls:
+            parts.append(self._first_wrong(task, failure, outcome.calls[-1]))
         if not is_unwritten(failure):
             parts.append(outcome.inputs)
         question = finding.question
@@ -239,6 +232,15 @@ class _Run:
             parts.append(mistake.says)
             question = mistake.question
         return Finding(" ".join(part for part in parts if part), question)
+
+    def _first_wrong(self, task: Task, failure: Mismatch, last: Call) -> str:
+        """Say which of the arrays that a check's last call returned is the first to be wrong."""
+        names = self.assignment.returns[last.function]
+        if len(names) == 1 or last.function in set(self.assignment.targets) - {task.function}:
+            return ""
+        right = self.recogniser.reference(last)
+        computed = self.assignment.computed(task, last.function)
+        return first_wrong(failure.name, last.returned, right, names, computed)
 
 
 def _advice(outcome: Outcome) -> str:

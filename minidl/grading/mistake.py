@@ -10,8 +10,9 @@ A mistake is a patch in mistakes.toml, which must fit its reference exactly once
     says     = "The mean depends on every x too: its gradient, the sum of dy, is missing."
     question = "Which terms of dx come from the mean?"
 
-or a whole function in mistakes.py. Patches are matched on the syntax tree, so spaces, quotes and
-comments do not matter. `replace` and `by` may be lists of the same length: several places at once.
+or a whole function or class in mistakes.py. Patches are matched on the syntax tree, so spaces,
+quotes and comments do not matter. `replace` and `by` may be lists of the same length: several
+places at once.
 """
 
 from __future__ import annotations
@@ -57,51 +58,62 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Draft:
-    """A function of mistakes.py or alternatives.py, marked with what it stands in for."""
+    """A function or class of mistakes.py or alternatives.py, marked with what it stands in for."""
 
     target: str
     question: str
-    function: Callable[..., Any]
+    made: Callable[..., Any]
 
     @property
     def says(self) -> str:
         """The docstring's text, on one line."""
-        return " ".join((inspect.getdoc(self.function) or "").split())
+        return " ".join((inspect.getdoc(self.made) or "").split())
 
 
 def mistake(target: str, question: str) -> Callable[[Callable[..., Any]], Draft]:
-    """Mark the function below as a mistake in `target`; its docstring is what the tutor says."""
-    return lambda function: Draft(target, question, function)
+    """Mark what is below as a wrong `target`; its docstring is what the tutor says."""
+    return lambda made: Draft(target, question, made)
 
 
 def alternative(target: str) -> Callable[[Callable[..., Any]], Draft]:
-    """Mark the function below as another right `target`; its docstring says what is different."""
-    return lambda function: Draft(target, "", function)
+    """Mark what is below as another right `target`; its docstring says what is different."""
+    return lambda made: Draft(target, "", made)
 
 
-def renamed(text: str, function: str, target: str) -> str:
-    """Return `function` out of a file's text, undecorated and under the name `target`.
+MARKS = {"mistake", "alternative", "scenario"}
+
+
+def undecorated(text: str, name: str, target: str) -> str:
+    """Return a function or class out of a file's text, without our mark and called `target`.
 
     Raises
     ------
     ArgumentError
-        when the file has no such function at its top level.
+        when the file has no such definition at its top level.
     """
     for node in ast.parse(text).body:
-        if isinstance(node, ast.FunctionDef) and node.name == function:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == name:
             node.name = target
-            node.decorator_list = []
+            node.decorator_list = [d for d in node.decorator_list if not _is_mark(d)]
+            for part in ast.walk(node):
+                if isinstance(part, ast.Name) and part.id == name:
+                    part.id = target
             return ast.unparse(node)
-    raise ArgumentError(expected("mistake", f"a function {function} at the top level", "none"))
+    raise ArgumentError(expected("mistake", f"a definition of {name} at the top level", "none"))
+
+
+def _is_mark(decorator: ast.expr) -> bool:
+    called = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return isinstance(called, ast.Name) and called.id in MARKS
 
 
 def patched(label: str, source: str, replace: str | Sequence[str], by: str | Sequence[str]) -> str:
-    """Return a function's source with each `replace` replaced by its `by`.
+    """Return the source of a function or class with each `replace` replaced by its `by`.
 
     Parameters
     ----------
     label : who asks, for the error message.
-    source : the text of one function.
+    source : the text of one function or class.
     replace, by : an expression, or one or more statements; or lists of these.
 
     Raises
@@ -142,15 +154,19 @@ def _patch(tree: ast.AST, old: list[ast.stmt], new: list[ast.stmt]) -> int:
     found = 0
     shape = [ast.dump(statement) for statement in old]
     for node in list(ast.walk(tree)):
-        body = getattr(node, "body", None)
-        if not isinstance(body, list):
-            continue
-        dumps = [ast.dump(statement) for statement in body]
-        for i in reversed(range(len(body) - len(old) + 1)):
-            if dumps[i : i + len(old)] == shape:
-                body[i : i + len(old)] = new
-                found += 1
+        for body in _blocks(node):
+            dumps = [ast.dump(statement) for statement in body]
+            for i in reversed(range(len(body) - len(old) + 1)):
+                if dumps[i : i + len(old)] == shape:
+                    body[i : i + len(old)] = new
+                    found += 1
     return found
+
+
+def _blocks(node: ast.AST) -> list[list[ast.stmt]]:
+    """Return the lists of statements directly in a node: a body, an else, a finally."""
+    found = (getattr(node, name, None) for name in ("body", "orelse", "finalbody"))
+    return [block for block in found if isinstance(block, list)]
 
 
 class _Swap(ast.NodeTransformer):

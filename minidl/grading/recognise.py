@@ -85,17 +85,22 @@ class Recogniser:
 
     def _changes(self, mistake: Mistake, outcome: Outcome, task: Task) -> bool:
         """Whether the mistake changes the very array that ended the check."""
-        if not isinstance(outcome.failure, Mismatch) or outcome.failure.name not in task.returns:
+        if not isinstance(outcome.failure, Mismatch) or not outcome.calls:
             return True
-        position = task.returns.index(outcome.failure.name)
         last = outcome.calls[-1]
+        names = self.assignment.returns[last.function]
+        if outcome.failure.name not in names:
+            return True
+        position = names.index(outcome.failure.name)
         wrong, right = self.with_mistake(mistake, last), self.reference(last)
         return not same(_arrays(wrong)[position], _arrays(right)[position])
 
     def _student(self, name: str) -> LocalStudent:
         if name not in self._students:
             text = self.assignment.with_mistake(name) if name else self.assignment.solution()
-            self._students[name] = LocalStudent.from_source(text)
+            self._students[name] = LocalStudent.from_source(
+                text, scenarios=self.assignment.scenarios
+            )
         return self._students[name]
 
 

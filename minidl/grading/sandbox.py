@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -24,6 +24,7 @@ from ..errors import ArgumentError, expected
 from . import confine, protocol
 from .channel import clean
 from .failure import Reporter
+from .scenario import Scenario
 from .student import StudentFailure
 from .zygote import SandboxError, Zygote, remove
 
@@ -41,6 +42,7 @@ class Limits:
     cpu_seconds : processor time of the whole process.
     memory_bytes : address space; NumPy itself needs about 160 MB of it.
     file_bytes, open_files : size of each file it writes, and how many it may hold open.
+    scratch_bytes, scratch_files : size and number of all files it may write, in memory.
     output_bytes : how much of what it prints is kept.
     frame_bytes : arrays in one call, or in one answer.
     """
@@ -51,6 +53,8 @@ class Limits:
     memory_bytes: int = 1024 * MB
     file_bytes: int = 16 * MB
     open_files: int = 64
+    scratch_bytes: int = 32 * MB
+    scratch_files: int = 256
     output_bytes: int = 64 * 1024
     frame_bytes: int = 128 * MB
 
@@ -118,6 +122,7 @@ class Sandbox:
         name: str = "submission.py",
         functions: Sequence[str] = (),
         hidden: bool = False,
+        scenarios: Sequence[Scenario] = (),
     ) -> SandboxedFile:
         """Return a submission; each `with` on it gives a student in a fresh process.
 
@@ -128,22 +133,29 @@ class Sandbox:
         functions : the functions that will be called.
         hidden : redact messages to the exception's type and the student's own line, and withhold
             what was printed, so that neither carries an input of a hidden check to the student.
+        scenarios : what will be called beside the functions.
         """
         if len(source) > self.limits.frame_bytes:
             wanted = f"a submission of at most {self.limits.frame_bytes} bytes"
             raise ArgumentError(expected("sandbox.student", wanted, len(source)))
-        return SandboxedFile(self, source, name, tuple(functions), hidden)
+        called = dict.fromkeys(functions) | {each.name: each for each in scenarios}
+        return SandboxedFile(self, source, name, called, hidden)
 
 
 class SandboxedFile:
     """One submitted file; entering it starts a fresh worker, and entering it again another one."""
 
     def __init__(
-        self, sandbox: Sandbox, source: bytes, name: str, functions: tuple[str, ...], hidden: bool
+        self,
+        sandbox: Sandbox,
+        source: bytes,
+        name: str,
+        called: Mapping[str, Scenario | None],
+        hidden: bool,
     ) -> None:
-        """Keep what `Sandbox.student` was given."""
+        """Keep what `Sandbox.student` was given; `called` has the functions and the scenarios."""
         stem = Path(name).stem
-        self.sandbox, self.source, self.functions = sandbox, source, functions
+        self.sandbox, self.source, self.called = sandbox, source, called
         self.stem = stem if stem.isidentifier() and stem.isascii() else "submission"
         self.hidden = hidden
         self._open: list[SandboxedStudent] = []
@@ -222,8 +234,15 @@ class SandboxedStudent:
         self.damaged: set[int | str] = set()
         sandbox = submission.sandbox
         self._worker = _Worker(sandbox._zygote, sandbox._root, self._limits)
-        source = np.frombuffer(submission.source, np.uint8)
-        request = {"do": "load", "name": submission.stem, "source": source}
+        scenarios = [scenario for scenario in submission.called.values() if scenario]
+        text = "\n\n".join(scenario.source for scenario in scenarios).encode()
+        request = {
+            "do": "load",
+            "name": submission.stem,
+            "source": np.frombuffer(submission.source, np.uint8),
+            "scenarios": {scenario.name: scenario.target for scenario in scenarios},
+            "scenario_source": np.frombuffer(text, np.uint8),
+        }
         try:
             answer = self._exchange(request, "the file", self._limits.load_seconds)
             if answer != {"loaded": True}:
@@ -238,8 +257,8 @@ class SandboxedStudent:
         return "" if self._submission.hidden else self._worker.channel.printed()
 
     def __getattr__(self, function: str) -> Callable[..., Any]:
-        """Return the caller of one of the functions asked for."""
-        if function.startswith("_") or function not in self._submission.functions:
+        """Return the caller of one of the functions or scenarios asked for."""
+        if function.startswith("_") or function not in self._submission.called:
             raise AttributeError(f"no function {function} was asked for")
         return partial(self._call, function)
 
@@ -250,9 +269,11 @@ class SandboxedStudent:
         request = {"do": "call", "function": function, "args": args, "kwargs": kwargs}
         before = [protocol.checksum(value) for value in args]
         named = {name: protocol.checksum(value) for name, value in kwargs.items()}
-        answer = self._exchange(request, function, self._limits.call_seconds)
+        scenario = self._submission.called[function]
+        what = scenario.target if scenario else function
+        answer = self._exchange(request, what, self._limits.call_seconds)
         if not _is_answer(answer, len(args), set(kwargs)):
-            raise self._report.said(answer, function)
+            raise self._report.said(answer, what, scenario.kind if scenario else "function")
         self.damaged |= {i for i, sum_ in enumerate(answer["args"]) if sum_ != before[i]}
         self.damaged |= {k for k, sum_ in answer["kwargs"].items() if sum_ != named[k]}
         return answer["returned"]

@@ -1,15 +1,20 @@
 """Derive what a student receives from the library's own source.
 
 The starter is the reference with each body emptied by its syntax tree: signature and docstring
-stay, the body goes and every comment in it. The solution is the same functions whole. So a starter
-cannot drift from its solution, and there is no second copy to keep.
+stay, the body goes and every comment in it. Of a class its decorators, docstring, public
+attributes and methods stay, each method emptied as a function is; private methods and attributes
+are part of the solution, and so are a function's decorators. The solution is the same functions and
+classes whole. So a starter cannot drift from its solution, and there is no second copy to keep.
 """
 
 from __future__ import annotations
 
 import ast
 import importlib.util
-from collections.abc import Iterable, Mapping, Sequence
+import io
+import re
+import tokenize
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,14 +23,14 @@ from minidl.errors import ArgumentError, expected
 
 @dataclass(frozen=True)
 class Reference:
-    """The source of the functions an assignment asks for.
+    """The source of the functions and classes an assignment asks for.
 
     Parameters
     ----------
-    names : the tasks' functions, in the assignment's order.
-    imports : the import statements of their modules, as text.
-    helpers : what else the functions need from their modules (constants, small functions), as text.
-    functions : for each task's function its source, comments included.
+    names : the tasks' functions and classes, in the assignment's order.
+    imports : those import statements of their modules that they need, as text.
+    helpers : what else they need from their modules (constants, small functions), as text.
+    functions : for each task's function or class its source, comments and decorators included.
     """
 
     names: tuple[str, ...]
@@ -35,7 +40,7 @@ class Reference:
 
     @classmethod
     def read(cls, targets: Sequence[str], folder: Path) -> Reference:
-        """Collect the functions that targets like "minidl.kernels.batch_norm_numpy:forward" name.
+        """Collect what targets like "minidl.kernels.batch_norm_numpy:forward" name.
 
         Parameters
         ----------
@@ -46,7 +51,7 @@ class Reference:
         Raises
         ------
         ArgumentError
-            for a module or function that is not there, or one without a docstring.
+            for a module, function or class that is not there, or one without a docstring.
         """
         imports: list[str] = []
         helpers: list[str] = []
@@ -58,24 +63,33 @@ class Reference:
         for module, names in modules.items():
             text = _module_path(module, folder).read_text(encoding="utf-8")
             source = _Module(module, text)
-            functions |= {name: source.function(own, name) for name, own in names.items()}
+            functions |= {name: source.definition(own, name) for name, own in names.items()}
             imports += [line for line in source.imports(names.values()) if line not in imports]
             helpers += source.helpers(names.values())
         order = tuple(target_name(target) for target in targets)
         return cls(order, tuple(imports), tuple(helpers), functions)
 
+    def kind(self, name: str) -> str:
+        """Return "function" or "class"."""
+        return (
+            "class" if isinstance(_definition(self.functions[name]), ast.ClassDef) else "function"
+        )
+
     def parameters(self, name: str) -> list[str]:
-        """Return the names of a function's parameters."""
-        node = _only_function(self.functions[name])
-        return [arg.arg for arg in node.args.args]
+        """Return the names of a function's parameters, or of those of a class's `__init__`."""
+        node = _definition(self.functions[name])
+        if isinstance(node, ast.FunctionDef):
+            return [arg.arg for arg in (*node.args.posonlyargs, *node.args.args)]
+        made = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
+        return [arg.arg for method in made for arg in method.args.args[1:]]
 
     def solution(self, header: str, instead: Mapping[str, str] | None = None) -> str:
-        """Return a module of all functions, whole; those in `instead` replaced by that text."""
+        """Return a module of everything, whole; what is in `instead` replaced by that text."""
         texts = [(instead or {}).get(name, self.functions[name]) for name in self.names]
         return self._module(header, [*self.helpers, *texts])
 
     def starter(self, header: str, labels: Mapping[str, str]) -> str:
-        """Return a module of all functions, emptied; labels give what each body says instead."""
+        """Return a module of everything, emptied; labels name each in what its bodies say."""
         return self._module(header, [emptied(self.functions[n], labels[n]) for n in self.names])
 
     def _module(self, header: str, parts: list[str]) -> str:
@@ -96,26 +110,86 @@ def target_name(target: str) -> str:
 
 
 def emptied(source: str, label: str) -> str:
-    """Return a function's signature and docstring, with a body that only raises.
+    """Return what a student starts from: signatures and docstrings, with bodies that only raise.
 
     Parameters
     ----------
-    source : the text of one function with a docstring on lines of its own.
-    label : what NotImplementedError says ("batch_norm.backward: write this function").
+    source : the text of one function or class with docstrings on lines of their own.
+    label : of the task ("batch_norm.backward"), for NotImplementedError.
     """
-    node = _only_function(source)
+    node, lines = _definition(source), source.splitlines()
+    if isinstance(node, ast.FunctionDef):
+        return _emptied_function(node, lines, f"{label}: write this function")
+    first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
     docstring = node.body[0]
-    kept = source.splitlines()[: docstring.end_lineno]
-    # A comment between the signature and the docstring belongs to the body: it goes too.
-    first = docstring.lineno - 1
-    head = [line for i, line in enumerate(kept) if i >= first or not line.strip().startswith("#")]
-    return "\n".join([*head, f'    raise NotImplementedError("{label}")'])
+    parts = [_without_comments(lines, first, docstring.end_lineno)]
+    for member in filter(_stays, node.body[1:]):
+        if isinstance(member, ast.FunctionDef):
+            parts += ["", _emptied_function(member, lines, f"{label}: write {member.name}")]
+        else:
+            parts.append(_without_comments(lines, member.lineno, member.end_lineno))
+    return "\n".join(parts)
 
 
-def _only_function(source: str) -> ast.FunctionDef:
+def _emptied_function(node: ast.FunctionDef, lines: list[str], label: str) -> str:
+    """Return the lines of a function up to its docstring, and one line that raises."""
+    first = node.lineno
+    if node.col_offset:
+        first = min([first, *(d.lineno for d in node.decorator_list)])
+    head = node.body[0]
+    documented = ast.get_docstring(node) is not None
+    last = head.end_lineno if documented else head.lineno - 1
+    body = f'{" " * node.col_offset}    raise NotImplementedError("{label}")'
+    return f"{_without_comments(lines, first, last)}\n{body}"
+
+
+def _without_comments(lines: list[str], first: int, last: int | None) -> str:
+    """Return some lines of a text (the first is 1) without comments, which belong to the answer."""
+    text = "\n".join(lines[first - 1 : last])
+    comments = [t for t in _tokens(text) if t.type == tokenize.COMMENT]
+    kept: list[str | None] = list(text.splitlines())
+    for comment in comments:
+        row, column = comment.start
+        left = (kept[row - 1] or "")[:column].rstrip()
+        kept[row - 1] = left or None
+    return "\n".join(line for line in kept if line is not None)
+
+
+def _tokens(text: str) -> Iterator[tokenize.TokenInfo]:
+    try:
+        yield from tokenize.generate_tokens(io.StringIO(text).readline)
+    except (tokenize.TokenError, IndentationError):
+        return  # a signature without its body ends too early for a tokenizer, after its comments
+
+
+def _stays(member: ast.stmt) -> bool:
+    """Whether a part of a class is its signature: public attributes, public and special methods."""
+    if isinstance(member, ast.FunctionDef):
+        special = member.name.startswith("__") and member.name.endswith("__")
+        return special or not member.name.startswith("_")
+    targets = (
+        member.targets if isinstance(member, ast.Assign) else [getattr(member, "target", None)]
+    )
+    return all(isinstance(t, ast.Name) and not t.id.startswith("_") for t in targets)
+
+
+def _is_empty(starter: str) -> bool:
+    """Whether every function in a text has a docstring at most, and a line that raises."""
+    try:
+        tree = ast.parse(starter)
+    except SyntaxError:
+        return False
+    bodies = [n.body for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+    return all(
+        isinstance(body[-1], ast.Raise) and all(isinstance(s, ast.Expr) for s in body[:-1])
+        for body in bodies
+    )
+
+
+def _definition(source: str) -> ast.FunctionDef | ast.ClassDef:
     node = ast.parse(source).body[0]
-    if not isinstance(node, ast.FunctionDef):
-        raise ArgumentError(expected("starter", "a function", type(node).__name__))
+    if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        raise ArgumentError(expected("starter", "a function or class", type(node).__name__))
     return node
 
 
@@ -149,11 +223,24 @@ class _Module:
         self.body = ast.parse(text).body
 
     def text(self, node: ast.stmt) -> str:
-        """Return a statement as it is written."""
-        return "\n".join(self.lines[node.lineno - 1 : node.end_lineno])
+        """Return a statement as it is written, decorators included."""
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        return "\n".join(self.lines[first - 1 : node.end_lineno])
+
+    def definition(self, name: str, bearing: str) -> str:
+        """Return the text of a function or class, docstrings on lines of their own, renamed."""
+        node = self._defined().get(name)
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            wish = f"a function or class {name}"
+            raise ArgumentError(expected("starter", wish, f"none in {self.name}"))
+        text = re.sub(rf"^(def|class) {name}\b", rf"\1 {bearing}", self.text(node), flags=re.M)
+        if not ast.get_docstring(node) or not _is_empty(emptied(text, name)):
+            wish = f"{name} with a docstring on lines of its own"
+            raise ArgumentError(expected("starter", wish, "none", self.name))
+        return text
 
     def imports(self, names: Iterable[str]) -> list[str]:
-        """Return the import statements that the named functions and their helpers use."""
+        """Return the import statements that the named definitions and their helpers use."""
         defined = self._defined()
         used = {name for needed in self._needed(names) for name in _used(defined[needed])}
         return [
@@ -163,23 +250,8 @@ class _Module:
             and used & {(part.asname or part.name).partition(".")[0] for part in node.names}
         ]
 
-    def function(self, name: str, bearing: str) -> str:
-        """Return the text of a function that has a docstring on lines of its own, renamed."""
-        for node in self.body:
-            if isinstance(node, ast.FunctionDef) and node.name == name:
-                ends = [node.lineno, *(part.end_lineno for part in node.body[:1])]
-                starts = [part.lineno for part in node.body[:2]]
-                if ast.get_docstring(node) and all(
-                    end is not None and start > end
-                    for end, start in zip(ends, starts, strict=False)
-                ):
-                    return self.text(node).replace(f"def {name}(", f"def {bearing}(", 1)
-                wish = f"{name} with a docstring on lines of its own"
-                raise ArgumentError(expected("starter", wish, "none", self.name))
-        raise ArgumentError(expected("starter", f"a function {name}", f"none in {self.name}"))
-
     def helpers(self, names: Iterable[str]) -> list[str]:
-        """Return what the named functions need of this module, directly or through each other."""
+        """Return what the named definitions need of this module, directly or through each other."""
         needed = self._needed(names) - set(names)
         return [self.text(node) for name, node in self._defined().items() if name in needed]
 
@@ -191,6 +263,8 @@ class _Module:
                 defined[node.name] = node
             elif isinstance(node, ast.Assign):
                 defined |= {t.id: node for t in node.targets if isinstance(t, ast.Name)}
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                defined[node.target.id] = node
         return defined
 
     def _needed(self, names: Iterable[str]) -> set[str]:

@@ -3,7 +3,8 @@
 Behind it may stand a sandboxed submission (minidl/grading/sandbox.py) or, here, code of our own
 that runs in this process: the reference, a known mistake, an alternative, an emptied starter.
 Both speak the same vocabulary, so that a check cannot tell them apart: arguments and results are
-ndarrays, Python scalars, None, strings, and tuples, lists and dicts of these.
+ndarrays, Python scalars, None, strings, and tuples, lists and dicts of these, and as an argument
+`Rng(seed)`, which arrives as a NumPy generator.
 """
 
 from __future__ import annotations
@@ -13,10 +14,14 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
+
+from .protocol import Rng
+from .scenario import Scenario
 
 Kind = Literal["missing", "raised", "timeout", "crashed", "memory", "protocol"]
 
@@ -67,6 +72,17 @@ def exact(value: Any) -> Any:
     raise StudentFailure("protocol", f"expected arrays and numbers back, got {what}")
 
 
+def _sent(value: Any) -> Any:
+    """Return a copy of an argument as the student receives it: a generator for each Rng."""
+    if isinstance(value, Rng):
+        return np.random.default_rng(value.seed)
+    if type(value) in (tuple, list):
+        return type(value)(_sent(item) for item in value)
+    if type(value) is dict:
+        return {key: _sent(item) for key, item in value.items()}
+    return exact(value)
+
+
 class LocalStudent:
     """Trusted code called in this process: never for a submission.
 
@@ -74,6 +90,7 @@ class LocalStudent:
     ----------
     code : a module, or a namespace (the globals of an executed source).
     name : the file the code says it comes from; finds the line of an error.
+    scenarios : what can be called beside the code's own functions.
 
     Attributes
     ----------
@@ -87,17 +104,25 @@ class LocalStudent:
     array([2., 4.])
     """
 
-    def __init__(self, code: ModuleType | Mapping[str, Any], name: str = "") -> None:
+    def __init__(
+        self,
+        code: ModuleType | Mapping[str, Any],
+        name: str = "",
+        scenarios: Sequence[Scenario] = (),
+    ) -> None:
         """Take the functions of a module or namespace."""
         if isinstance(code, ModuleType):
             name = name or str(code.__file__)
             code = vars(code)
         self._functions: Mapping[str, Any] = code
         self._name = name
+        self._scenarios = {scenario.name: scenario for scenario in scenarios}
         self.damaged: set[int | str] = set()
 
     @classmethod
-    def from_source(cls, source: str, name: str = "<reference>") -> LocalStudent:
+    def from_source(
+        cls, source: str, name: str = "<reference>", scenarios: Sequence[Scenario] = ()
+    ) -> LocalStudent:
         """Execute trusted source text in a fresh namespace.
 
         Raises
@@ -110,7 +135,7 @@ class LocalStudent:
             exec(compile(ast.parse(source, name), name, "exec"), namespace)
         except Exception as error:
             raise _raised(error, name) from None
-        return cls(namespace, name)
+        return cls(namespace, name, scenarios)
 
     def __enter__(self) -> LocalStudent:
         """Nothing to start: `with` works as it does for a sandboxed student."""
@@ -131,10 +156,9 @@ class LocalStudent:
 
     def _call(self, function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self.damaged = set()
-        target = self._functions.get(function)
-        if not callable(target):
-            raise StudentFailure("missing", f"there is no function named {function}")
-        sent_args, sent_kwargs = exact(args), exact(kwargs)
+        target = self._target(function)
+        sent_args = tuple(_sent(value) for value in args)
+        sent_kwargs = {name: _sent(value) for name, value in kwargs.items()}
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
@@ -148,6 +172,15 @@ class LocalStudent:
         self.damaged |= {i for i, a in enumerate(args) if not _same(a, sent_args[i])}
         self.damaged |= {k for k, a in kwargs.items() if not _same(a, sent_kwargs[k])}
         return exact(returned)
+
+    def _target(self, function: str) -> Callable[..., Any]:
+        """Return what a call is to reach: a function, or a scenario that is handed one."""
+        scenario = self._scenarios.get(function)
+        target = self._functions.get(scenario.target if scenario else function)
+        if not callable(target):
+            absent = scenario.missing() if scenario else f"there is no function named {function}"
+            raise StudentFailure("missing", absent)
+        return partial(scenario.function(), target) if scenario else target
 
 
 class LocalSandbox:
@@ -172,9 +205,10 @@ class LocalSandbox:
         name: str = "submission.py",
         functions: Sequence[str] = (),
         hidden: bool = False,
+        scenarios: Sequence[Scenario] = (),
     ) -> Iterator[LocalStudent]:
         """Execute the source afresh at each `with`."""
-        yield LocalStudent.from_source(source.decode(), name)
+        yield LocalStudent.from_source(source.decode(), name, scenarios)
 
 
 def _raised(error: BaseException, name: str) -> StudentFailure:
@@ -190,4 +224,6 @@ def _same(before: Any, after: Any) -> bool:
         return before.tobytes() == after.tobytes()
     if isinstance(before, (tuple, list)):
         return len(before) == len(after) and all(map(_same, before, after))
+    if isinstance(before, dict):
+        return before.keys() == after.keys() and all(_same(before[k], after[k]) for k in before)
     return True

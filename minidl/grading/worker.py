@@ -39,14 +39,19 @@ MAX_TEXT = 2000
 CONTROL_MESSAGE = 64 * 1024
 
 
-def zygote(control_fd: str, confined: str) -> None:
-    """Fork, end and reap children as the grader asks, until it hangs up."""
+def zygote(control_fd: str, root: str) -> None:
+    """Fork, end and reap children as the grader asks, until it hangs up.
+
+    Unless `root` is "", an empty folder for its file system, everything is confined.
+    """
     control = socket.socket(fileno=int(control_fd))
     for name in WARM:
         importlib.import_module(name)
     package = os.path.dirname(np.__file__)
     rules = confine.readable(sys.path, [package, package + ".libs"])
-    reached = confine.confine_zygote() if confined == "confined" else []
+    confinement = confine.Confinement(rules) if root else None
+    processes = os.open("/proc", os.O_RDONLY) if os.path.isdir("/proc") else None
+    reached = confinement.zygote(root) if confinement else []
     gc.collect()
     gc.freeze()
     _send(control, {"ready": reached})
@@ -57,21 +62,22 @@ def zygote(control_fd: str, confined: str) -> None:
             return
         request = json.loads(data)
         if request["do"] == "spawn":
-            pid = _fork(descriptors, request, rules if confined == "confined" else None)
+            pid = _fork(descriptors, request, confinement)
             children.add(pid)
             _send(control, {"pid": pid})
         else:
             children.discard(request["pid"])
-            _send(control, _end(request["pid"], request["grace"], request["trace"], children))
+            _send(control, _end(request, children, processes))
 
 
 def _send(control: socket.socket, message: dict[str, Any]) -> None:
     control.sendall(json.dumps(message).encode() + b"\n")
 
 
-def _end(pid: int, grace: float, trace: bool, others: set[int]) -> dict[str, Any]:
+def _end(request: dict[str, Any], others: set[int], processes: int | None) -> dict[str, Any]:
     """Give a child `grace` seconds to die by itself, kill it, and whatever it left behind."""
-    if trace:
+    pid, grace = request["pid"], request["grace"]
+    if request["trace"]:
         _kill(pid, signal.SIGUSR1)  # faulthandler answers with the line where it hangs
     until = time.monotonic() + grace
     done, status = os.waitpid(pid, os.WNOHANG)
@@ -84,7 +90,7 @@ def _end(pid: int, grace: float, trace: bool, others: set[int]) -> dict[str, Any
         _, status = os.waitpid(pid, 0)
     with suppress(OSError):
         os.killpg(pid, signal.SIGKILL)
-    _sweep(others)
+    _sweep(others, processes)
     return {"status": status, "killed": killed}
 
 
@@ -93,10 +99,10 @@ def _kill(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def _sweep(known: set[int]) -> None:
+def _sweep(known: set[int], processes: int | None) -> None:
     """Kill the descendants of ended children: as subreaper, this process is their parent now."""
     for _ in range(100):
-        strays = _children() - known
+        strays = _children(processes) - known
         if not strays:
             return
         for pid in strays:
@@ -105,15 +111,17 @@ def _sweep(known: set[int]) -> None:
             os.waitpid(pid, 0)
 
 
-def _children() -> set[int]:
+def _children(processes: int | None) -> set[int]:
+    """Return this process's children, found in /proc, whose descriptor is `processes`."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
         return set()
     found = set()
-    for entry in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):
+    for entry in filter(str.isdigit, () if processes is None else os.listdir(processes)):
         try:
-            with open(f"/proc/{entry}/stat", "rb") as file:
+            descriptor = os.open(f"{entry}/stat", os.O_RDONLY, dir_fd=processes)
+            with open(descriptor, "rb") as file:
                 parent = file.read().rpartition(b")")[2].split()[1]
         except OSError:
             continue
@@ -123,14 +131,14 @@ def _children() -> set[int]:
 
 
 def _fork(
-    descriptors: list[int], request: dict[str, Any], rules: confine.landlock.Rules | None
+    descriptors: list[int], request: dict[str, Any], confinement: confine.Confinement | None
 ) -> int:
     """Start a child and return its process id; in the child, never return."""
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
-            _child(parent, descriptors, request, rules)
+            _child(parent, descriptors, request, confinement)
         except BaseException:
             traceback.print_exc()
         finally:
@@ -141,7 +149,7 @@ def _fork(
 
 
 def _child(
-    parent: int, descriptors: list[int], request: Any, rules: confine.landlock.Rules | None
+    parent: int, descriptors: list[int], request: Any, confinement: confine.Confinement | None
 ) -> NoReturn:
     """Confine this fresh process and answer calls until the stream ends."""
     channel, output = descriptors
@@ -150,13 +158,14 @@ def _child(
     for number, source in enumerate((null, output, output)):
         os.dup2(source, number)
     scratch, limits = request["scratch"], request["limits"]
+    if confinement is not None:
+        scratch = confinement.scratch(scratch, limits)
     os.chdir(scratch)
     os.environ.update(HOME=scratch, TMPDIR=scratch)
-    if rules is None:
+    if confinement is None:
         reached = confine.limit(limits)
     else:
-        rules.allow(scratch, confine.landlock.SCRATCH)
-        reached = confine.confine_child(parent, limits, rules)
+        reached = confinement.child(parent, scratch, limits)
     os.closerange(3, channel)
     os.closerange(channel + 1, 65536)
     with open(os.__file__, "rb"):
@@ -215,12 +224,16 @@ class Runner:
         """Start without a module."""
         self.file = ""
         self.module = ModuleType("submission")
+        self.scenarios: dict[str, str] = {}
+        self.drivers: dict[str, Any] = {}
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return the answer to one request, whatever the student's code does."""
         try:
             if request["do"] == "load":
-                return self.load(request["name"], bytes(request["source"]))
+                self.scenarios = request.get("scenarios", {})
+                text = bytes(request.get("scenario_source", b""))
+                return self.load(request["name"], bytes(request["source"]), text)
             return self.call(request["function"], request["args"], request["kwargs"])
         except protocol.ProtocolError as error:
             return failed("protocol", str(error))
@@ -229,8 +242,8 @@ class Runner:
         finally:
             _flush()
 
-    def load(self, name: str, source: bytes) -> dict[str, Any]:
-        """Execute the source as a module of that name."""
+    def load(self, name: str, source: bytes, scenarios: bytes = b"") -> dict[str, Any]:
+        """Execute the source as a module of that name, and the scenarios beside it."""
         self.file = f"{name}.py"
         self.module = ModuleType(name)
         self.module.__file__ = self.file
@@ -238,14 +251,19 @@ class Runner:
         sys.argv = [self.file]
         code = compile(source, self.file, "exec", dont_inherit=True)
         exec(code, self.module.__dict__)
+        self.drivers = {"np": np, "__name__": "scenarios"}
+        exec(compile(scenarios, "<scenarios>", "exec", dont_inherit=True), self.drivers)
         return {"loaded": True}
 
     def call(self, function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Call one function; what it returned, and a checksum of each argument afterwards."""
-        target = vars(self.module).get(function)
+        target = vars(self.module).get(self.scenarios.get(function, function))
         if not callable(target):
             return failed("missing")
-        returned = target(*args, **kwargs)
+        if function in self.scenarios:
+            returned = self.drivers[function](target, *args, **kwargs)
+        else:
+            returned = target(*args, **kwargs)
         protocol.encode(returned, "its result")
         return {
             "returned": returned,

@@ -1,0 +1,146 @@
+"""Read the files of an assignment's folder, each fault in them one clear line."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from minidl.errors import ArgumentError, MinidlError, expected
+from minidl.grading.mistake import Alternative, Draft, Mistake, patched, undecorated
+from minidl.grading.scenario import Scenario, ScenarioDraft, demand_self_contained
+from minidl.grading.starter import Reference
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return a TOML file's values; raises ArgumentError."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArgumentError(expected(str(path), "a TOML file", error)) from None
+
+
+def build(cls: type, label: str, values: dict[str, Any]) -> Any:
+    """Make a dataclass, naming any field that is missing or unknown."""
+    names = {field.name for field in fields(cls)}
+    if set(values) != names:
+        missing, unknown = sorted(names - set(values)), sorted(set(values) - names)
+        got = f"{', '.join(missing) or 'none'} missing, {', '.join(unknown) or 'none'} unknown"
+        raise ArgumentError(expected(label, f"the entries of {cls.__name__}", got))
+    return cls(**values)
+
+
+def load_module(path: Path) -> ModuleType:
+    """Execute a file of an assignment, which may import its neighbours: `from .definitions`."""
+    if not path.is_file():
+        raise ArgumentError(expected("assignment", f"a file {path.name}", f"none in {path.parent}"))
+    package = "_minidl_assignment"
+    spec = ModuleSpec(package, None, is_package=True)
+    spec.submodule_search_locations = [str(path.parent)]
+    sys.modules[package] = importlib.util.module_from_spec(spec)
+    try:
+        importlib.invalidate_caches()
+        return importlib.import_module(f"{package}.{path.stem}")
+    except MinidlError:
+        raise
+    except Exception as error:
+        got = f"{type(error).__name__}: {error}"
+        raise ArgumentError(expected(str(path), "Python that runs", got)) from None
+    finally:
+        # Forgotten again, so that another folder of the same name is not taken for this one.
+        for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+            del sys.modules[name]
+
+
+def collect(path: Path, kind: type) -> list[Any]:
+    """Execute a file of an assignment and return its values of one kind, in order."""
+    return [value for value in vars(load_module(path)).values() if isinstance(value, kind)]
+
+
+def patches(path: Path, targets: Mapping[str, str], reference: Reference) -> list[Mistake]:
+    """Return the mistakes of a mistakes.toml, none where there is no such file.
+
+    Parameters
+    ----------
+    path : the file.
+    targets : the name in the code of each task, by the task's short name.
+    reference : what the patches are applied to.
+    """
+    if not path.is_file():
+        return []
+    found = []
+    for values in read_toml(path).get("mistake", []):
+        label = f"{path}: mistake {values.get('id')}"
+        replace, by = values.pop("replace", None), values.pop("by", None)
+        target = targets.get(str(values.get("target")))
+        if target is None or replace is None or by is None:
+            raise ArgumentError(expected(label, "a task as target, replace and by", values))
+        source = patched(label, reference.functions[target], replace, by)
+        found.append(build(Mistake, label, {**values, "source": source}))
+    return found
+
+
+def _drafts(path: Path, targets: Mapping[str, str]) -> Iterator[tuple[str, str, Draft]]:
+    """Yield name, source under the target's name, and draft of each marked function or class."""
+    if not path.is_file():
+        return
+    text = path.read_text(encoding="utf-8")
+    for draft in collect(path, Draft):
+        name = draft.made.__name__
+        if draft.target not in targets:
+            raise ArgumentError(expected(f"{path}: {name}", "a task as target", draft.target))
+        yield name, undecorated(text, name, targets[draft.target]), draft
+
+
+def mistakes(path: Path, targets: Mapping[str, str]) -> list[Mistake]:
+    """Return the mistakes of a mistakes.py, none where there is no such file."""
+    return [
+        Mistake(name, draft.target, draft.says, draft.question, source)
+        for name, source, draft in _drafts(path, targets)
+    ]
+
+
+def alternatives(path: Path, targets: Mapping[str, str]) -> tuple[Alternative, ...]:
+    """Return the right solutions of an alternatives.py, none where there is no such file."""
+    return tuple(
+        Alternative(name, draft.target, draft.says, source)
+        for name, source, draft in _drafts(path, targets)
+    )
+
+
+def scenarios(path: Path, targets: Mapping[str, str], reference: Reference) -> tuple[Scenario, ...]:
+    """Return the scenarios of a scenarios.py, none where there is no such file.
+
+    Raises
+    ------
+    ArgumentError
+        for a task that does not exist, a scenario without a parameter for the student's own class
+        or function, one that bears a task's name, or one that is not self-contained.
+    """
+    if not path.is_file():
+        return ()
+    text = path.read_text(encoding="utf-8")
+    found = []
+    for draft in collect(path, ScenarioDraft):
+        name = draft.function.__name__
+        label = f"{path}: {name}"
+        if draft.task not in targets:
+            raise ArgumentError(expected(label, "an existing task", draft.task))
+        if name in targets.values():
+            raise ArgumentError(expected(label, "a name that is not what a student writes", name))
+        if not draft.function.__code__.co_argcount:
+            wish = "a first parameter for what the student wrote"
+            raise ArgumentError(expected(label, wish, "none"))
+        source = undecorated(text, name, name)
+        demand_self_contained(label, source)
+        target = targets[draft.task]
+        kind = reference.kind(target)
+        found.append(Scenario(name, draft.task, target, kind, draft.returns, source))
+    return tuple(found)
