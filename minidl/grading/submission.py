@@ -51,35 +51,48 @@ class Submission:
         Raises
         ------
         ArgumentError
-            when there is no such file, or it is a folder, a link, another kind of file, or larger
-            than 1 MB (20 MB for a notebook).
+            as `read_bytes` does.
         """
         path = Path(path)
-        data = _bytes(path)
+        return cls.of(path.name, read_bytes(path))
+
+    @classmethod
+    def of(cls, name: str, data: bytes) -> Submission:
+        """Read a file that is at hand: its name, whose ending says which kind it is, and bytes."""
         digest = hashlib.sha256(data).hexdigest()
         try:
             text = _text(data)
-            if path.suffix == ".ipynb":
+            if name.endswith(".ipynb"):
                 text = notebook_source(text)
             _demand_python(text)
         except _Ungradable as reason:
-            return cls(path.name, digest, b"", str(reason))
-        return cls(path.name, digest, text.encode())
+            return cls(name, digest, b"", str(reason))
+        return cls(name, digest, text.encode())
 
 
 class _Ungradable(Exception):
     """Why a file that is there cannot be graded."""
 
 
-def _bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """Return what a .py file or a notebook holds, read once.
+
+    Raises
+    ------
+    ArgumentError
+        when there is no such file, or it is a folder, a link, another kind of file, larger than
+        1 MB (20 MB for a notebook), or changed while it was read.
+    """
     limit = LIMITS.get(path.suffix)
     if limit is None and not path.is_dir():
         raise ArgumentError(expected("submission", "a .py file or a notebook", str(path)))
     try:
         with open(path, "rb", opener=_open_safely) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            before = os.fstat(file.fileno())
+            if not stat.S_ISREG(before.st_mode):
                 raise OSError(0, "not an ordinary file")
             data = file.read((limit or 0) + 1)
+            after = os.fstat(file.fileno())
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         why = "a link" if path.is_symlink() else why.lower()
@@ -90,6 +103,10 @@ def _bytes(path: Path) -> bytes:
         got = f"{path} ({path.stat().st_size / 1e6:.0f} MB)"
         hint = "hand in your code alone, without data or pictures"
         raise ArgumentError(expected("submission", wish, got, hint))
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        wish = "a file that stays as it is while it is read"
+        hint = "run this again when it has been written"
+        raise ArgumentError(expected("submission", wish, f"{path}, which changed", hint))
     return data
 
 
