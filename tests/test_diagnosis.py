@@ -157,3 +157,16 @@ def test_which_gradient_is_wrong_first():
     assert said() == ""
     short = first_wrong("dx", (WANT[0], *right[1:]), right, names, computed)
     assert short.startswith("dbeta and dgamma are right")
+
+
+@pytest.mark.parametrize(
+    ("got", "want", "words"),
+    [
+        (np.array([True, False, True]), np.array([True, True, False]), "yours 0 1, expected 1 0"),
+        (np.array(3), np.array(4), "wrong everywhere. From [0]: yours 3, expected 4."),
+        (np.array(2.5), np.array(4.0), "yours 2.5, expected 4."),
+    ],
+)
+def test_truth_values_and_single_numbers_are_compared_too(got, want, words):
+    assert words in explained(got, want).seen
+    assert "From" not in explained(got, want, hidden=True).seen

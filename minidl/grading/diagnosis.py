@@ -187,6 +187,7 @@ def _values(failure: Mismatch, hidden: bool) -> Finding:
 
 def _numbers(got: np.ndarray, want: np.ndarray, wrong: np.ndarray, most: int = 3) -> str:
     """Return the first wrong numbers beside the expected ones."""
+    got, want, wrong = np.atleast_1d(got, want, wrong)
     first = np.argwhere(wrong)[0]
     row = (*first[:-1], slice(int(first[-1]), int(first[-1]) + most))
     at = ", ".join(str(int(i)) for i in first)
@@ -195,7 +196,7 @@ def _numbers(got: np.ndarray, want: np.ndarray, wrong: np.ndarray, most: int = 3
 
 
 def _row(values: np.ndarray, digits: int) -> str:
-    return " ".join(f"{value:.{digits}g}" for value in values)
+    return " ".join(f"{value:.{digits}g}" for value in values.tolist())
 
 
 def _allowed(failure: Mismatch) -> float:

@@ -58,7 +58,7 @@ def pattern(name: str, got: np.ndarray, want: np.ndarray, allowed: float) -> tup
     g, w = got[finite].astype(np.float64), want[finite].astype(np.float64)
     if not g.any():
         return f"{name} is zero everywhere.", f"Where does {name} get its values?"
-    if got.size < 2:
+    if got.size < 2 or got.dtype == np.bool_:
         return None
     # A pattern must explain the difference, not just be close: a hundredth of it may be left over.
     allowed = max(allowed, 1e-6 * float(np.abs(w).max(initial=0.0)))
