@@ -49,9 +49,12 @@ def _no_value(failure: StudentFailure, function: str, hidden: bool) -> Finding:
     said, line = _located(failure)
     where = f"line {failure.line}" if failure.line else "that line"
     if failure.kind == "missing":
+        is_class = failure.message.startswith("there is no class")
+        what = "class" if is_class else "function"
+        begins = f"class {function}" if is_class else f"def {function}("
         return Finding(
-            f"there is no function {function}.",
-            f"Does a line at the left margin begin with `def {function}(`?",
+            f"there is no {what} {function}.",
+            f"Does a line at the left margin begin with `{begins}`?",
         )
     if failure.kind == "timeout":
         return Finding(
