@@ -22,25 +22,81 @@ def sandbox():
         yield opened
 
 
+def refuse(monkeypatch, *names):
+    """Make the kernel of every sandbox from now on refuse some layers, named by their functions."""
+    modules = [name.partition(".") for name in names]
+    weaken = [f"importlib.import_module('grading.{m}').{name} = no\n" for m, _, name in modules]
+    boot = f"def no(*_): raise OSError\n{''.join(weaken)}function("
+    monkeypatch.setattr(confine, "BOOT", confine.BOOT.replace("function(", boot, 1))
+
+
+def test_there_is_no_other_file(sandbox):
+    source = b"""
+import os
+import numpy as np
+def look():
+    installed = os.path.dirname(os.path.dirname(np.__file__))
+    places = ["/etc", "/tmp", "/proc", "/home", "/dev/shm", installed + "/pip"]
+    return [path for path in places if os.path.lexists(path)]
+"""
+    with sandbox.student(source, functions=["look"]) as student:
+        assert student.look() == [] or confine.VIEW not in sandbox.isolation
+
+
 @pytest.mark.skipif(landlock.abi() == 0, reason="this kernel has no Landlock")
-@pytest.mark.parametrize(
-    "action",
-    [
+def test_landlock_refuses_by_itself(monkeypatch):
+    """In most containers there are no namespaces, and every file could be seen."""
+    refuse(monkeypatch, "namespaces.leave", "confine._become_nobody_else")
+    actions = [
         "open('/etc/passwd').read()",
         "open(np.__path__[0] + '/../pip/__init__.py').read()",
         "open('/tmp/minidl-written', 'w')",
+        "open('written', 'w')",
+        "os.mkdir('made')",
         "open(np.__file__, 'a')",
         "os.listdir('/proc')",
         "os.kill(os.getppid(), 0)",
         "os.execv('/bin/true', ['true'])",
         "open('/proc/self/oom_score_adj', 'w').write('0')",
-    ],
-)
-def test_landlock_refuses(sandbox, action):
-    source = f"import os\nimport numpy as np\ndef act():\n    {action}\n".encode()
-    with sandbox.student(source, functions=["act"]) as student:
-        failed = failure(student, "act")
-    assert failed.message.startswith("PermissionError"), failed.message
+    ]
+    bodies = [f"def act_{i}():\n    {action}\n" for i, action in enumerate(actions)]
+    source = "import os\nimport numpy as np\n" + "\n".join(bodies)
+    functions = [f"act_{i}" for i in range(len(actions))]
+    with Sandbox(SHORT) as weak, weak.student(source.encode(), functions=functions) as student:
+        assert confine.VIEW not in weak.isolation
+        assert confine.NETWORK not in weak.isolation
+        for function, action in zip(functions, actions, strict=True):
+            failed = failure(student, function)
+            assert failed.message.startswith("PermissionError"), (action, failed.message)
+
+
+def test_without_namespaces_and_landlock_the_filter_closes_the_disk(monkeypatch, tmp_path):
+    refuse(monkeypatch, "namespaces.leave", "landlock.Rules.enforce")
+    (tmp_path / "there").write_text("as it was")
+    tmp_path.chmod(0o777)
+    (tmp_path / "there").chmod(0o666)
+    actions = [
+        "open(folder + '/new', 'w')",
+        "open(folder + '/there', 'r+')",
+        "os.open(folder + '/there', os.O_RDONLY | os.O_TRUNC)",
+        "os.mkdir(folder + '/new')",
+        "os.symlink('there', folder + '/new')",
+        "os.link(folder + '/there', folder + '/new')",
+        "os.rename(folder + '/there', folder + '/new')",
+        "os.unlink(folder + '/there')",
+        "os.truncate(folder + '/there', 0)",
+        "os.mkfifo(folder + '/new')",
+    ]
+    bodies = [f"def act_{i}(folder):\n    {action}\n" for i, action in enumerate(actions)]
+    source = "import os\n" + "\n".join(bodies)
+    functions = [f"act_{i}" for i in range(len(actions))]
+    with Sandbox(SHORT) as weak, weak.student(source.encode(), functions=functions) as student:
+        filtered = confine.SECCOMP in weak.isolation.split(", ")
+        for function in functions if filtered else ():
+            failed = failure(student, function, str(tmp_path))
+            assert failed.message.startswith("PermissionError"), failed.message
+    assert not filtered or os.listdir(tmp_path) == ["there"]
+    assert not filtered or (tmp_path / "there").read_text() == "as it was"
 
 
 SECCOMP_CASES = [
@@ -57,6 +113,7 @@ SECCOMP_CASES = [
     "os.utime('/tmp')",
     "os.setxattr('.', 'user.x', b'')",
     "os.memfd_create('m')",
+    "fcntl.fcntl(0, fcntl.F_SETOWN, os.getppid())",
 ]
 
 
@@ -69,7 +126,7 @@ def filtered(sandbox):
 @pytest.mark.parametrize("action", SECCOMP_CASES)
 def test_seccomp_refuses(sandbox, filtered, action):
     source = f"""
-import multiprocessing, os, resource, socket, subprocess
+import fcntl, multiprocessing, os, resource, socket, subprocess
 def act():
     try:
         {action}
@@ -100,10 +157,11 @@ def act():
         assert student.act() == 8
 
 
-def verdict(code, machine, number, argument=0):
+def verdict(code, machine, number, *arguments):
     """Interpret a filter as the kernel would."""
-    data = {seccomp.NUMBER: number, seccomp.FIRST_ARGUMENT: argument}
-    data[seccomp.ARCHITECTURE] = seccomp.ARCHITECTURES[machine][1]
+    places = [seccomp.ARGUMENTS + 8 * place for place in range(6)]
+    data = dict.fromkeys(places, 0) | dict(zip(places, arguments, strict=False))
+    data |= {seccomp.NUMBER: number, seccomp.ARCHITECTURE: seccomp.ARCHITECTURES[machine][1]}
     here = accumulator = 0
     while True:
         what, yes, no, operand = struct.unpack_from("=HBBI", code, 8 * here)
@@ -121,30 +179,50 @@ def verdict(code, machine, number, argument=0):
         here += yes if tests[what] else no
 
 
+ALLOWED = seccomp.ALLOW
+REFUSED, MISSING = (seccomp.RETURNS[label] for label in ("deny", "no such call"))
+PID = 4321
+BY_ARGUMENT = [
+    (seccomp.CLONE, (0,), REFUSED),
+    (seccomp.CLONE, (seccomp.CLONE_THREAD | 0x100,), ALLOWED),
+    (seccomp.CLONE3, (0,), MISSING),
+    (seccomp.PRCTL, (seccomp.PR_SET_PDEATHSIG,), REFUSED),
+    (seccomp.PRCTL, (4,), ALLOWED),
+    (seccomp.PRLIMIT64, (0,), ALLOWED),
+    (seccomp.PRLIMIT64, (PID,), ALLOWED),
+    (seccomp.PRLIMIT64, (1,), REFUSED),
+    *[(call, (target,), REFUSED) for call in seccomp.SIGNALS for target in (0, 1, 2**32 - 1)],
+    *[(call, (PID,), ALLOWED) for call in seccomp.SIGNALS],
+    (seccomp.FCNTL, (8, 0), ALLOWED),
+    *[(seccomp.FCNTL, (0, command), REFUSED) for command in seccomp.OWNERS_BY_FCNTL],
+    (seccomp.IOCTL, (0x8901, 0), ALLOWED),
+    *[(seccomp.IOCTL, (0, command), REFUSED) for command in seccomp.OWNERS_BY_IOCTL],
+]
+OPENING = [
+    (seccomp.OPEN, (0, os.O_RDONLY), ALLOWED),
+    (seccomp.OPEN, (0, os.O_RDONLY | os.O_CREAT), REFUSED),
+    (seccomp.OPENAT, (os.O_RDWR, os.O_RDWR, os.O_RDONLY | os.O_CLOEXEC), ALLOWED),
+    (seccomp.OPENAT, (0, 0, os.O_RDWR), REFUSED),
+    (seccomp.OPENAT, (0, 0, os.O_RDONLY | os.O_TRUNC), REFUSED),
+    (seccomp.OPENAT2, (0,), MISSING),
+]
+
+
+@pytest.mark.parametrize("files", [True, False])
 @pytest.mark.parametrize("machine", seccomp.ARCHITECTURES)
-def test_the_filter_says_what_its_table_says(machine):
-    column, pid = seccomp.ARCHITECTURES[machine][0], 4321
-    code = seccomp.program(machine, pid)
-    refused, missing = (seccomp.RETURNS[label] for label in ("deny", "no such call"))
-    denied = {call[column] for calls in seccomp.DENIED.values() for call in calls} - {None}
-    special = {
-        (seccomp.CLONE, 0): refused,
-        (seccomp.CLONE, seccomp.CLONE_THREAD | 0x100): seccomp.ALLOW,
-        (seccomp.CLONE3, 0): missing,
-        (seccomp.PRCTL, seccomp.PR_SET_PDEATHSIG): refused,
-        (seccomp.PRCTL, 4): seccomp.ALLOW,
-        (seccomp.PRLIMIT64, 0): seccomp.ALLOW,
-        (seccomp.PRLIMIT64, pid): seccomp.ALLOW,
-        (seccomp.PRLIMIT64, 1): refused,
-        **{(call, target): refused for call in seccomp.SIGNALS for target in (0, 1, 2**32 - 1)},
-        **{(call, pid): seccomp.ALLOW for call in seccomp.SIGNALS},
-    }
-    for (call, argument), wanted in special.items():
-        assert verdict(code, machine, call[column], argument) == wanted
-    plain = set(range(600)) - {call[column] for call, _ in special}
-    assert {n for n in plain if verdict(code, machine, n) == refused} == denied
-    assert {verdict(code, machine, n) for n in plain - denied} == {seccomp.ALLOW}
-    assert verdict(code, machine, seccomp.X32 + 1) == refused
+def test_the_filter_says_what_its_table_says(machine, files):
+    column = seccomp.ARCHITECTURES[machine][0]
+    code = seccomp.program(machine, PID, files)
+    special = [*BY_ARGUMENT, *([] if files else OPENING)]
+    groups = [*seccomp.DENIED.values(), *([] if files else [seccomp.CHANGES])]
+    denied = {call[column] for calls in groups for call in calls} - {None}
+    for call, arguments, wanted in special:
+        if call[column] is not None:
+            assert verdict(code, machine, call[column], *arguments) == wanted, (call, arguments)
+    plain = set(range(600)) - {call[column] for call, _, _ in special}
+    assert {n for n in plain if verdict(code, machine, n) == REFUSED} == denied
+    assert {verdict(code, machine, n) for n in plain - denied} == {ALLOWED}
+    assert verdict(code, machine, seccomp.X32 + 1) == REFUSED
     other = "aarch64" if machine == "x86_64" else "x86_64"
     assert verdict(code, other, 0) == seccomp.KILL_PROCESS
 
@@ -155,13 +233,7 @@ def test_a_machine_without_a_table_has_no_filter():
 
 
 def test_a_weaker_kernel_is_reported_and_its_strays_are_swept(monkeypatch):
-    weaken = (
-        "def refuse(*_): raise OSError\n"
-        "confine = importlib.import_module('grading.confine')\n"
-        "confine.seccomp.enforce = confine.landlock.Rules.enforce = refuse\n"
-        "function("
-    )
-    monkeypatch.setattr(confine, "BOOT", confine.BOOT.replace("function(", weaken, 1))
+    refuse(monkeypatch, "seccomp.enforce", "landlock.Rules.enforce")
     attack = Path(__file__).parent / "attacks" / "small_fork_bomb.py"
     with Sandbox(SHORT) as sandbox:
         assert confine.SECCOMP not in sandbox.isolation

@@ -1,20 +1,19 @@
 """The layers that confine student code on this machine, and applying them.
 
 Each layer is tried on its own; what could be applied is reported by name, goes into every result
-as the isolation reached, and nothing else is claimed. In the zygote, once: a network and IPC
-namespace of its own, first in line when memory runs out, no capabilities, no memory dumps. In each
-child, before the student's code: death with the parent, no new privileges, Landlock, resource
-limits, seccomp.
+as the isolation reached, and nothing else is claimed. In the zygote, once: namespaces with a file
+system of its own, first in line when memory runs out, no memory dumps. In each child, before the
+student's code: a scratch folder, no capabilities, as root a user of its own, death with the parent,
+no new privileges, Landlock, resource limits, seccomp.
 
-Not stopped:
+What is not stopped where a layer is missing:
 
-- the disk: each file is limited, their number is not;
-- reading names and sizes: Landlock leaves stat alone, so a child learns which files exist;
-- without seccomp: new processes (killed at the child's end), prlimit, priorities, chmod and
-  memfd_create. A child has its grader's uid, so on the grader's processes these succeed;
-- without Landlock: every file the grader may read.
-
-A missing layer is missing from the report.
+- no namespaces (in most containers): the names and sizes of files can be learnt, for Landlock
+  leaves stat alone. Nothing can be written: without its bound on the number of files, the scratch
+  folder is closed, by Landlock or else by seccomp;
+- no seccomp: new processes (killed at the child's end), prlimit, priorities, chmod, memfd_create;
+  without a user of its own, a child has its grader's uid and these succeed on the grader;
+- neither namespaces nor Landlock: every file that the child's user may read.
 
 The worker runs this file without minidl: it imports only the standard library.
 """
@@ -22,37 +21,64 @@ The worker runs this file without minidl: it imports only the standard library.
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from . import landlock, seccomp
+from . import landlock, namespaces, seccomp
 from .landlock import libc
+from .namespaces import INSTALLED, check
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, CLEAR_ALL = 36, 38, 47, 4
-CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWNET = 0x08000000, 0x10000000, 0x40000000
 CAPABILITY_VERSION_3 = 0x20080522
 SIGKILL = 9
+# Users that nobody has: above what container managers hand out; and where those are not mapped, the
+# range of systemd's dynamic users. The process id makes them one worker's own.
+OWN_USERS = ((0x70000000, 2**22), (61184, 4096))
 
 ALWAYS = ("separate process", "deadline")
-NETWORK, UNDUMPABLE = "network namespace", "undumpable"
+NETWORK, VIEW, UNDUMPABLE = "network namespace", "own file system", "undumpable"
+OWN_USER = "own user"
 LIMITS, PRIVILEGES, CAPABILITIES = "resource limits", "no new privileges", "no capabilities"
 LANDLOCK, SECCOMP = "Landlock", "seccomp"
 NOTES = {
     "separate process": "a fresh child of a clean zygote for every check; bytes, never pickles",
     "deadline": "wall clock of the grader, then SIGKILL",
     NETWORK: "own network and IPC namespace, without interfaces",
+    VIEW: "no other file exists; scratch in memory, bounded in bytes and files",
     UNDUMPABLE: "no core dumps, no reading of the zygote's memory",
+    OWN_USER: "a uid of each worker's own; only root can give it",
     LIMITS: "address space, CPU, file size, descriptors, core",
     PRIVILEGES: "set-uid programs give nothing",
     CAPABILITIES: "root in the worker is an ordinary user",
     LANDLOCK: "readable: standard library, NumPy; writable: a scratch folder",
     SECCOMP: "no processes, sockets, memory beside the limit, power over other processes",
 }
+
+
+def level(isolation: str) -> str:
+    """Return how far a submission is confined, in words, from the layers reached.
+
+    "full": no files, network, processes and memory but its own. "good": the same but for the names
+    of files. "weak": some way out is open; for submissions you trust.
+
+    Examples
+    --------
+    >>> level("separate process, deadline, resource limits")
+    'weak'
+    """
+    if not all(layer in isolation for layer in (LIMITS, PRIVILEGES, CAPABILITIES, SECCOMP)):
+        return "weak"
+    if VIEW in isolation and NETWORK in isolation:
+        return "full"
+    return "good" if LANDLOCK in isolation else "weak"
 
 
 @dataclass(frozen=True)
@@ -65,30 +91,10 @@ class Layer:
     note: str
 
 
-def _check(result: int) -> None:
-    if result != 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
 def prctl(option: int, first: int, second: int = 0) -> None:
     """Call prctl(2); raises OSError."""
     longs = [ctypes.c_ulong(value) for value in (first, second, 0, 0)]
-    _check(libc().prctl(ctypes.c_int(option), *longs))
-
-
-def _unshare_network() -> None:
-    """Leave the machine's network: as root directly, as a user inside a user namespace."""
-    if libc().unshare(CLONE_NEWNET | CLONE_NEWIPC) == 0:
-        return
-    uid, gid = os.getuid(), os.getgid()
-    _check(libc().unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC))
-    for name, text in (
-        ("setgroups", "deny"),
-        ("uid_map", f"{uid} {uid} 1"),
-        ("gid_map", f"{gid} {gid} 1"),
-    ):
-        with open(f"/proc/self/{name}", "w") as file:
-            file.write(text)
+    check(libc().prctl(ctypes.c_int(option), *longs))
 
 
 def limit(limits: dict[str, int]) -> list[str]:
@@ -110,14 +116,47 @@ def limit(limits: dict[str, int]) -> list[str]:
     return [LIMITS]
 
 
-def _drop_capabilities() -> None:
-    """Empty every capability set: effective, permitted, inheritable, ambient, bounding."""
+def _drop_bounding() -> None:
+    """Give up every capability for good, whatever is executed; those in use stay for now."""
     for capability in range(64):
         if libc().prctl(PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) != 0:
             break  # past the last one, or not ours to drop; no_new_privs makes up for it
+
+
+def _drop_capabilities() -> None:
+    """Empty every other capability set: effective, permitted, inheritable, ambient."""
     prctl(PR_CAP_AMBIENT, CLEAR_ALL)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    _check(libc().capset(header, (ctypes.c_uint32 * 6)()))
+    check(libc().capset(header, (ctypes.c_uint32 * 6)()))
+
+
+def _become_nobody_else() -> None:
+    """Take a uid and gid that no other process has; raise OSError where none is mapped."""
+    for first, count in OWN_USERS:
+        own = first + os.getpid() % count
+        with suppress(OSError):
+            os.setgroups([])
+            os.setresgid(own, own, own)
+            os.setresuid(own, own, own)
+            return
+    raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+def _others_may_read(paths: Sequence[str]) -> bool:
+    """Return whether a process with a user of its own can read all of these paths.
+
+    It could not where the interpreter lies below a closed home, and no file system of its own leads
+    around it; then a worker keeps its user, or it would have no standard library.
+    """
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _become_nobody_else()
+            need = [os.R_OK | os.X_OK * os.path.isdir(path) for path in paths]
+            os._exit(0 if all(map(os.access, paths, need)) else 1)
+        finally:
+            os._exit(1)
+    return os.waitpid(pid, 0)[1] == 0
 
 
 def _try(name: str, action, *args) -> list[str]:
@@ -128,35 +167,63 @@ def _try(name: str, action, *args) -> list[str]:
     return [name]
 
 
-def confine_zygote() -> list[str]:
-    """Apply what its children inherit; return the names of the layers reached."""
-    prctl(PR_SET_CHILD_SUBREAPER, 1)
-    _try("first in line when memory runs out", _first_in_line)  # before undumpable hides the file
-    return [
-        *_try(NETWORK, _unshare_network),
-        *_try(CAPABILITIES, _drop_capabilities),
-        *_try(UNDUMPABLE, prctl, PR_SET_DUMPABLE, 0),
-    ]
+class Confinement:
+    """What confines a zygote, and then each of its children.
 
-
-def confine_child(zygote: int, limits: dict[str, int], rules: landlock.Rules) -> list[str]:
-    """Apply the layers of one child to this process; return the names of those reached.
-
-    Raises
-    ------
-    OSError
-        where even resource limits or no_new_privs are refused: then nothing may run.
+    Parameters
+    ----------
+    rules : what may be opened; see `readable`.
     """
-    prctl(PR_SET_PDEATHSIG, SIGKILL)
-    if os.getppid() != zygote:
-        os._exit(1)  # the zygote died before this process could ask to die with it
-    prctl(PR_SET_NO_NEW_PRIVS, 1)
-    reached = [
-        PRIVILEGES,
-        *_try(_landlock_name(), rules.enforce),
-    ]
-    # Limits come after Landlock, whose rules hold more descriptors than they leave.
-    return [*reached, *limit(limits), *_try(SECCOMP, seccomp.enforce)]
+
+    def __init__(self, rules: landlock.Rules) -> None:
+        """Apply nothing yet."""
+        self._rules = rules
+        self._view = self._user = False
+
+    def zygote(self, root: str) -> list[str]:
+        """Apply what children inherit to this process; return the names of the layers reached.
+
+        Parameters
+        ----------
+        root : an empty folder, on which the own file system is built.
+        """
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
+        _try("first in line when memory runs out", _first_in_line)  # undumpable hides the file
+        reached = _try(NETWORK, namespaces.leave)
+        if reached:
+            reached += _try(VIEW, namespaces.enter, root, self._rules.paths)
+        self._view = VIEW in reached
+        self._user = os.getuid() == 0 and _others_may_read(self._rules.paths)
+        return [*reached, *_try(UNDUMPABLE, prctl, PR_SET_DUMPABLE, 0)]
+
+    def scratch(self, folder: str, limits: dict[str, int]) -> str:
+        """Return this child's scratch folder: in memory where it can be, else `folder`."""
+        if not self._view:
+            return folder
+        namespaces.scratch(limits["scratch_bytes"], limits["scratch_files"])
+        return namespaces.SCRATCH
+
+    def child(self, zygote: int, scratch: str, limits: dict[str, int]) -> list[str]:
+        """Apply the layers of one child to this process; return the names of those reached.
+
+        Raises
+        ------
+        OSError
+            where even resource limits or no_new_privs are refused: then nothing may run.
+        """
+        self._rules.allow(scratch, landlock.SCRATCH if self._view else landlock.READ)
+        _drop_bounding()
+        reached = _try(OWN_USER, _become_nobody_else) if self._user else []
+        reached += _try(CAPABILITIES, _drop_capabilities)
+        prctl(PR_SET_PDEATHSIG, SIGKILL)  # after the user, whose change forgets it
+        _try(UNDUMPABLE, prctl, PR_SET_DUMPABLE, 0)
+        if os.getppid() != zygote:
+            os._exit(1)  # the zygote died before this process could ask to die with it
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
+        files = _try(_landlock_name(), self._rules.enforce)
+        # Limits come after Landlock, whose rules hold more descriptors than they leave.
+        reached += [PRIVILEGES, *files, *limit(limits)]
+        return [*reached, *_try(SECCOMP, seccomp.enforce, self._view or bool(files))]
 
 
 def _first_in_line() -> None:
@@ -179,7 +246,7 @@ def readable(folders: list[str], packages: list[str]) -> landlock.Rules:
     rules = landlock.Rules()
     for folder in filter(os.path.isdir, folders):
         entries = set(os.listdir(folder))
-        installed = entries & {"site-packages", "dist-packages"}
+        installed = entries & set(INSTALLED)
         rules.allow(folder, landlock.READ_DIR if installed else landlock.READ)
         for entry in entries - installed if installed else ():
             rules.allow(os.path.join(folder, entry), landlock.READ)
@@ -203,20 +270,23 @@ def _libraries() -> set[str]:
     return paths
 
 
-def probe() -> None:
-    """Confine this very process and print the layers reached as JSON."""
-    generous = {"cpu_seconds": 60, "memory_bytes": 2**40, "file_bytes": 2**20, "open_files": 64}
-    rules = readable([os.path.dirname(os.__file__)], [])
-    reached = [*confine_zygote(), *confine_child(os.getppid(), generous, rules)]
-    print(json.dumps(reached))
+def probe(root: str) -> None:
+    """Confine this very process and print the layers reached as JSON; `root` is an empty folder."""
+    limits = {"cpu_seconds": 60, "memory_bytes": 2**40, "file_bytes": 2**20, "open_files": 64}
+    limits |= {"scratch_bytes": 2**20, "scratch_files": 16}
+    confinement = Confinement(readable([os.path.dirname(os.__file__)], []))
+    reached = confinement.zygote(root)
+    scratch = confinement.scratch(root, limits)
+    print(json.dumps([*reached, *confinement.child(os.getppid(), scratch, limits)]))
 
 
 def layers() -> list[Layer]:
     """Return every layer, found by applying them all in a process made for the purpose."""
     reached: list[str] = []
     if sys.platform == "linux":
-        command = launch("", "confine", "probe")
-        answer = subprocess.run(command, capture_output=True, env={}, timeout=60, check=False)
+        with tempfile.TemporaryDirectory(prefix="minidl-") as root:
+            command = launch("", "confine", "probe", root)
+            answer = subprocess.run(command, capture_output=True, env={}, timeout=60, check=False)
         reached = [*ALWAYS, *json.loads(answer.stdout or b"[]")]
     table = []
     for name, note in NOTES.items():

@@ -63,6 +63,11 @@ def covers(version: int) -> list[str]:
 class Rules:
     """What a process may still open, collected before it is confined.
 
+    Attributes
+    ----------
+    paths : list of str
+        What has been allowed, and exists.
+
     Examples
     --------
     >>> rules = Rules()
@@ -73,6 +78,7 @@ class Rules:
 
     def __init__(self) -> None:
         """Start with nothing allowed."""
+        self.paths: list[str] = []
         self._beneath: list[tuple[int, int]] = []
 
     def allow(self, path: str, rights: int) -> None:
@@ -83,6 +89,7 @@ class Rules:
             return
         if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
             rights &= FILE_RIGHTS
+        self.paths.append(path)
         self._beneath.append((rights, descriptor))
 
     def enforce(self) -> None:

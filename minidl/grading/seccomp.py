@@ -3,8 +3,10 @@
 Denied (EPERM): new processes and programs; sockets; signals, tracing, priorities, affinity and
 limits of other processes; owners, permissions, times and attributes of files; anonymous and shared
 memory beyond the limit on address space; namespaces; the kernel's wide interfaces (io_uring, bpf,
-perf, keys). Threads stay allowed: the address space bounds their number. What needs a capability
-(mounting, loading modules, setting the clock) is missing here, for a worker has none.
+perf, keys); having the kernel send signals when a descriptor is ready (F_SETOWN). Where nothing
+else closes the disk, also making, moving, and opening for writing any file. Threads stay allowed:
+the address space bounds their number. What needs a capability (mounting, loading modules, setting
+the clock) is missing here, for a worker has none.
 
 The worker runs this file: it imports only the standard library and the file beside it.
 """
@@ -26,7 +28,7 @@ X32 = 0x40000000
 ALLOW, KILL_PROCESS, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data, little-endian
+NUMBER, ARCHITECTURE, ARGUMENTS = 0, 4, 16  # offsets in struct seccomp_data, little-endian
 
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 
@@ -54,7 +56,21 @@ DENIED: dict[str, list[tuple[int | None, int | None]]] = {
     "interfaces": [(425, 425), (426, 426), (427, 427), (321, 280), (323, 282), (298, 241)],
     "keys": [(248, 217), (249, 218), (250, 219)],  # add_key request_key keyctl
     "namespaces": [(272, 97), (308, 268)],  # unshare setns
+    "log": [(103, 116)],  # syslog
 }
+# creat mkdir mkdirat mknod mknodat link linkat symlink symlinkat rename renameat renameat2 truncate
+# unlink unlinkat rmdir
+CHANGES: list[tuple[int | None, int | None]] = [
+    *[(85, None), (83, None), (258, 34), (133, None), (259, 33), (86, None), (265, 37)],
+    *[(88, None), (266, 36), (82, None), (264, 38), (316, 276), (76, 45)],
+    *[(87, None), (263, 35), (84, None)],
+]
+OPEN: tuple[int | None, int | None] = (2, None)
+OPENAT, OPENAT2 = (257, 56), (437, 437)
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+FCNTL, IOCTL = (72, 25), (16, 29)
+OWNERS_BY_FCNTL = (8, 10, 15)  # F_SETOWN F_SETSIG F_SETOWN_EX
+OWNERS_BY_IOCTL = (0x8901, 0x8902)  # FIOSETOWN SIOCSPGRP
 CLONE, CLONE3, PRCTL, PRLIMIT64 = (56, 220), (435, 435), (157, 167), (302, 261)
 SIGNALS = [(62, 129), (234, 131), (129, 138), (297, 240)]  # kill tgkill and their queued twins
 
@@ -68,7 +84,7 @@ RETURNS = {
 }
 
 
-def _rules(machine: int, architecture: int, pid: int) -> list[Instruction]:
+def _rules(machine: int, architecture: int, pid: int, files: bool) -> list[Instruction]:
     """Return the filter for a process, without its returns."""
     code: list[Instruction] = [
         (LOAD, ARCHITECTURE, "", ""),
@@ -76,36 +92,47 @@ def _rules(machine: int, architecture: int, pid: int) -> list[Instruction]:
         (LOAD, NUMBER, "", ""),
         (AT_LEAST, X32, "deny", ""),
     ]
-    for calls in DENIED.values():
+    for calls in [*DENIED.values(), *([] if files else [CHANGES])]:
         numbers = (call[machine] for call in calls)
         code += [(EQUAL, number, "deny", "") for number in numbers if number is not None]
-    code.append((EQUAL, CLONE3[machine], "no such call", ""))  # the C library falls back to clone
-    code += _argument(CLONE[machine], [(ANY_BIT, CLONE_THREAD, "allow", "deny")])
-    code += _argument(PRCTL[machine], [(EQUAL, PR_SET_PDEATHSIG, "deny", "allow")])
+    # The C library falls back to clone, and to openat.
+    for call in (CLONE3, *(() if files else (OPENAT2,))):
+        code.append((EQUAL, call[machine], "no such call", ""))
+    code += _argument(CLONE[machine], 0, [(ANY_BIT, CLONE_THREAD, "allow", "deny")])
+    code += _argument(PRCTL[machine], 0, [(EQUAL, PR_SET_PDEATHSIG, "deny", "allow")])
     own = [(EQUAL, 0, "allow", ""), (EQUAL, pid, "allow", "deny")]
-    code += _argument(PRLIMIT64[machine], own)
+    code += _argument(PRLIMIT64[machine], 0, own)
     for call in SIGNALS:
-        code += _argument(call[machine], own[1:])
+        code += _argument(call[machine], 0, own[1:])
+    for call, owners in ((FCNTL, OWNERS_BY_FCNTL), (IOCTL, OWNERS_BY_IOCTL)):
+        code += _argument(call[machine], 1, [(EQUAL, owner, "deny", "") for owner in owners])
+        code.append((LOAD, NUMBER, "", ""))
+    if not files:
+        for place, call in ((1, OPEN), (2, OPENAT)):
+            number = call[machine]
+            if number is not None:
+                code += _argument(number, place, [(ANY_BIT, WRITING, "deny", "allow")])
     return code
 
 
-def _argument(number: int, tests: list[Instruction]) -> list[Instruction]:
-    """Return the tests of one call's first argument; any other call skips them."""
+def _argument(number: int, place: int, tests: list[Instruction]) -> list[Instruction]:
+    """Return the tests of one argument of a call; any other call skips them."""
     skip = f"+{len(tests) + 1}"
-    return [(EQUAL, number, "", skip), (LOAD, FIRST_ARGUMENT, "", ""), *tests]
+    return [(EQUAL, number, "", skip), (LOAD, ARGUMENTS + 8 * place, "", ""), *tests]
 
 
-def program(machine: str, pid: int) -> bytes:
+def program(machine: str, pid: int, files: bool = True) -> bytes:
     """Return the filter as the kernel wants it.
 
     Parameters
     ----------
     machine : "x86_64" or "aarch64"; raises OSError for any other.
     pid : the process that may signal itself.
+    files : whether files may be made and opened for writing, where something else bounds that.
     """
     if machine not in ARCHITECTURES:
         raise OSError(f"seccomp: no table of system calls for {machine}")
-    code = _rules(*ARCHITECTURES[machine], pid)
+    code = _rules(*ARCHITECTURES[machine], pid, files)
     targets = {label: len(code) + 1 + i for i, label in enumerate(RETURNS)}
     words = []
     for here, (what, operand, yes, no) in enumerate(code):
@@ -121,15 +148,15 @@ def _distance(label: str, here: int, targets: dict[str, int]) -> int:
     return int(label) if label.startswith("+") else targets[label] - here - 1
 
 
-def enforce() -> None:
-    """Put this process under the filter, for good. Needs no_new_privs.
+def enforce(files: bool = True) -> None:
+    """Put this process under the filter, for good; see `program`. Needs no_new_privs.
 
     Raises
     ------
     OSError
         where the kernel has no seccomp, or the machine no table here.
     """
-    code = program(platform.machine(), os.getpid())
+    code = program(platform.machine(), os.getpid(), files)
     instructions = ctypes.create_string_buffer(code, len(code))
     header = struct.pack("@HP", len(code) // 8, ctypes.addressof(instructions))
     longs = [ctypes.c_ulong(FILTER_MODE), header, ctypes.c_ulong(0), ctypes.c_ulong(0)]

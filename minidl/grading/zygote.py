@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,8 @@ class Zygote:
     def start(self) -> None:
         """Start the process and wait until it has imported NumPy.
 
+        It builds its own file system on an empty folder, which is not needed any more then.
+
         Raises
         ------
         SandboxError
@@ -65,9 +68,14 @@ class Zygote:
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         numpy_parent = str(Path(np.__file__).parent.parent)
-        confined = "confined" if self._confined else "unconfined"
-        command = confine.launch(numpy_parent, "worker", "zygote", str(theirs.fileno()), confined)
-        with tempfile.TemporaryFile() as words, theirs:
+        with ExitStack() as stack:
+            words = stack.enter_context(tempfile.TemporaryFile())
+            stack.enter_context(theirs)
+            root = ""
+            if self._confined:
+                root = stack.enter_context(tempfile.TemporaryDirectory(prefix="minidl-"))
+            arguments = (str(theirs.fileno()), root)
+            command = confine.launch(numpy_parent, "worker", "zygote", *arguments)
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
