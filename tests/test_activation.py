@@ -127,7 +127,7 @@ def test_softmax_saturates_at_both_ends_and_its_logarithm_at_one():
         x = np.array([0.0, logit])
         upstream = np.array([0.0, 2.0])
         found = []
-        for layer in (nn.Softmax(), nn.LogSoftmax(axis=0)):
+        for layer in (nn.Softmax(), nn.LogSoftmax(dim=0)):
             z = Tensor(x, requires_grad=True)
             layer(z).backward(upstream)
             found.append(z.grad[1] / 2)
@@ -207,8 +207,8 @@ LAYERS = [
     (nn.SiLU(), F.silu, ""),
     (nn.Hardsigmoid(), F.hardsigmoid, ""),
     (nn.Hardtanh(-2.0, 0.5), lambda x: F.hardtanh(x, -2.0, 0.5), "min_val=-2.0, max_val=0.5"),
-    (nn.Softmax(0), lambda x: F.softmax(x, 0), "axis=0"),
-    (nn.LogSoftmax(0), lambda x: F.log_softmax(x, 0), "axis=0"),
+    (nn.Softmax(0), lambda x: F.softmax(x, 0), "dim=0"),
+    (nn.LogSoftmax(0), lambda x: F.log_softmax(x, 0), "dim=0"),
 ]
 
 

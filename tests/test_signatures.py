@@ -96,8 +96,8 @@ NN = {
     "SiLU": "",
     "Hardsigmoid": "",
     "Hardtanh": "min_val=-1.0, max_val=1.0",
-    "Softmax": "axis=-1",
-    "LogSoftmax": "axis=-1",
+    "Softmax": "dim=-1",
+    "LogSoftmax": "dim=-1",
     "Sigmoid": "",
     "Tanh": "",
     "Identity": "",
@@ -166,7 +166,9 @@ OPTIM = {
 }
 OWN = {
     "HingeLoss": "margin=1.0, reduction='mean'",
+    "GlobalAvgPool1d": "",
     "GlobalAvgPool2d": "",
+    "GlobalMaxPool1d": "",
     "GlobalMaxPool2d": "",
     "freeze": "model, which=None, statistics=False",
     "unfreeze": "model, which=None",

@@ -231,20 +231,20 @@ class Softmax(Module):
 
     Parameters
     ----------
-    axis : int (PyTorch's `dim`)
+    dim : int, the axis
     """
 
-    def __init__(self, axis: int = -1) -> None:
+    def __init__(self, dim: int = -1) -> None:
         super().__init__()
-        self.axis = axis
+        self.dim = dim
 
     def extra_repr(self) -> str:
         """Return the axis."""
-        return f"axis={self.axis}"
+        return f"dim={self.dim}"
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the softmax."""
-        return F.softmax(x, self.axis)
+        return F.softmax(x, self.dim)
 
 
 class LogSoftmax(Module):
@@ -254,17 +254,17 @@ class LogSoftmax(Module):
 
     Parameters
     ----------
-    axis : int (PyTorch's `dim`)
+    dim : int, the axis
     """
 
-    def __init__(self, axis: int = -1) -> None:
+    def __init__(self, dim: int = -1) -> None:
         super().__init__()
-        self.axis = axis
+        self.dim = dim
 
     def extra_repr(self) -> str:
         """Return the axis."""
-        return f"axis={self.axis}"
+        return f"dim={self.dim}"
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logarithm of the softmax."""
-        return F.log_softmax(x, self.axis)
+        return F.log_softmax(x, self.dim)

@@ -186,6 +186,22 @@ class AdaptiveMaxPool2d(AdaptiveMax):
         return F.adaptive_max_pool2d(x, self.output_size, self.return_indices)
 
 
+class GlobalAvgPool1d(Module):
+    """Mean of each channel over the whole sequence, as vectors."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, l) to (n, c)."""
+        return F.adaptive_avg_pool1d(x, 1).flatten()
+
+
+class GlobalMaxPool1d(Module):
+    """Maximum of each channel over the whole sequence, as vectors."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, l) to (n, c)."""
+        return F.adaptive_max_pool1d(x, 1).flatten()
+
+
 class GlobalAvgPool2d(Module):
     """Mean of each channel over the whole image, as vectors: AdaptiveAvgPool2d(1) and Flatten.
 
