@@ -357,7 +357,7 @@ def test_one_running_statistic_without_the_other(statistics, training):
         ),
         (ShapeError, r"\(n, c\) or \(n, c, length\), got", (nn.BatchNorm1d, (2, 3, 4, 4))),
         (ShapeError, r"\(n, c, d, h, w\), got", (nn.BatchNorm3d, (2, 3, 4, 4))),
-        (ShapeError, "running_mean of shape", (nn.BatchNorm2d, (2, 5, 4, 4))),
+        (ShapeError, "num_features=3 channels on axis 1", (nn.BatchNorm2d, (2, 5, 4, 4))),
     ],
 )
 def test_bad_input_of_the_layers(kind, says, call):

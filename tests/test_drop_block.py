@@ -47,7 +47,7 @@ def test_gamma_at_its_ends():
     assert drop_block_gamma(1.0, 3, 9, 9) == 0
     assert drop_block_gamma(0.25, 6, 6, 6) == 0.75  # block = map: one place, the whole channel
     assert drop_block_gamma(0.25, 1, 6, 8) == 0.75  # block 1: dropout
-    assert drop_block_gamma(0.0, 1, 2, 1) == 1.0
+    assert drop_block_gamma(0.0, 1, 2, 1) == drop_block_gamma(0.0, 3, 9, 9) == 1.0
 
 
 @pytest.mark.parametrize("block", [1, 2, 3, 4])
@@ -202,7 +202,7 @@ def test_what_is_kept_is_scaled_by_count_over_count_ones(shared):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_when_all_is_dropped_there_are_zeros(dtype):
     x = Tensor(rng().normal(size=(2, 3, 4, 4)).astype(dtype), requires_grad=True)
-    for block in (1, 4):
+    for block in (1, 2, 3, 4):
         y = F.drop_block(x, 0.0, block)
         y.backward(np.ones(y.shape))
         np.testing.assert_array_equal(y.data, 0)

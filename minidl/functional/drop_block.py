@@ -36,12 +36,15 @@ class DropBlock(Function):
 def drop_block_gamma(keep_prob: float, block_size: int, h: int, w: int) -> float:
     """Return the probability of a seed that drops 1 - keep_prob of the map, overlaps not counted.
 
-    gamma = (1 - keep_prob) / block^2 * h w / ((h - block + 1) (w - block + 1))
+    gamma = (1 - keep_prob) / block^2 * h w / ((h - block + 1) (w - block + 1)), at most 1, and 1
+    where keep_prob is 0: nothing is kept.
 
     References
     ----------
     Ghiasi, Lin & Le 2018, equation 1.
     """
+    if keep_prob == 0:
+        return 1.0
     places = (h - block_size + 1) * (w - block_size + 1)
     return min((1.0 - keep_prob) / block_size**2 * (h * w) / places, 1.0)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from minidl.tensor import Tensor
 from minidl import functional as F
+from minidl.errors import ShapeError, expected
 from minidl.functional.norm import as_ncs
 from minidl.nn.norm import ChannelNorm
 
@@ -52,6 +53,9 @@ class BatchNorm(ChannelNorm):
     def forward(self, x: Tensor, *, residual: Tensor | None = None, relu: bool = False) -> Tensor:
         """Return x normalized, in x's shape; then relu(y + residual) where asked for."""
         self.check_input(x)
+        if x.shape[1] != self.num_features:
+            wanted = f"x with num_features={self.num_features} channels on axis 1"
+            raise ShapeError(expected(type(self).__name__, wanted, x.shape))
         seen = None if self.num_batches_tracked is None else self.num_batches_tracked + 1
         momentum = self.momentum
         if momentum is None:
