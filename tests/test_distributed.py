@@ -12,7 +12,8 @@ from processes import training
 from minidl.tensor import Tensor
 from minidl import distributed, nn, optim
 from minidl.distributed import world
-from minidl.errors import DTypeError, ShapeError
+from minidl.errors import ArgumentError, DTypeError, ShapeError
+from minidl.train import fit
 
 MPIEXEC = Path(sys.executable).with_name("mpiexec")
 PROCESSES = Path(__file__).parent / "processes"
@@ -167,6 +168,14 @@ def test_the_optimizer_cuts_gradients_and_takes_closures():
     np.testing.assert_allclose(p.data, [0.6, 0.8], rtol=1e-6)
     schedule.step()
     assert optimizer.param_groups[0]["lr"] == 0.5
+
+
+def test_fit_leaves_the_cutting_to_the_optimizer_that_averages():
+    model = nn.Linear(2, 2)
+    optimizer = distributed.Optimizer(optim.SGD(model.parameters(), lr=1.0))
+    data = np.ones((4, 2), np.float32), np.zeros(4, np.int64)
+    with pytest.raises(ArgumentError, match=r"fit: .*distributed.Optimizer\(..., clip_norm=\)"):
+        fit(model, data, epochs=1, optimizer=optimizer, clip_norm=1.0, progress=False)
 
 
 def test_an_optimizer_of_another_library_is_refused():

@@ -95,6 +95,9 @@ class Trainer:
     def __post_init__(self) -> None:
         self.train: DataLoader
         self.validation: DataLoader | None = None
+        if self.clip_norm is not None and hasattr(self.optimizer, "clip_norm"):
+            hint = "distributed.Optimizer(..., clip_norm=) cuts what all processes have averaged"
+            raise ArgumentError(expected("fit", "clip_norm in the optimizer", "fit's", hint))
         for schedule in self.schedules:
             if _wants_value(schedule):
                 name, hint = type(schedule).__name__, "give it as one of epoch_schedules"
