@@ -16,7 +16,7 @@ class ReduceLROnPlateau(LRScheduler):
 
     Better than the best b so far is, in mode "min", what is below b (1 - threshold) ("rel") or
     b - threshold ("abs"); in mode "max" what is above b (1 + threshold) or b + threshold. NaN is
-    never better.
+    never better. A measurement may come before the optimizer's first step: it is the best so far.
 
     Parameters
     ----------
