@@ -22,8 +22,8 @@ PER_CHANNEL = np.array([1.0, 2.0, -3.0])[:, None]
     [
         (WANT * 0, "dx is zero everywhere"),
         (-WANT, "wrong sign everywhere"),
-        (WANT * 20, "20 times too large everywhere (4 x 5 is the length of axes 0 and 2)"),
-        (WANT / 3, "3 times too small everywhere (3 is the length of axis 1)"),
+        (WANT * 20, "too large everywhere: that is the length of axis 0 * the length of axis 2."),
+        (WANT / 3, "3 times too small everywhere: that is the length of axis 1."),
         (WANT * -0.5, "2 times too small everywhere, and of the wrong sign"),
         (WANT * 1.1, "1.1 times too large everywhere. From"),
         (WANT + 0.7, "off by the same amount everywhere"),
@@ -34,7 +34,7 @@ PER_CHANNEL = np.array([1.0, 2.0, -3.0])[:, None]
         (WANT + 1e-5 * np.sin(9 * WANT), "nearly right, off by up to"),
         (WANT + 1e-6 * np.sin(9 * WANT), "nearly right, off by up to"),
         (np.where(np.arange(5) == 2, 9.0, WANT), "at index 2 of axis 2 alone (all of it)"),
-        (np.where(WANT[1, 2, 3] == WANT, 9.0, WANT), "index 1 of axis 0 alone (in part)"),
+        (np.where(WANT[1, 2, 3] == WANT, 9.0, WANT), "wrong at [1, 2, 3] alone."),
         (np.sin(9 * WANT), "dx is wrong everywhere"),
     ],
 )
@@ -89,7 +89,7 @@ def test_where_the_nan_is():
     assert "dx is infinite everywhere" in explained(WANT + np.inf).seen
     spoiled = WANT.copy()
     spoiled[0, 0, 0] = np.nan
-    assert "expected NaN to pass through" in explained(WANT, spoiled).seen
+    assert "finite where NaN or infinity was expected" in explained(WANT, spoiled).seen
 
 
 def test_hidden_checks_show_no_expected_value():

@@ -14,14 +14,18 @@ from typing import Any
 import numpy as np
 
 from minidl.grading.compare import Mismatch, tolerance, within
-from minidl.grading.finding import Finding
+from minidl.grading.finding import Finding, row
 from minidl.grading.pattern import pattern, shape_pattern
+from minidl.grading.place import extreme, where
+from minidl.grading.setting import NOTHING, Setting
 from minidl.grading.statistics import Unlikely
 from minidl.grading.student import StudentFailure
 from minidl.grading.unlikely import describe as describe_unlikely
 
 
-def explain(failure: Mismatch | StudentFailure, function: str, hidden: bool) -> Finding:
+def explain(
+    failure: Mismatch | StudentFailure, function: str, hidden: bool, at: Setting = NOTHING
+) -> Finding:
     """Describe why a check failed.
 
     Parameters
@@ -29,12 +33,13 @@ def explain(failure: Mismatch | StudentFailure, function: str, hidden: bool) -> 
     failure : what ended the check.
     function : the function that was called.
     hidden : whether to keep every expected value to ourselves.
+    at : the call whose result is wrong.
     """
     if isinstance(failure, StudentFailure):
         return _no_value(failure, function, hidden)
     if isinstance(failure, Unlikely):
         return describe_unlikely(failure, hidden)
-    describe: dict[str, Callable[[Mismatch, bool], Finding]] = {
+    describe: dict[str, Callable[[Mismatch, bool, Setting], Finding]] = {
         "structure": _structure,
         "type": _type,
         "shape": _shape,
@@ -42,7 +47,7 @@ def explain(failure: Mismatch | StudentFailure, function: str, hidden: bool) -> 
         "nan": _nan,
         "values": _values,
     }
-    return describe[failure.what](failure, hidden)
+    return describe[failure.what](failure, hidden, at)
 
 
 def _no_value(failure: StudentFailure, function: str, hidden: bool) -> Finding:
@@ -99,7 +104,7 @@ def _located(failure: StudentFailure) -> tuple[str, str]:
     return (said, mark + quoted) if mark else (failure.message, f" (line {failure.line})")
 
 
-def _structure(failure: Mismatch, hidden: bool) -> Finding:
+def _structure(failure: Mismatch, hidden: bool, at: Setting) -> Finding:
     names, got = failure.want, failure.got
     wanted = "one array" if len(names) == 1 else f"{len(names)} arrays"
     wanted = f"{wanted} ({', '.join(names)})"
@@ -123,83 +128,79 @@ def _kind(value: Any) -> str:
     return "None" if value is None else f"{article} {type(value).__name__}"
 
 
-def _type(failure: Mismatch, hidden: bool) -> Finding:
+def _type(failure: Mismatch, hidden: bool, at: Setting) -> Finding:
     seen = (
         f"{failure.name} is {_kind(failure.got)}, expected an array of shape {failure.want.shape}."
     )
     return Finding(seen, f"Which shape should {failure.name} have?")
 
 
-def _shape(failure: Mismatch, hidden: bool) -> Finding:
+def _shape(failure: Mismatch, hidden: bool, at: Setting) -> Finding:
     seen = f"{failure.name} has shape {failure.got.shape}, expected {failure.want.shape}"
     mended = shape_pattern(failure.got, failure.want, _allowed(failure))
     question = f"Which axes should be left in {failure.name}, and in which order?"
     return Finding(f"{seen}; {mended}." if mended else f"{seen}.", question)
 
 
-def _dtype(failure: Mismatch, hidden: bool) -> Finding:
-    seen = f"{failure.name} came back as {failure.got.dtype}, expected {failure.want.dtype}."
+def _dtype(failure: Mismatch, hidden: bool, at: Setting) -> Finding:
+    got, want = failure.got, failure.want
+    right = within(got.astype(want.dtype), want, max(_allowed(failure), tolerance(want, 1e-4)))
+    seen = f"{failure.name} came back as {got.dtype}, expected {want.dtype}"
+    seen += "; the numbers are right." if right else ", and the numbers are wrong, too."
     return Finding(seen, "Which line makes an array or a number of its own, and of which dtype?")
 
 
-def _nan(failure: Mismatch, hidden: bool) -> Finding:
-    odd = ~np.isfinite(failure.got)
+def _nan(failure: Mismatch, hidden: bool, at: Setting) -> Finding:
+    odd = ~np.isfinite(failure.got) & np.isfinite(failure.want)
     if not odd.any():
-        seen = f"{failure.name} is finite everywhere, expected NaN to pass through."
-        return Finding(seen, "What replaces NaN on the way?")
+        seen = f"{failure.name} is finite where NaN or infinity was expected."
+        return Finding(seen, "What replaces NaN on the way, or keeps it from its own channel?")
     what = "NaN" if np.isnan(failure.got[odd]).any() else "infinite"
-    where = _where(odd)
-    return Finding(
-        f"{failure.name} is {what} {where}.",
-        "What is divided by zero there, or rooted below zero?",
-    )
+    cause = extreme(odd, failure.name, at, hidden)
+    seen = f"{failure.name} is {what} {cause or where(odd, failure.name, at)}"
+    question = "What is divided by zero there, or rooted below zero?"
+    if what == "infinite" or "above" in cause or "largest" in cause:
+        question = "Which exp, square or quotient grows too large there?"
+    return Finding(f"{seen}.", question)
 
 
-def _where(wrong: np.ndarray) -> str:
-    """Say where a mask is True: everywhere, in one slice of one axis, or first at an index."""
-    if wrong.all():
-        return "everywhere"
-    for axis in range(wrong.ndim):
-        others = tuple(a for a in range(wrong.ndim) if a != axis)
-        hit = np.flatnonzero(wrong.any(axis=others))
-        if len(hit) == 1 and wrong.shape[axis] > 1 and wrong.ndim > 1:
-            whole = "all of it" if wrong.take(hit[0], axis).all() else "in part"
-            return f"at index {hit[0]} of axis {axis} alone ({whole})"
-    first = [int(i) for i in np.argwhere(wrong)[0]]
-    return f"in {int(wrong.sum())} of {wrong.size} values, first at {first}"
-
-
-def _values(failure: Mismatch, hidden: bool) -> Finding:
+def _values(failure: Mismatch, hidden: bool, at: Setting) -> Finding:
     name, got, want = failure.name, failure.got, failure.want
-    wrong = np.abs(got.astype(np.float64) - want) > failure.allowed
-    wrong &= np.isfinite(want)
+    difference = np.abs(got.astype(np.float64) - want)
+    wrong = (difference > failure.allowed) & np.isfinite(want)
     numbers = "" if hidden else f" {_numbers(got, want, wrong)}"
-    found = pattern(name, got, want, failure.allowed)
+    found = pattern(name, got, want, failure.allowed, at)
     if found:
         return Finding(f"{found[0]}{numbers}", found[1])
-    off = float(np.max(np.abs(got.astype(np.float64) - want)[wrong]))
+    off = float(np.max(difference[wrong]))
     largest = float(np.abs(want[np.isfinite(want)]).max())
     if off < 1e-3 * largest:
         seen = f"{name} is nearly right, off by up to {off / largest:.1g} of its largest value."
         question = "Which small number takes part, and where, or which step loses digits?"
         return Finding(f"{seen}{numbers}", question)
-    seen = f"{name} is wrong {_where(wrong)}."
-    question = f"Which step of the formula for {name} could you check by hand on three numbers?"
-    return Finding(f"{seen}{numbers}", question)
+    place = where(wrong, name, at)
+    return Finding(f"{name} is wrong {place}.{numbers}", _question(name, place))
+
+
+def _question(name: str, place: str) -> str:
+    """Return the question for a result that is wrong in some place, in no simple way."""
+    if "border" in place or "row" in place or "column" in place:
+        return "What lies beyond the border there, and does every index that is needed exist?"
+    if place.startswith(("exactly where", "only where")):
+        return "Which branch, mask or comparison treats those values in another way?"
+    if "the last," in place:
+        return "Where does the loop, or the slice, end: before the last index or after it?"
+    return f"Which step of the formula for {name} could you check by hand on three numbers?"
 
 
 def _numbers(got: np.ndarray, want: np.ndarray, wrong: np.ndarray, most: int = 3) -> str:
     """Return the first wrong numbers beside the expected ones."""
     got, want, wrong = np.atleast_1d(got, want, wrong)
     first = np.argwhere(wrong)[0]
-    row = (*first[:-1], slice(int(first[-1]), int(first[-1]) + most))
+    some = (*first[:-1], slice(int(first[-1]), int(first[-1]) + most))
     at = ", ".join(str(int(i)) for i in first)
-    digits = 5 if _row(got[row][:1], 5) != _row(want[row][:1], 5) else 10
-    return f"From [{at}]: yours {_row(got[row], digits)}, expected {_row(want[row], digits)}."
-
-
-def _row(values: np.ndarray, digits: int) -> str:
-    return " ".join(f"{value:.{digits}g}" for value in values.tolist())
+    digits = 5 if row(got[some][:1], 5) != row(want[some][:1], 5) else 10
+    return f"From [{at}]: yours {row(got[some], digits)}, expected {row(want[some], digits)}."
 
 
 def _allowed(failure: Mismatch) -> float:

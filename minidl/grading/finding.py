@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
+
+import numpy as np
 
 
 class Finding(NamedTuple):
@@ -29,6 +31,6 @@ def of_axes(axes: Sequence[int]) -> str:
     return f"{'axis' if len(axes) == 1 else 'axes'} {listed([str(axis) for axis in axes])}"
 
 
-def row(values: Iterable[float], digits: int = 5) -> str:
-    """Return numbers side by side."""
-    return " ".join(f"{value:.{digits}g}" for value in values)
+def row(values: np.ndarray, digits: int = 5) -> str:
+    """Return the numbers of a vector side by side."""
+    return " ".join(f"{value:.{digits}g}" for value in values.tolist())

@@ -6,7 +6,11 @@ from itertools import combinations, permutations
 
 import numpy as np
 
+from minidl.grading import factor as natural
 from minidl.grading.compare import within
+from minidl.grading.finding import listed, of_axes
+from minidl.grading.relation import Found, relation
+from minidl.grading.setting import NOTHING, Setting
 
 MOST_AXES = 4
 
@@ -28,9 +32,10 @@ def shape_pattern(got: np.ndarray, want: np.ndarray, allowed: float) -> str:
             ways.append(
                 (f"with an axis of length one at {axis} it fits", np.expand_dims(got, axis))
             )
-    for count in range(1, min(got.ndim, MOST_AXES) + 1):
-        for axes in combinations(range(got.ndim), count):
-            ways.append((f"summed over {_axes(axes)} it fits", got.sum(axes, dtype=got.dtype)))
+    for axes in _subsets(got.ndim):
+        ways.append((f"summed over {of_axes(axes)} it fits", got.sum(axes, dtype=got.dtype)))
+        if got.dtype.kind == "f" and got.size:
+            ways.append((f"averaged over {of_axes(axes)} it fits", got.mean(axes)))
     ways.append(("its values fit after a reshape", got.reshape(-1)))
     fitting = [(words, array) for words, array in ways if array.shape == want.shape]
     if got.size == want.size:
@@ -38,14 +43,28 @@ def shape_pattern(got: np.ndarray, want: np.ndarray, allowed: float) -> str:
     for words, array in fitting:
         if array.dtype == want.dtype and within(array, want, allowed):
             return f"{words}, and the values are right then"
-    return f"{fitting[0][0]} in shape" if fitting else ""
+    return _reduced_too_far(got, want, allowed) or (f"{fitting[0][0]} in shape" if fitting else "")
 
 
-def _axes(axes: tuple[int, ...]) -> str:
-    return f"axis {axes[0]}" if len(axes) == 1 else f"axes {' and '.join(map(str, axes))}"
+def _subsets(ndim: int) -> list[tuple[int, ...]]:
+    most = min(ndim, MOST_AXES)
+    return [axes for count in range(1, most + 1) for axes in combinations(range(ndim), count)]
 
 
-def pattern(name: str, got: np.ndarray, want: np.ndarray, allowed: float) -> tuple[str, str] | None:
+def _reduced_too_far(got: np.ndarray, want: np.ndarray, allowed: float) -> str:
+    """Say over which axes too much was summed or averaged, where the rest is right."""
+    if not np.isfinite(want).all() or not want.size:
+        return ""
+    for axes in _subsets(want.ndim):
+        for words, reduced in (("summed", want.sum(axes)), ("averaged", want.mean(axes))):
+            if reduced.shape == got.shape and within(got, reduced, allowed * want.size):
+                return f"it is right, but {words} over {of_axes(axes)} of the result as well"
+    return ""
+
+
+def pattern(
+    name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Setting = NOTHING
+) -> Found:
     """Return a sentence and a question for the first simple pattern that fits, or None.
 
     Parameters
@@ -53,6 +72,7 @@ def pattern(name: str, got: np.ndarray, want: np.ndarray, allowed: float) -> tup
     name : of the array.
     got, want : of one shape, finite in the same places.
     allowed : the accepted difference.
+    at : the call.
     """
     finite = np.isfinite(want)
     g, w = got[finite].astype(np.float64), want[finite].astype(np.float64)
@@ -63,30 +83,47 @@ def pattern(name: str, got: np.ndarray, want: np.ndarray, allowed: float) -> tup
     # A pattern must explain the difference, not just be close: a hundredth of it may be left over.
     allowed = max(allowed, 1e-6 * float(np.abs(w).max(initial=0.0)))
     allowed = min(allowed, 0.01 * float(np.abs(g - w).max(initial=0.0)))
-    for look in (_sign, _factor, _constant, _axis_order, _moved, _slice_factor):
-        found = look(name, got, want, allowed)
+    for look in (_sign, _factor, _constant, _axis_order, _moved, relation, _slice_factor):
+        found = look(name, got, want, allowed, at)
         if found:
             return found
     return None
 
 
-def _sign(name: str, got: np.ndarray, want: np.ndarray, allowed: float) -> tuple[str, str] | None:
+def _sign(name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Setting) -> Found:
     if not within(-got, want, allowed):
         return None
     return f"{name} has the wrong sign everywhere.", f"What does {name} do when its input grows?"
 
 
-def _factor(name: str, got: np.ndarray, want: np.ndarray, allowed: float) -> tuple[str, str] | None:
+def _factor(name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Setting) -> Found:
     factor = _best_factor(got, want)
     if not factor or not within((got / factor).astype(want.dtype), want, 2 * allowed):
         return None
     size = max(abs(factor), 1 / abs(factor))
     times = f"{size:.5g} times too {'large' if abs(factor) >= 1 else 'small'}"
     sign = ", and of the wrong sign" if factor < 0 else ""
-    return (
-        f"{name} is {times} everywhere{_count(size, want.shape)}{sign}.",
-        "What is summed where a mean belongs, or counted twice, or left out of the product?",
-    )
+    ways = natural.named(size, at.lengths or _lengths(want.shape), at.numbers)
+    ways = [way for way in ways if way != f"{size:.5g}"][:2]
+    which = f": that is {listed(ways, 'or')}" if ways else ""
+    return f"{name} is {times} everywhere{sign}{which}.", _why(ways, size)
+
+
+def _lengths(shape: tuple[int, ...]) -> dict[str, int]:
+    return {f"the length of axis {axis}": length for axis, length in enumerate(shape)}
+
+
+def _why(ways: list[str], size: float) -> str:
+    """Return the question for a factor."""
+    if any("1 - " in way for way in ways):
+        return "Which probability is meant, and is it multiplied with or divided by?"
+    if any("- 1)" in way for way in ways):
+        return "Which of the two denominators does the docstring ask for, m or m - 1?"
+    if ways:
+        return "Which sum should be a mean, or which mean a sum, and over what?"
+    if abs(size - 2) < 1e-4:
+        return "What is counted twice, or which 2 comes out of the derivative of a square?"
+    return "What is summed where a mean belongs, or counted twice, or left out of the product?"
 
 
 def _best_factor(got: np.ndarray, want: np.ndarray) -> float:
@@ -95,19 +132,7 @@ def _best_factor(got: np.ndarray, want: np.ndarray) -> float:
     return float(np.sum(g * w)) / square if square else 0.0
 
 
-def _count(size: float, shape: tuple[int, ...]) -> str:
-    """Name the axes whose lengths multiply to `size`."""
-    for count in range(1, len(shape) + 1):
-        for axes in combinations(range(len(shape)), count):
-            lengths = [shape[axis] for axis in axes]
-            if size > 1.5 and abs(np.prod(lengths) - size) < 1e-4 * size:
-                return f" ({' x '.join(map(str, lengths))} is the length of {_axes(axes)})"
-    return ""
-
-
-def _constant(
-    name: str, got: np.ndarray, want: np.ndarray, allowed: float
-) -> tuple[str, str] | None:
+def _constant(name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Setting) -> Found:
     off = float(np.mean(got.astype(np.float64) - want))
     if not within((got - off).astype(want.dtype), want, 2 * allowed):
         return None
@@ -117,9 +142,7 @@ def _constant(
     )
 
 
-def _axis_order(
-    name: str, got: np.ndarray, want: np.ndarray, allowed: float
-) -> tuple[str, str] | None:
+def _axis_order(name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Setting) -> Found:
     if want.ndim > MOST_AXES:
         return None
     for axes in permutations(range(want.ndim)):
@@ -130,21 +153,21 @@ def _axis_order(
     return None
 
 
-def _moved(name: str, got: np.ndarray, want: np.ndarray, allowed: float) -> tuple[str, str] | None:
+def _moved(name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Setting) -> Found:
     for axis in range(want.ndim):
         if within(np.flip(got, axis), want, allowed):
-            seen = f"{name} is right but runs backwards along axis {axis}."
+            seen = f"{name} is right but runs backwards along {at.axis(name, axis)}."
             return seen, "Which end does your index start from?"
         for shift in range(1, want.shape[axis]):
             if within(np.roll(got, shift, axis), want, allowed):
-                seen = f"{name} is right but shifted by {shift} along axis {axis}."
+                seen = f"{name} is right but shifted by {shift} along {at.axis(name, axis)}."
                 return seen, "Where does your index start, at 0 or at 1?"
     return None
 
 
 def _slice_factor(
-    name: str, got: np.ndarray, want: np.ndarray, allowed: float
-) -> tuple[str, str] | None:
+    name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Setting
+) -> Found:
     """Right up to one factor, or one constant, for each index of one axis."""
     for axis in range(want.ndim):
         if want.shape[axis] < 2 or want.size // want.shape[axis] < 3:
@@ -154,9 +177,9 @@ def _slice_factor(
         square = np.sum(right * right, axis=1, keepdims=True)
         factor = np.sum(mine * right, axis=1, keepdims=True) / np.where(square == 0, 1, square)
         if factor.all() and within(mine / factor, right, 2 * allowed):
-            seen = f"{name} is right up to one factor for each index of axis {axis}."
+            seen = f"{name} is right up to one factor for each index of {at.axis(name, axis)}."
             return seen, "Which factor goes with that axis, and how often does it enter?"
         if within(mine - np.mean(mine - right, axis=1, keepdims=True), right, 2 * allowed):
-            seen = f"{name} is right up to one constant for each index of axis {axis}."
+            seen = f"{name} is right up to one constant for each index of {at.axis(name, axis)}."
             return seen, "What is added along that axis, or subtracted?"
     return None

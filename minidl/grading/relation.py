@@ -1,0 +1,106 @@
+"""Is a wrong result something known: an argument, another result, or the right one times gamma?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from minidl.grading.compare import within
+from minidl.grading.setting import Setting
+
+Found = tuple[str, str] | None
+
+POWERS = {"": 1.0, "^2": 2.0}
+FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "1 / {}": lambda w: 1 / w,
+    "sqrt({})": np.sqrt,
+    "{}^2": np.square,
+    "1 / {}^2": lambda w: 1 / np.square(w),
+    "1 / sqrt({})": lambda w: 1 / np.sqrt(w),
+    "|{}|": np.abs,
+    "exp({})": np.exp,
+    "log({})": np.log,
+    "1 - {}": lambda w: 1 - w,
+}
+
+
+def relation(name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Setting) -> Found:
+    """Return a sentence and a question where a result is made of something known, or None.
+
+    Parameters
+    ----------
+    name : of the result.
+    got, want : of one shape, finite in the same places.
+    allowed : the accepted difference.
+    at : the call.
+    """
+    with np.errstate(all="ignore"):
+        for look in (_other_result, _unchanged, _added, _multiplied, _function):
+            found = look(name, got, want, allowed, at)
+            if found:
+                return found
+    return None
+
+
+def _other_result(
+    name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Setting
+) -> Found:
+    for other, right in at.right.items():
+        if other == name or right.shape != want.shape:
+            continue
+        if within(got, right, allowed):
+            return (
+                f"{name} holds the numbers that {other} should have.",
+                "In which order does the docstring list what is returned?",
+            )
+        mine = at.returned.get(other)
+        if mine is not None and mine.shape == got.shape and np.array_equal(mine, got):
+            return (
+                f"{name} and {other} came back as the same numbers.",
+                f"Are {name} and {other} one array in memory, changed after it was first needed?",
+            )
+    return None
+
+
+def _unchanged(name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Setting) -> Found:
+    for key, value in at.arguments.items():
+        if isinstance(value, np.ndarray) and value.shape == got.shape and within(got, value, 0.0):
+            seen = f"{name} is {key}, number for number."
+            return seen, f"What should happen to {key} on its way to {name}?"
+    return None
+
+
+def _added(name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Setting) -> Found:
+    off = got.astype(np.float64) - want
+    for key, value in at.alongside(name, want):
+        for sign, words in ((1.0, "too large"), (-1.0, "too small")):
+            if within(off, np.broadcast_to(sign * value, off.shape), 2 * allowed):
+                seen = f"{name} is {words} by {key}."
+                return seen, f"How often, and with which sign, does {key} enter {name}?"
+    return None
+
+
+def _multiplied(name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Setting) -> Found:
+    g, w = got.astype(np.float64), want.astype(np.float64)
+    for key, value in at.alongside(name, want):
+        for power, exponent in POWERS.items():
+            factor = np.broadcast_to(value**exponent, w.shape)
+            if not factor.all() or not np.isfinite(factor).all():
+                continue
+            question = f"Where does {key} enter the formula for {name}, and how often?"
+            if within(g, w * factor, 2 * allowed * float(np.abs(factor).max())):
+                return f"{name} is {key}{power} times what it should be.", question
+            if within(g * factor, w, 2 * allowed * float(np.abs(factor).max())):
+                return f"{name} would be right if it were multiplied by {key}{power}.", question
+    return None
+
+
+def _function(name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Setting) -> Found:
+    for words, function in FUNCTIONS.items():
+        other = function(want.astype(np.float64))
+        scale = float(np.abs(other[np.isfinite(other)]).max(initial=0.0))
+        if got.size > 1 and within(got, other, 1e-6 * scale if got.dtype.itemsize > 4 else 0.0):
+            seen = f"{name} is {words.format('r')}, where r is the {name} that was asked for."
+            return seen, f"Which of the two does the docstring call {name}?"
+    return None

@@ -1,0 +1,76 @@
+"""One call as a diagnosis sees it: arguments and results by name, the axes and what they count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minidl.grading import axes
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known about the call whose result is wrong.
+
+    Parameters
+    ----------
+    arguments : by the reference's parameter names.
+    shapes : for arguments and results, the names of their axes, as far as documented.
+    returned, right : the student's results and the reference's, by name.
+    """
+
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    shapes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    returned: Mapping[str, np.ndarray] = field(default_factory=dict)
+    right: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """The length of each axis with a name."""
+        return axes.sizes(self.shapes, self.arguments)
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """The arguments that are plain numbers."""
+        return {k: v for k, v in self.arguments.items() if type(v) in (int, float)}
+
+    def axis(self, name: str, axis: int) -> str:
+        """Return "axis 1 (c)" for an axis of an argument or a result."""
+        return axes.called(axis, self.shapes.get(name, ()))
+
+    def alongside(self, name: str, want: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield each argument, and each other right result, that can stand beside a result.
+
+        Arrays of the result's shape come as they are; vectors are lined up with the axis of the
+        same name, or failing names with the one axis of the same length.
+        """
+        others = {k: v for k, v in self.right.items() if k != name}
+        for key, value in (*self.arguments.items(), *others.items()):
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size:
+                lined = self._lined_up(key, value, name, want)
+                if lined is not None:
+                    yield key, lined.astype(np.float64)
+
+    def _lined_up(
+        self, key: str, value: np.ndarray, name: str, want: np.ndarray
+    ) -> np.ndarray | None:
+        if value.shape == want.shape:
+            return value
+        if value.ndim != 1 or want.ndim < 2:
+            return None
+        fitting = [axis for axis in range(want.ndim) if want.shape[axis] == len(value)]
+        names: Sequence[str] = self.shapes.get(name, ())
+        own = self.shapes.get(key, ())
+        if len(own) == 1 and len(names) == want.ndim:
+            fitting = [axis for axis in fitting if names[axis] == own[0]]
+        if len(fitting) != 1:
+            return None
+        shape = [1] * want.ndim
+        shape[fitting[0]] = len(value)
+        return value.reshape(shape)
+
+
+NOTHING = Setting()
