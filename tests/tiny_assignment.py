@@ -152,10 +152,12 @@ FILES = {
 }
 
 
-def write(folder: Path, changed: str = "", old: str = "", new: str = "") -> Path:
+def write(
+    folder: Path, changed: str = "", old: str = "", new: str = "", files: dict[str, str] = FILES
+) -> Path:
     """Write the assignment; in the file `changed`, replace `old`, which must be there, by `new`."""
     folder.mkdir(exist_ok=True)
-    for name, text in FILES.items():
+    for name, text in files.items():
         if name == changed:
             assert old in text
             text = text.replace(old, new)

@@ -76,10 +76,10 @@ def build(lesson: str) -> NotebookNode:
 
 
 def with_tasks(lesson: str, assignment: Assignment) -> NotebookNode:
-    """Return the lesson as a workspace: the starter's functions are cells under their headings.
+    """Return the lesson as a workspace: what is to be written are cells under their headings.
 
-    A function stands after the section whose heading names its task (``### `batch_norm.fold` ``);
-    one that no heading names stands at the end.
+    Each stands after the section whose heading names its task (``### `batch_norm.fold` ``); one
+    that no heading names stands at the end.
     """
     imports, functions = _starter_parts(assignment.starter())
     waiting = {task.id: functions[task.function] for task in assignment.tasks}
@@ -124,14 +124,15 @@ _CHECK = [
 
 
 def _starter_parts(starter: str) -> tuple[str, dict[str, str]]:
-    """Return the imports of a starter, and the text of each of its functions."""
+    """Return the imports of a starter, and the text of each of its functions and classes."""
     lines = starter.splitlines()
     imports, functions = [], {}
     for node in ast.parse(starter).body:
-        text = "\n".join(lines[node.lineno - 1 : node.end_lineno])
+        first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+        text = "\n".join(lines[first - 1 : node.end_lineno])
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             imports.append(text)
-        elif isinstance(node, ast.FunctionDef):
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             functions[node.name] = text
     return "\n".join(imports), functions
 

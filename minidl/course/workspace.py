@@ -209,7 +209,9 @@ def _readme(assignment: Assignment, workspace: Workspace) -> str:
         keep_trailing_newline=True,
     )
     template = environment.get_template("workspace.md")
-    return template.render(assignment=assignment, workspace=workspace)
+    kernels = f"minidl.kernels.{assignment.id}_numpy:"
+    serves = any(t.target == kernels + t.function for t in assignment.tasks)
+    return template.render(assignment=assignment, workspace=workspace, kernels=serves)
 
 
 def _record(workspace: Workspace) -> str:

@@ -11,37 +11,26 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from minidl.grading.assignment import Assignment, Task
 from minidl.grading.check import Call
 from minidl.grading.compare import same
 from minidl.grading.grade import grade_source
+from minidl.grading.impostor import EXPRESSIONS, VALUES, disguised, hollow, listening
 from minidl.grading.leak import leaks
 from minidl.grading.mistake import Alternative, Mistake
 from minidl.grading.mutant import mutants
 from minidl.grading.recognise import Recogniser
 from minidl.grading.result import Result
 from minidl.grading.sandbox import Sandbox
-from minidl.grading.student import LocalSandbox, LocalStudent
+from minidl.grading.student import LocalSandbox
 from minidl.terminal import cells, table
-
-IMPOSTORS: dict[str, Callable[[np.ndarray, Sequence[Any]], Any]] = {
-    "zeros": lambda right, args: np.zeros_like(right),
-    "ones": lambda right, args: np.ones_like(right),
-    "NaN": lambda right, args: np.full_like(right, np.nan),
-    "its own arguments": lambda right, args: next(
-        (a for a in args if isinstance(a, np.ndarray) and a.shape == right.shape), right * 0
-    ),
-    "nothing": lambda right, args: None,
-}
 
 
 @dataclass(frozen=True)
@@ -208,9 +197,13 @@ class _Certification:
         for name, key in self.keys.items():
             self._keeps_all("the reference", self.grade(solution, key), name)
             self._scores_nothing("the emptied starter", self.grade(starter, key), name)
-            for returns, make in IMPOSTORS.items():
-                impostor = self.grade(solution, key, _disguised(make))
+            for returns, make in VALUES.items():
+                impostor = self.grade(solution, key, disguised(make))
                 self._scores_nothing(f"a student that returns {returns}", impostor, name)
+            for returns, source in self._hollow_classes():
+                impostor = self.grade(source, key)
+                who = f"a class whose methods return {returns}"
+                self._scores_nothing(who, impostor, name, self._classes())
 
     def as_submissions(self, sandbox: Sandbox | LocalSandbox) -> None:
         """The same through the sandbox, as a submission is graded."""
@@ -226,10 +219,25 @@ class _Certification:
         self.problems += [f"{who} loses {c.check} ({key}): {c.seen}" for c in lost]
         return not lost
 
-    def _scores_nothing(self, who: str, result: Result, key: str) -> None:
+    def _classes(self) -> list[str]:
+        """Return the ids of the tasks that ask for a class."""
+        reference = self.assignment.reference
+        return [t.id for t in self.assignment.tasks if reference.kind(t.function) == "class"]
+
+    def _hollow_classes(self) -> Iterator[tuple[str, str]]:
+        """Yield, for each kind of hollow class, what its methods return and the whole source."""
+        reference = self.assignment.reference
+        names = [self.assignment.task(task).function for task in self._classes()]
+        for returns, value in EXPRESSIONS.items() if names else ():
+            instead = {name: hollow(reference.functions[name], value) for name in names}
+            yield returns, reference.solution("Hollow classes.", instead)
+
+    def _scores_nothing(
+        self, who: str, result: Result, key: str, only: Sequence[str] | None = None
+    ) -> None:
         for task in result.tasks:
             passed = [c.name for c in task.checks if c.status == "passed"]
-            if passed:
+            if passed and (only is None or task.task in only):
                 self.problems.append(f"{who} passes {task.task}: {', '.join(passed)} ({key})")
 
     def task(self, task: Task) -> None:
@@ -293,7 +301,7 @@ class _Certification:
 
     def _calls(self, task: Task, key: bytes | None) -> list[Call]:
         calls: list[Call] = []
-        self.grade(self.assignment.solution(), key, _listening(calls), task)
+        self.grade(self.assignment.solution(), key, listening(calls), task)
         return calls
 
     def _again(self, mistake: Mistake, call: Call) -> Any:
@@ -314,52 +322,3 @@ class _Certification:
         for check, count in self.certificate.kills.items():
             if not count:
                 self.problems.append(f"check {check} kills no mistake")
-
-
-class _Wrapped:
-    """A student each of whose answers passes through `answer(function, args, kwargs, value)`."""
-
-    def __init__(self, right: LocalStudent, answer: Callable[..., Any]) -> None:
-        self._right, self._answer = right, answer
-        self.damaged: set[int | str] = set()
-
-    def __getattr__(self, function: str) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            value = getattr(self._right, function)(*args, **kwargs)
-            return self._answer(function, args, kwargs, value)
-
-        return call
-
-
-class _WrappingSandbox(LocalSandbox):
-    """Opens trusted sources with every answer wrapped."""
-
-    def __init__(self, answer: Callable[..., Any]) -> None:
-        self.answer = answer
-
-    @contextmanager
-    def student(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        """Wrap whatever is called."""
-        with super().student(*args, **kwargs) as right:
-            yield _Wrapped(right, self.answer)
-
-
-def _disguised(make: Callable[[np.ndarray, Sequence[Any]], Any]) -> _WrappingSandbox:
-    """Return a sandbox whose students know every shape and dtype, and no value."""
-
-    def answer(function: str, args: Any, kwargs: Any, right: Any) -> Any:
-        if isinstance(right, tuple):
-            return tuple(make(array, args) for array in right)
-        return make(right, args)
-
-    return _WrappingSandbox(answer)
-
-
-def _listening(calls: list[Call]) -> _WrappingSandbox:
-    """Return a sandbox that adds every call made to its students to `calls`."""
-
-    def answer(function: str, args: Any, kwargs: Any, right: Any) -> Any:
-        calls.append(Call(function, args, kwargs, right))
-        return right
-
-    return _WrappingSandbox(answer)

@@ -30,7 +30,7 @@ def leaks(functions: Mapping[str, str], released: Mapping[str, str | bytes]) -> 
 
     Parameters
     ----------
-    functions : the source of each function of the solution.
+    functions : the source of each function and class of the solution.
     released : by name, texts (source, a notebook's JSON, HTML) or bytes (a .pyc, or text).
     """
     found = []
@@ -46,25 +46,26 @@ def leaks(functions: Mapping[str, str], released: Mapping[str, str | bytes]) -> 
 
 
 def statements(source: str) -> list[ast.stmt]:
-    """Return the non-trivial simple statements of a function, in order.
+    """Return the non-trivial simple statements of a function or class, in order.
 
-    Trivial are docstrings, what neither computes nor calls, and what is shorter than a dozen
-    characters.
+    Trivial are docstrings, what neither computes nor calls, what is shorter than a dozen
+    characters, and the attributes of a class, which are part of its starter.
     """
     simple = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)
     return [
         node
-        for node in _in_order(ast.parse(source))
+        for node in _in_bodies(ast.parse(source))
         if isinstance(node, simple)
         and len(_squeezed(ast.unparse(node))) >= TRIVIAL_LENGTH
         and any(isinstance(part, (ast.BinOp, ast.Call)) for part in ast.walk(node))
     ]
 
 
-def _in_order(node: ast.AST) -> Iterator[ast.AST]:
+def _in_bodies(node: ast.AST) -> Iterator[ast.AST]:
     for child in ast.iter_child_nodes(node):
-        yield child
-        yield from _in_order(child)
+        if not isinstance(node, ast.ClassDef) or isinstance(child, ast.FunctionDef):
+            yield child
+            yield from _in_bodies(child)
 
 
 def _squeezed(text: str) -> str:

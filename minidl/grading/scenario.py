@@ -78,7 +78,7 @@ class Scenario:
     def function(self) -> Callable[..., Any]:
         """Execute the source afresh and return the function."""
         namespace: dict[str, Any] = {"np": np, "__name__": "scenarios"}
-        exec(compile(self.source, "<scenarios>", "exec"), namespace)
+        exec(compile(self.source, "<scenarios>", "exec", dont_inherit=True), namespace)
         return namespace[self.name]
 
     def missing(self) -> str:

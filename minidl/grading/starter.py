@@ -61,8 +61,7 @@ class Reference:
             module, name = target.split(":")[0], target_name(target)
             modules.setdefault(module, {})[name] = target.partition(":")[2].split()[0]
         for module, names in modules.items():
-            text = _module_path(module, folder).read_text(encoding="utf-8")
-            source = _Module(module, text)
+            source = _Module(module, _module_path(module, folder))
             functions |= {name: source.definition(own, name) for name, own in names.items()}
             imports += [line for line in source.imports(names.values()) if line not in imports]
             helpers += source.helpers(names.values())
@@ -216,11 +215,15 @@ def _used(node: ast.stmt) -> set[str]:
 class _Module:
     """The text and syntax tree of one module of the library."""
 
-    def __init__(self, name: str, text: str) -> None:
-        """Parse the text."""
+    def __init__(self, name: str, path: Path) -> None:
+        """Parse the text; raises ArgumentError where there is none, or it is no Python."""
+        try:
+            text = path.read_text(encoding="utf-8")
+            self.body = ast.parse(text).body
+        except (OSError, SyntaxError, ValueError) as error:
+            raise ArgumentError(expected(str(path), "a Python file", error)) from None
         self.name = name
         self.lines = text.splitlines()
-        self.body = ast.parse(text).body
 
     def text(self, node: ast.stmt) -> str:
         """Return a statement as it is written, decorators included."""
