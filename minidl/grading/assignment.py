@@ -240,7 +240,7 @@ def _task(path: Path, values: dict[str, Any]) -> Task:
 
 def _demand_ids(path: Path, assignment: str, tasks: Sequence[Task]) -> None:
     for task in tasks:
-        if not re.fullmatch(rf"{re.escape(assignment)}\.[a-z][a-z_]*", task.id):
+        if not re.fullmatch(rf"{re.escape(assignment)}\.[a-z][a-z0-9_]*", task.id):
             raise ArgumentError(expected(str(path), f"task ids like {assignment}.word", task.id))
 
 
