@@ -99,13 +99,33 @@ def spinner(what: str) -> Iterator[None]:
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[Graded], None]]:
-    """Show a bar on a terminal's standard error; yield what to call after each submission."""
-    from rich.progress import Progress
+    """Show a bar on a terminal's standard error; yield what to call after each submission.
+
+    What was graded before takes no time, so it is left out of the time that is still to come.
+    """
+    from rich import progress as parts
 
     from minidl.terminal import console
 
     err = console(stderr=True)
+    columns = (
+        "{task.description}",
+        parts.BarColumn(),
+        parts.MofNCompleteColumn(),
+        parts.TimeElapsedColumn(),
+        "still",
+        parts.TimeRemainingColumn(),
+    )
     hidden = not err.is_terminal or err.is_dumb_terminal
-    with Progress(console=err, transient=True, disable=hidden) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda graded: bar.advance(task)
+    with parts.Progress(*columns, console=err, transient=True, disable=hidden) as bar:
+        task, left = bar.add_task(what, total=total), total
+
+        def advance(graded: Graded) -> None:
+            nonlocal left
+            if graded.again:
+                left -= 1
+                bar.update(task, total=left)
+            else:
+                bar.advance(task)
+
+        yield advance

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,46 +17,100 @@ from minidl.cli.group import WorkIsWrong, progress, spinner
 @click.option("--key", type=click.Path(path_type=Path), help="Your secret; made where it is not.")
 @click.option("--public", is_flag=True, help="Run the public checks in place of the hidden ones.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder for a JSON and HTML report each."
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder for reports; for a folder of submissions by default ./graded.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Processes; by default one for each core.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results of files as JSON.")
+@click.option("--roster", type=click.Path(path_type=Path), help="CSV file: who is in the class.")
+@click.option(
+    "--gradebook",
+    type=click.Path(path_type=Path),
+    help="For a folder: the SQLite file; by default gradebook.sqlite among the reports.",
+)
+@click.option("--regrade", is_flag=True, help="Grade a folder once more; every attempt is kept.")
 @click.pass_context
-def grade(
-    context: click.Context,
-    submissions: tuple[Path, ...],
-    assignment: str | None,
-    key: Path | None,
-    public: bool,
-    out: Path | None,
-    as_json: bool,
-) -> None:
-    """Run the hidden checks on SUBMISSIONS: .py files or notebooks.
+def grade(context: click.Context, submissions: tuple[Path, ...], **options: Any) -> None:
+    """Run the hidden checks on SUBMISSIONS: .py files or notebooks, or one folder of a class.
 
     Their inputs come from your secret (--key FILE; by default grading.key in your configuration
     folder). A submission that cannot be read gets one line on standard error, and the others are
     graded. Exits with 2 if there was such a one, else with 1 if any score is below 100 %.
+
+    A folder may hold STUDENT.py, STUDENT/ASSIGNMENT.py, nbgrader's submitted/STUDENT/ASSIGNMENT, or
+    what Canvas and Moodle download. Its results go into a gradebook; what that holds already is not
+    graded again, so a run that was stopped goes on where it was.
     """
-    from minidl.grading import bulk
-    from minidl.grading.assignment import Assignment
     from minidl.grading.key import load_or_create_key
+
+    if options["public"] and options["key"] is not None:
+        raise click.UsageError("--public and --key exclude each other.")
+    a_class = len(submissions) == 1 and submissions[0].is_dir()
+    given = [name for name in ("roster", "gradebook", "regrade") if options[name]]
+    if given and not a_class:
+        raise click.UsageError(f"--{given[0]} is for a folder of submissions.")
+    if options["as_json"] and a_class:
+        raise click.UsageError("--json is for files; `minidl gradebook export` is for a folder.")
+    run = _grade_folder if a_class else _grade_files
+    context.exit(run(submissions, lambda: load_or_create_key(options["key"]), options))
+
+
+def _grade_files(paths: Sequence[Path], key: Callable[[], bytes], options: dict[str, Any]) -> int:
+    from minidl.grading import bulk, feedback
+    from minidl.grading.assignment import Assignment
+    from minidl.grading.classroom import on_this_machine
+    from minidl.grading.gradebook import Gradebook
     from minidl.terminal import clean, console
 
-    if public and key is not None:
-        raise click.UsageError("--public and --key exclude each other.")
-    loaded = Assignment.load(assignment or bulk.assignment_of(submissions))
-    secret = None if public else load_or_create_key(key)
-    with progress("grading", len(submissions)) as advance:
-        found = bulk.grade_all(submissions, loaded, secret, out, advance)
-    if as_json:
+    out = options["out"]
+    assignment = Assignment.load(options["assignment"] or bulk.assignment_of(paths))
+    secret = None if options["public"] else key()
+    if out is not None:
+        feedback.make_folder(out)
+    with Gradebook(":memory:") as gradebook, progress("grading", len(paths)) as advance:
+        plan = bulk.Plan(
+            assignments={assignment.id: assignment},
+            key=secret,
+            gradebook=gradebook,
+            scheduler=on_this_machine(len(paths), options["jobs"] or 1),
+            report=lambda e, r: feedback.write(out, e.student, r) if out is not None else None,
+        )
+        found = bulk.grade_files(paths, assignment, plan, advance)
+    if options["as_json"]:
         click.echo(bulk.to_json(found))
     else:
         bulk.show(found, console())
     for graded in found:
         if graded.error:
             console(stderr=True).print(f"minidl: {clean(graded.error)}", soft_wrap=True)
-    if out is not None and not as_json:
+    if out is not None and not options["as_json"]:
         console().print(f"Reports: {clean(out)}", soft_wrap=True)
-    context.exit(bulk.exit_code(found))
+    return bulk.exit_code(found)
+
+
+def _grade_folder(paths: Sequence[Path], key: Callable[[], bytes], options: dict[str, Any]) -> int:
+    from minidl.grading import classroom
+    from minidl.terminal import clean, console
+
+    settings = classroom.Settings(
+        key=None if options["public"] else key(),
+        assignment=options["assignment"] or "",
+        out=options["out"] or Path("graded"),
+        gradebook=options["gradebook"],
+        roster=options["roster"],
+        regrade=options["regrade"],
+        jobs=options["jobs"] or 0,
+    )
+    group = classroom.Classroom(paths[0], settings)
+    with progress("grading", len(group.found.entries)) as advance:
+        summary = group.grade(advance)
+    out, err = console(), console(stderr=True)
+    for line in summary.lines(settings.out, group.gradebook):
+        out.print(clean(line), soft_wrap=True)
+    for problem in summary.problems:
+        err.print(f"minidl: {clean(problem)}", soft_wrap=True)
+    return summary.exit_code
 
 
 @click.command()

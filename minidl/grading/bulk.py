@@ -1,10 +1,11 @@
-"""Grade many submissions with one sandbox: a wrong call for one of them stops no other."""
+"""Grade many submissions: nothing is lost, nothing is graded twice, and none stops another."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -12,20 +13,31 @@ from rich.console import Console
 
 from minidl.errors import ArgumentError, MinidlError, expected
 from minidl.grading.assignment import Assignment, course
-from minidl.grading.grade import grade
-from minidl.grading.report import show_table, to_html
-from minidl.grading.result import Result, write_results
-from minidl.grading.sandbox import Sandbox
+from minidl.grading.collect import Entry
+from minidl.grading.gradebook import Gradebook, Identity
+from minidl.grading.report import show_table
+from minidl.grading.result import Result
+from minidl.grading.schedule import Done, Job, Scheduler
+from minidl.grading.submission import read_bytes
 
 
 @dataclass(frozen=True)
 class Graded:
-    """One of the paths given: its result, or why the call was wrong (`error`)."""
+    """One of the submissions: its result, or why there is none through no fault of its author.
+
+    Parameters
+    ----------
+    path : the file.
+    label : a name for it: the student's, where it is known.
+    result, error : one of the two.
+    again : whether the result is that of an earlier run.
+    """
 
     path: Path
     label: str
     result: Result | None = None
     error: str = ""
+    again: bool = False
 
 
 def assignment_of(paths: Sequence[Path]) -> str:
@@ -71,51 +83,124 @@ def labels(paths: Sequence[Path]) -> list[str]:
     return found
 
 
-def grade_all(
-    paths: Sequence[Path],
-    assignment: Assignment,
-    key: bytes | None,
-    out: Path | None = None,
-    each: Callable[[Graded], None] = lambda graded: None,
-) -> list[Graded]:
-    """Grade every path in turn.
+@dataclass(frozen=True)
+class Plan:
+    """How a batch is graded.
 
     Parameters
     ----------
-    paths : what was handed in.
-    assignment, key : as in `grade`.
-    out : a folder, made if need be, for LABEL.json and LABEL.html of each; written as soon as a
-        submission is graded, each file whole or not at all.
-    each : called after each path, for progress.
+    assignments : by id.
+    key : the secret; None for the public checks.
+    gradebook : keeps every attempt, and knows what has been graded before.
+    scheduler : hands out the work.
+    regrade : grade what has been graded before once more; one that was stopped goes on.
+    report : called with an entry and its result, also for what has been graded before, so that
+        reports which a killed run did not get to are written by the next.
+    """
+
+    assignments: Mapping[str, Assignment]
+    key: bytes | None
+    gradebook: Gradebook
+    scheduler: Scheduler
+    regrade: bool = False
+    report: Callable[[Entry, Result], None] = lambda entry, result: None
+
+
+def grade_all(entries: Sequence[Entry], plan: Plan) -> Iterator[Graded]:
+    """Grade what has not been graded, and yield every entry once, as soon as it is settled.
+
+    A result is in the gradebook before its report is written, and both before it is yielded: after
+    a kill at any moment the next call goes on from there.
 
     Raises
     ------
-    ArgumentError
-        when `out` cannot be written to. Wrong paths do not raise: they come back as `error`.
+    MinidlError
+        when the gradebook or a report cannot be written. A submission that cannot be graded does
+        not raise: it comes back with an `error`.
     """
-    if out is not None:
-        _make_folder(out)
-    found = []
-    with Sandbox() as sandbox:
-        for path, label in zip(paths, labels(paths), strict=True):
+    with plan.gradebook.grading():
+        batch = _Batch(entries, plan)
+        with closing(plan.scheduler.run(batch.jobs())) as ended:
+            for done in ended:
+                yield from batch.settled()
+                yield from batch.keep(done)
+        yield from batch.settled()
+        batch.finish()
+
+
+def grade_files(
+    paths: Sequence[Path], assignment: Assignment, plan: Plan, each: Callable[[Graded], None]
+) -> list[Graded]:
+    """Grade files that answer one assignment; return what came of each, in the order given."""
+    order = labels(paths)
+    entries = [Entry(n, assignment.id, path) for n, path in zip(order, paths, strict=True)]
+    found = {}
+    for graded in grade_all(entries, plan):
+        found[graded.label] = graded
+        each(graded)
+    return [found[label] for label in order]
+
+
+class _Batch:
+    """The entries on their way: waiting, known from before, handed out, settled."""
+
+    def __init__(self, entries: Sequence[Entry], plan: Plan) -> None:
+        self.plan = plan
+        self.entries = entries
+        self.number = plan.gradebook.regrade() if plan.regrade else 0
+        self._open: dict[tuple[str, str], Entry] = {}
+        self._aside: list[tuple[Entry, Identity | str]] = []
+        self._complete = True
+
+    def jobs(self) -> Iterator[Job]:
+        """Read one file after the other; what needs no grading is put aside."""
+        for entry in self.entries:
             try:
-                graded = Graded(path, label, grade(path, assignment, key, sandbox))
+                data = read_bytes(entry.path)
             except MinidlError as error:
-                graded = Graded(path, label, error=str(error))
-            if out is not None and graded.result is not None:
-                write_results(graded.result.to_json() + "\n", out / f"{label}.json")
-                write_results(to_html(graded.result), out / f"{label}.html")
-            found.append(graded)
-            each(graded)
-    return found
+                self._aside.append((entry, str(error)))
+                continue
+            assignment = self.plan.assignments[entry.assignment]
+            job = Job.of(entry.student, entry.path.name, data, assignment, self.plan.key)
+            if self.plan.gradebook.known(job.identity, self.number):
+                self.plan.gradebook.hand_in(job.identity, entry.path.name)
+                self._aside.append((entry, job.identity))
+            else:
+                self._open[entry.student, entry.assignment] = entry
+                yield job
 
+    def settled(self) -> Iterator[Graded]:
+        """Yield what was put aside since the last call."""
+        aside, self._aside = self._aside, []
+        for entry, found in aside:
+            if isinstance(found, str):
+                self._complete = False
+                yield Graded(entry.path, entry.student, error=found)
+            elif attempt := self.plan.gradebook.latest(found):
+                self.plan.report(entry, attempt.result)
+                yield Graded(entry.path, entry.student, attempt.result, again=True)
 
-def _make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        got = f"{out} ({error.strerror})"
-        raise ArgumentError(expected("grade", "a folder for the reports", got)) from None
+    def keep(self, done: Done) -> Iterator[Graded]:
+        """Put what came of a job into the gradebook, then into a report; the second time nothing.
+
+        A scheduler that loses a worker may well grade a submission twice.
+        """
+        identity = done.job.identity
+        entry = self._open.pop((identity.student, identity.assignment), None)
+        if entry is None:
+            return
+        if done.result is None:
+            self._complete = False
+            yield Graded(entry.path, entry.student, error=done.error)
+            return
+        self.plan.gradebook.record(identity, done.result, done.job.name, self.number)
+        self.plan.report(entry, done.result)
+        yield Graded(entry.path, entry.student, done.result)
+
+    def finish(self) -> None:
+        """A regrade is over when nothing of it is left to grade."""
+        if self.number and self._complete:
+            self.plan.gradebook.finish_regrade(self.number)
 
 
 def show(found: Sequence[Graded], console: Console) -> None:

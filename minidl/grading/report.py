@@ -7,8 +7,10 @@ enter a Result.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import jinja2
 from rich.console import Console
@@ -145,18 +147,48 @@ def show_table(results: Iterable[Result], console: Console) -> None:
 
 def to_html(result: Result) -> str:
     """Return one standalone page: no scripts, nothing loaded from elsewhere, everything escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("minidl.grading"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["clean"] = clean
-    template = environment.get_template("result.html")
-    return template.render(
+    return _filled("result.html", result)
+
+
+def to_markdown(result: Result) -> str:
+    """Return the same as Markdown, in which nothing that came from a submission is markup."""
+    return _filled("result.md", result)
+
+
+def _filled(name: str, result: Result) -> str:
+    return template(name).render(
         result=result,
         headline=headline(result),
         remarks={task.task: remarks(task) for task in result.tasks},
         words=WORDS,
     )
+
+
+@cache
+def template(name: str) -> jinja2.Template:
+    """Return a template of this package: HTML escapes by itself, Markdown by the filter `plain`."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("minidl.grading"),
+        autoescape=name.endswith(".html"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"clean": clean, "plain": plain}
+    return environment.get_template(name)
+
+
+def plain(text: object, most: int = MOST_SHOWN) -> str:
+    """Return text on one line in which Markdown, and HTML within it, finds nothing to interpret.
+
+    Examples
+    --------
+    >>> print(plain("*x* <b> [a](b)\\n# c | d"))
+    \\*x\\* &lt;b&gt; \\[a\\]\\(b\\) # c \\| d
+    """
+    line = " ".join(clean(text, most).split())
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    # A dot or a sign in the middle of a line is no list and no heading: numbers stay readable.
+    line = re.sub(r"([\\`*_{}\[\]()|~!])", r"\\\1", line)
+    return re.sub(r"^([#+-]|\d+[.)])", r"\\\1", line)

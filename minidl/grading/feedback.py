@@ -1,0 +1,65 @@
+"""What is written for each submission: a page, the same as Markdown, and the result as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from minidl.errors import ArgumentError, expected
+from minidl.grading.report import to_html, to_markdown
+from minidl.grading.result import Result, write_results
+
+
+def write(folder: Path, name: str, result: Result) -> None:
+    """Write NAME.html, NAME.md and, last, NAME.json, each whole or not at all.
+
+    Where that JSON says the same already, all three have been written before, and stay.
+
+    Raises
+    ------
+    ArgumentError
+        when they cannot be written.
+    """
+    text = result.to_json() + "\n"
+    path = folder / f"{name}.json"
+    try:
+        if path.read_text(encoding="utf-8") == text:
+            return
+    except (OSError, ValueError):
+        make_folder(folder)
+    write_results(to_html(result), folder / f"{name}.html")
+    write_results(to_markdown(result), folder / f"{name}.md")
+    write_results(text, path)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for reports, and those above it.
+
+    Raises
+    ------
+    ArgumentError
+        when it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        got = f"{folder} ({str(error.strerror).lower()})"
+        raise ArgumentError(expected("grade", "a folder for the reports", got)) from None
+
+
+def file_name(student: str) -> str:
+    """Return a student's name as every file system takes it, unlike any other student's.
+
+    Examples
+    --------
+    >>> file_name("alice"), file_name("../Zoë & co")
+    ('alice', 'Zo_co-0c1d17')
+    """
+    safe = re.sub(r"[^A-Za-z0-9_.-]+", "_", student).strip("._")[:60]
+    if safe == student and safe.upper() not in _DEVICES:
+        return safe
+    return f"{safe or 'student'}-{hashlib.sha256(student.encode()).hexdigest()[:6]}"
+
+
+_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(10))}
