@@ -16,7 +16,7 @@ def expand(seeds, block_size):
 
     Parameters
     ----------
-    seeds : (n, c or 1, h - b + 1, w - b + 1) bool
+    seeds : (n, c or 1, h - b + 1, w - b + 1) bool, True where a block has its upper left corner
     block_size : int, b
 
     Returns

@@ -39,6 +39,12 @@ def drop_block_gamma(keep_prob: float, block_size: int, h: int, w: int) -> float
     gamma = (1 - keep_prob) / block^2 * h w / ((h - block + 1) (w - block + 1)), at most 1, and 1
     where keep_prob is 0: nothing is kept.
 
+    Parameters
+    ----------
+    keep_prob : in [0, 1], the share of the map to keep
+    block_size : side of the blocks in pixels, at most h and w
+    h, w : height and width of the map in pixels
+
     References
     ----------
     Ghiasi, Lin & Le 2018, equation 1.
