@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import re
 from pathlib import Path
@@ -28,6 +29,8 @@ def write(folder: Path, name: str, result: Result) -> None:
             return
     except (OSError, ValueError):
         make_folder(folder)
+    for unfinished in folder.glob(f".{glob.escape(name)}.*"):  # of a run that was killed
+        unfinished.unlink(missing_ok=True)
     write_results(to_html(result), folder / f"{name}.html")
     write_results(to_markdown(result), folder / f"{name}.md")
     write_results(text, path)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,7 +119,7 @@ class Gradebook:
     Parameters
     ----------
     path : the file; ":memory:" for one that is forgotten.
-    patience : seconds to wait for another process that is writing.
+    patience : seconds to wait for another process that is writing; by default PATIENCE.
     create : whether to make it where it is not.
 
     Raises
@@ -128,7 +128,9 @@ class Gradebook:
         when the file cannot be opened, is no gradebook, is one of a newer minidl, or stays locked.
     """
 
-    def __init__(self, path: str | Path, patience: float = PATIENCE, create: bool = True) -> None:
+    def __init__(
+        self, path: str | Path, patience: float | None = None, create: bool = True
+    ) -> None:
         """Open the file and look whose it is."""
         self.path = path
         self._lock = threading.Lock()
@@ -137,7 +139,10 @@ class Gradebook:
             raise GradebookError(expected("gradebook", "a gradebook", f"no file {path}", hint))
         with self._clear("opened"):
             self._database = sqlite3.connect(
-                path, timeout=patience, isolation_level=None, check_same_thread=False
+                path,
+                timeout=PATIENCE if patience is None else patience,
+                isolation_level=None,
+                check_same_thread=False,
             )
         try:
             with self._clear("read"):
@@ -173,14 +178,18 @@ class Gradebook:
         import fcntl
 
         path = Path(self.path)
-        try:
-            with path.with_name(f".{path.name}.lock").open("a") as file:
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context(path.with_name(f".{path.name}.lock").open("a"))
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                yield
-        except BlockingIOError:
-            hint = "wait until it has ended, or name another --gradebook"
-            got = f"another `minidl grade` at work on {path}"
-            raise GradebookError(expected("gradebook", "to grade alone", got, hint)) from None
+            except BlockingIOError:
+                hint = "wait until it has ended, or name another --gradebook"
+                got = f"another `minidl grade` at work on {path}"
+                raise GradebookError(expected("gradebook", "to grade alone", got, hint)) from None
+            except OSError as error:
+                wish, got = "a folder that can be written to", str(error.strerror).lower()
+                raise GradebookError(expected("gradebook", wish, f"{path} ({got})")) from None
+            yield
 
     def _demand_ours(self) -> None:
         run = self._database.execute

@@ -22,6 +22,7 @@ from minidl.grading.schedule import Done, Engine, Job, light
 from minidl.grading.zygote import ENVIRONMENT
 
 GRACE_SECONDS = 60.0
+LEAVE_SECONDS = 5.0
 TRIES = 2
 WORD_BYTES = 2000
 SERVE = "import sys; from minidl.grading.processes import serve; serve(*map(int, sys.argv[1:]))"
@@ -153,7 +154,7 @@ class _Process:
         # An idle one ends when it is hung up on, a busy one when it is asked to.
         (self.connection if gently else self._lifeline).close()
         try:
-            self._process.wait(GRACE_SECONDS if gently else 5.0)
+            self._process.wait(GRACE_SECONDS if gently else LEAVE_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
