@@ -1,0 +1,143 @@
+"""Which known mistake gives numbers like these? For functions that draw random numbers.
+
+A draw order is nobody's business, so a student's numbers are seldom exactly a mistake's. Reference
+and mistakes answer a check's calls again, each with other seeds, and every answer is described by a
+few statistics: moments, zeros, how neighbours and slices hang together, whether the same generator
+gave the same numbers. A mistake is alike where the student's statistics are among those it usually
+has itself. It is named where it is alike in every check, the reference is not,
+and no other mistake is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from minidl.grading.check import Call
+from minidl.grading.protocol import Rng
+
+SEEDS = 12
+# Student's t with eleven degrees of freedom passes 8 about five times in a million.
+USUAL = 8.0
+
+Run = Callable[[Call], Any]
+
+
+class Likeness:
+    """Remembers what is usual for whom: the calls of a check are the same for a whole class."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._usual: dict[tuple[str, bytes], np.ndarray | None] = {}
+
+    def alike(self, who: str, run: Run, right: Run, calls: Sequence[Call]) -> bool:
+        """Whether the answers that came back to some calls are like those of somebody else.
+
+        Parameters
+        ----------
+        who : a name for whoever is behind `run`, "" for the reference.
+        run, right : what this one and the reference answer to a call; None where they raise.
+        calls : made to the student in one check, answers included.
+
+        Notes
+        -----
+        Somebody with a seed of their own has the same statistics every time; another such seed
+        scatters as the reference does. So the larger spread of the two counts.
+        """
+        own = describe(calls)
+        usual, chance = self._described(who, run, calls), self._described("", right, calls)
+        if own is None or usual is None or chance is None or usual.shape[1] != len(own):
+            return False
+        spread = usual.std(axis=0, ddof=1) + 1e-6 * np.abs(usual).max(axis=0) + 1e-9
+        if chance.shape == usual.shape:
+            spread = np.maximum(spread, chance.std(axis=0, ddof=1))
+        return bool(np.all(np.abs(own - usual.mean(axis=0)) <= USUAL * spread))
+
+    def _described(self, who: str, run: Run, calls: Sequence[Call]) -> np.ndarray | None:
+        """Return one row of statistics for each set of seeds; None where there is no answer."""
+        key = who, _digest(calls)
+        if key not in self._usual:
+            rows: list[np.ndarray] = []
+            for step in range(1, SEEDS + 1):
+                asked = [_reseeded(call, step) for call in calls]
+                answers = [replace(call, returned=run(call)) for call in asked]
+                row = None if any(a.returned is None for a in answers) else describe(answers)
+                if row is None or (rows and len(row) != len(rows[0])):
+                    break
+                rows.append(row)
+            self._usual[key] = np.array(rows) if len(rows) == SEEDS else None
+        return self._usual[key]
+
+
+def draws(call: Call) -> bool:
+    """Whether a call hands over a generator."""
+    return any(type(value) is Rng for value in call.args)
+
+
+def describe(calls: Sequence[Call]) -> np.ndarray | None:
+    """Return statistics of what came back to some calls; None where it is no finite number."""
+    numbers: list[float] = []
+    for call in calls:
+        for array in _arrays(call.returned):
+            if not np.isfinite(array).all():
+                return None
+            numbers += _statistics(_relative(array, call.args))
+            # Numbers where truth values belong are one mistake, whichever dtype they have.
+            kinds = array.dtype == bool, array.dtype == np.float32
+            numbers += map(float, (*kinds, array.ndim, *array.shape))
+    for one, other in combinations(calls, 2):
+        numbers.append(float(_equal(one.returned, other.returned)))
+    return np.array(numbers)
+
+
+def _relative(array: np.ndarray, args: Sequence[Any]) -> np.ndarray:
+    """Return an array divided by the argument of its shape, as x * mask is by x, where not zero."""
+    values = array.astype(np.float64)
+    for arg in args:
+        if isinstance(arg, np.ndarray) and arg.shape == array.shape:
+            return np.divide(values, arg, out=values.copy(), where=arg != 0)
+    return values
+
+
+def _statistics(values: np.ndarray) -> list[float]:
+    """Return four moments, the share of zeros, and what hangs together along each axis."""
+    if not values.size:
+        return []
+    there = (values != 0).astype(np.float64)
+    numbers = [there.mean(), np.abs(values).mean(), *(np.mean(values**k) for k in (1, 2, 3, 4))]
+    for axis in range(values.ndim):
+        others = tuple(other for other in range(values.ndim) if other != axis)
+        for array in (values, there):
+            moved = np.moveaxis(array - array.mean(), axis, 0)
+            numbers.append(float(np.mean(moved[1:] * moved[:-1])) if len(moved) > 1 else 0.0)
+            numbers.append(float(array.mean(axis=others).std()))
+    return [float(number) for number in numbers]
+
+
+def _reseeded(call: Call, step: int) -> Call:
+    args = tuple(Rng(value.seed + step) if type(value) is Rng else value for value in call.args)
+    return replace(call, args=args)
+
+
+def _arrays(returned: Any) -> tuple[np.ndarray, ...]:
+    return (returned,) if isinstance(returned, np.ndarray) else tuple(returned)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    first, second = _arrays(one), _arrays(other)
+    return len(first) == len(second) and all(map(np.array_equal, first, second))
+
+
+def _digest(calls: Sequence[Call]) -> bytes:
+    digest = hashlib.sha256()
+    for call in calls:
+        digest.update(call.function.encode())
+        for value in call.args:
+            array = isinstance(value, np.ndarray)
+            digest.update(value.tobytes() if array else repr(value).encode())
+    return digest.digest()
