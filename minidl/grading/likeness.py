@@ -114,7 +114,9 @@ def _statistics(values: np.ndarray) -> list[float]:
         others = tuple(other for other in range(values.ndim) if other != axis)
         for array in (values, there):
             moved = np.moveaxis(array - array.mean(), axis, 0)
-            numbers.append(float(np.mean(moved[1:] * moved[:-1])) if len(moved) > 1 else 0.0)
+            size = float(np.square(moved).mean())
+            pairs = len(moved) > 1 and size > 0
+            numbers.append(float(np.mean(moved[1:] * moved[:-1])) / size if pairs else 0.0)
             numbers.append(float(array.mean(axis=others).std()))
     return [float(number) for number in numbers]
 
