@@ -25,7 +25,8 @@ def sgd(theta, grad, lr, weight_decay):
     ----------
     Goodfellow, Bengio & Courville 2016, sections 4.3 and 7.1.1.
     """
-    return theta - lr * (grad + weight_decay * theta)
+    slope = grad + weight_decay * theta
+    return theta - lr * slope
 
 
 def momentum(theta, grad, velocity, lr, rho):
