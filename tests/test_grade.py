@@ -334,7 +334,7 @@ def test_hidden_results_show_no_value(sandbox):
     assert "yours" not in text
     assert "0." not in text
     public = grade_source(leaking, batch_norm(), None, sandbox)
-    assert "yours" in public.tasks[2].checks[0].seen
+    assert "expected" in public.tasks[2].checks[0].example
 
 
 def test_the_right_solution_trains_on_its_own_kernels(tmp_path):

@@ -24,6 +24,7 @@ from typing import Any
 from minidl.errors import ArgumentError, expected
 from minidl.grading import bank
 from minidl.grading.check import Check
+from minidl.grading.gradient import Gradient
 from minidl.grading.mistake import Alternative, Mistake
 from minidl.grading.scenario import Scenario
 from minidl.grading.starter import Reference, target_name
@@ -50,6 +51,9 @@ class Task:
     returns : the names of the arrays it returns, in order; none for a class.
     computed : the same names in the order in which they are worked out; what is wrong first counts.
     hints : from a question to a pointer, never the answer.
+    gradient : of which other task's function this one is the gradient, if of any.
+    example : whether a wrong call may be shown on numbers of the grader's own choice; not where
+        arguments must be more than the right solutions notice (rows that are probabilities).
     """
 
     id: str
@@ -60,6 +64,8 @@ class Task:
     returns: tuple[str, ...]
     computed: tuple[str, ...]
     hints: tuple[str, ...]
+    gradient: Gradient | None = None
+    example: bool = True
 
     @property
     def name(self) -> str:
@@ -235,7 +241,12 @@ def _find(where: str | Path) -> Path:
 def _task(path: Path, values: dict[str, Any]) -> Task:
     lists = {key: tuple(values.get(key, ())) for key in ("returns", "computed", "hints")}
     lists["computed"] = lists["computed"] or lists["returns"]
-    return bank.build(Task, f"{path}: task {values.get('id')}", {**values, **lists})
+    label = f"{path}: task {values.get('id')}"
+    gradient = values.get("gradient")
+    if gradient is not None:
+        gradient = bank.build(Gradient, f"{label}: gradient", gradient)
+    optional = {"gradient": gradient, "example": values.get("example", True)}
+    return bank.build(Task, label, {**values, **lists, **optional})
 
 
 def _demand_ids(path: Path, assignment: str, tasks: Sequence[Task]) -> None:
@@ -256,6 +267,9 @@ def _validate(assignment: Assignment) -> None:
         if nameless or sorted(task.computed) != sorted(task.returns):
             wish = f"{task.id} with `returns`, and `computed` of the same names"
             raise ArgumentError(expected(label, wish, task.computed))
+        if task.gradient is not None:
+            of = assignment.task(task.gradient.of).function
+            task.gradient.demand(f"{label}: {task.id}", task.returns, assignment.parameters, of)
     for check in assignment.checks:
         assignment.task(check.task)
     for kind in ("checks", "scenarios", "mistakes", "alternatives"):

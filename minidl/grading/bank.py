@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from minidl.errors import ArgumentError, MinidlError, expected
-from minidl.grading.mistake import Alternative, Draft, Mistake, patched, undecorated
+from minidl.grading.mistake import Alternative, Draft, Mistake, paired, patched, undecorated
 from minidl.grading.scenario import Scenario, ScenarioDraft, demand_self_contained
 from minidl.grading.starter import Reference
 
@@ -83,7 +83,8 @@ def patches(path: Path, targets: Mapping[str, str], reference: Reference) -> lis
         if target is None or replace is None or by is None:
             raise ArgumentError(expected(label, "a task as target, replace and by", values))
         source = patched(label, reference.functions[target], replace, by)
-        found.append(build(Mistake, label, {**values, "source": source}))
+        made = {"source": source, "patches": paired(label, replace, by)}
+        found.append(build(Mistake, label, {**values, **made}))
     return found
 
 

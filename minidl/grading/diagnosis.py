@@ -168,18 +168,18 @@ def _values(failure: Mismatch, hidden: bool, at: Setting) -> Finding:
     name, got, want = failure.name, failure.got, failure.want
     difference = np.abs(got.astype(np.float64) - want)
     wrong = (difference > failure.allowed) & np.isfinite(want)
-    numbers = "" if hidden else f" {_numbers(got, want, wrong)}"
+    numbers = "" if hidden else _numbers(got, want, wrong)
     found = pattern(name, got, want, failure.allowed, at)
     if found:
-        return Finding(f"{found[0]}{numbers}", found[1])
+        return Finding(*found, numbers)
     off = float(np.max(difference[wrong]))
     largest = float(np.abs(want[np.isfinite(want)]).max())
     if off < 1e-3 * largest:
         seen = f"{name} is nearly right, off by up to {off / largest:.1g} of its largest value."
         question = "Which small number takes part, and where, or which step loses digits?"
-        return Finding(f"{seen}{numbers}", question)
+        return Finding(seen, question, numbers)
     place = where(wrong, name, at)
-    return Finding(f"{name} is wrong {place}.{numbers}", _question(name, place))
+    return Finding(f"{name} is wrong {place}.", _question(name, place), numbers)
 
 
 def _question(name: str, place: str) -> str:

@@ -9,10 +9,11 @@ import numpy as np
 
 
 class Finding(NamedTuple):
-    """What was seen, and the question that leads on."""
+    """What was seen, the question that leads on, and the first wrong numbers beside the right."""
 
     seen: str
     question: str
+    numbers: str = ""
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:

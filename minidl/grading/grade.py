@@ -18,17 +18,15 @@ from pathlib import Path
 from minidl.errors import ArgumentError, expected
 from minidl.grading.assignment import Assignment, Task
 from minidl.grading.case import PUBLIC
-from minidl.grading.check import Call, Check, Outcome, Recorder, run_check
-from minidl.grading.compare import Mismatch
-from minidl.grading.diagnosis import explain, first_wrong, is_unwritten
-from minidl.grading.finding import Finding
+from minidl.grading.check import Check, Outcome, Recorder, run_check
+from minidl.grading.diagnosis import explain
 from minidl.grading.key import MINIMUM_BYTES, key_id
-from minidl.grading.mistake import Mistake
 from minidl.grading.recognise import Recogniser
 from minidl.grading.result import CheckResult, Result, TaskResult
 from minidl.grading.sandbox import Sandbox
 from minidl.grading.student import LocalSandbox, StudentFailure
 from minidl.grading.submission import Submission
+from minidl.grading.tutor import Tutor
 
 MOST_SECONDS = 300.0
 
@@ -140,7 +138,6 @@ class _Run:
         self.reason = submission.reason
         self.hidden = key is not None
         self.key = PUBLIC if key is None else key
-        self.recogniser = recogniser
         self.deadline = time.monotonic() + MOST_SECONDS
         self.open = partial(
             sandbox.student,
@@ -150,6 +147,7 @@ class _Run:
             self.hidden,
             assignment.scenarios,
         )
+        self.tutor = Tutor(assignment, recogniser, submission.source, self.open, self.hidden)
 
     def task(self, task: Task) -> TaskResult:
         """Run a task's checks, then explain the failed ones in the light of all of them."""
@@ -182,7 +180,7 @@ class _Run:
             return Outcome(check, failure, seconds=time.perf_counter() - start)
 
     def _results(self, task: Task, outcomes: Sequence[Outcome]) -> Iterator[CheckResult]:
-        mistakes = self.recogniser.mistakes(task, outcomes)
+        lessons = self.tutor.lessons(task, outcomes)
         advised: set[str] = set()
         for outcome in outcomes:
             advice = "" if outcome.damaged.keys() <= advised else _advice(outcome)
@@ -201,46 +199,18 @@ class _Run:
                 seen = f"not run: {outcome.skipped}."
                 result = replace(result, status="error", earned=0.0, seen=seen)
             elif failure is not None:
-                mistake = mistakes.get(check.name)
-                finding = self._explain(task, outcome, failure, mistake)
+                lesson = lessons[check.name]
+                named = [mistake.id for mistake in lesson.mistakes]
                 result = replace(
                     result,
                     status="error" if isinstance(failure, StudentFailure) else "failed",
-                    seen=finding.seen,
-                    mistake=mistake.id if mistake else None,
-                    question=finding.question,
+                    seen=lesson.seen,
+                    mistake=named[0] if named else None,
+                    also=named[1] if len(named) > 1 else None,
+                    question=lesson.question,
+                    example=lesson.example,
                 )
             yield result
-
-    def _explain(
-        self,
-        task: Task,
-        outcome: Outcome,
-        failure: Mismatch | StudentFailure,
-        mistake: Mistake | None,
-    ) -> Finding:
-        """Describe one failed check: what was seen, what went wrong first, which mistake it is."""
-        what = task.function if outcome.inputs else "the file"
-        finding = explain(failure, what, self.hidden)
-        parts = [finding.seen]
-        if isinstance(failure, Mismatch) and failure.what != "structure" and outcome.calls:
-            parts.append(self._first_wrong(task, failure, outcome.calls[-1]))
-        if not is_unwritten(failure):
-            parts.append(outcome.inputs)
-        question = finding.question
-        if mistake is not None:
-            parts.append(mistake.says)
-            question = mistake.question
-        return Finding(" ".join(part for part in parts if part), question)
-
-    def _first_wrong(self, task: Task, failure: Mismatch, last: Call) -> str:
-        """Say which of the arrays that a check's last call returned is the first to be wrong."""
-        names = self.assignment.returns[last.function]
-        if len(names) == 1 or last.function in set(self.assignment.targets) - {task.function}:
-            return ""
-        right = self.recogniser.reference(last)
-        computed = self.assignment.computed(task, last.function)
-        return first_wrong(failure.name, last.returned, right, names, computed)
 
 
 def _advice(outcome: Outcome) -> str:

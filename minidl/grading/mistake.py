@@ -37,6 +37,8 @@ class Mistake:
     says : one sentence, as a good tutor would say it.
     question : what leads on from there, never the answer.
     source : the text of the wrong function, bearing the target's name.
+    patches : what was replaced by what to make it from the reference; none of a mistake that is a
+        function of its own. Patches of two mistakes in different places can be made together.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Mistake:
     says: str
     question: str
     source: str
+    patches: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,19 +124,26 @@ def patched(label: str, source: str, replace: str | Sequence[str], by: str | Seq
     ArgumentError
         unless every `replace` is found exactly once, and both parse.
     """
-    wanted = [replace] if isinstance(replace, str) else list(replace)
-    given = [by] if isinstance(by, str) else list(by)
-    if len(wanted) != len(given):
-        got = f"{len(wanted)} and {len(given)}"
-        raise ArgumentError(expected(label, "as many `by` as `replace`", got))
     tree = ast.parse(source)
-    for old, new in zip(wanted, given, strict=True):
+    for old, new in paired(label, replace, by):
         found = _patch(tree, _parsed(label, old), _parsed(label, new))
         if found != 1:
             hint = "take a whole expression or whole statements of the reference"
             wish = f"`{old}` exactly once in the reference"
             raise ArgumentError(expected(label, wish, f"{found} matches", hint))
     return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def paired(
+    label: str, replace: str | Sequence[str], by: str | Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    """Return each `replace` with its `by`; raises ArgumentError unless there are as many."""
+    wanted = [replace] if isinstance(replace, str) else list(replace)
+    given = [by] if isinstance(by, str) else list(by)
+    if len(wanted) != len(given):
+        got = f"{len(wanted)} and {len(given)}"
+        raise ArgumentError(expected(label, "as many `by` as `replace`", got))
+    return tuple(zip(wanted, given, strict=True))
 
 
 def _parsed(label: str, text: str) -> list[ast.stmt]:

@@ -19,6 +19,9 @@ CONDITIONS: dict[str, Mask] = {
     "is beyond 1, on either side": lambda a: np.abs(a) > 1,
 }
 
+# Of as few values one side of a threshold could be wrong by chance.
+MOST_CHANCE = 6
+
 
 def where(wrong: np.ndarray, name: str = "", at: Setting = NOTHING) -> str:
     """Say where a mask is True.
@@ -132,13 +135,14 @@ def extreme(odd: np.ndarray, name: str, at: Setting, hidden: bool) -> str:
             continue
         inside, outside = a[odd], a[~odd]
         above, below = f"above {outside.max():.3g}", f"below {outside.min():.3g}"
+        many = len(np.unique(a)) > MOST_CHANCE
         if not inside.any() and outside.all():
             return f"where {key} is zero"
         if inside.max() < 0 <= outside.min():
             return f"where {key} is negative"
-        if inside.min() > outside.max():
+        if many and inside.min() > outside.max():
             return f"where {key} is {'largest' if hidden else above}"
-        if inside.max() < outside.min():
+        if many and inside.max() < outside.min():
             return f"where {key} is {'smallest' if hidden else below}"
     return _still(odd, at)
 

@@ -1,21 +1,31 @@
-"""Which known mistake gives exactly these numbers?
+"""Which known mistake, or which two at once, give exactly these numbers?
 
 The calls a check made are made again on every known mistake of that task. A mistake is recognised
-when, wherever it changes a returned array, the student's array is the same as the mistake's.
+when, wherever it changes a returned array, the student's array is the same as the mistake's. Where
+none is, two are tried together: patches of the reference in different places, both made; and
+different mistakes in different arrays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
+from minidl.errors import ArgumentError
 from minidl.grading.assignment import Assignment, Task
 from minidl.grading.check import Call, Outcome
 from minidl.grading.compare import Mismatch, same
-from minidl.grading.mistake import Mistake
+from minidl.grading.mistake import Mistake, patched
 from minidl.grading.student import LocalStudent, StudentFailure
+
+Mistakes = tuple[Mistake, ...]
+
+MOST_PAIRS = 120
+MOST_SECONDS = 0.25
 
 
 class Recogniser:
@@ -29,49 +39,74 @@ class Recogniser:
     def __init__(self, assignment: Assignment) -> None:
         """Start with nothing compiled: most submissions need only a few mistakes, or none."""
         self.assignment = assignment
-        self._students: dict[str, LocalStudent] = {}
+        self._students: dict[Mistakes, LocalStudent | None] = {}
+        self._right: dict[str, list[LocalStudent]] = {}
 
     def reference(self, call: Call) -> Any:
-        """Return what the reference gives for a call."""
-        return _again(self._student(""), call)
+        """Return what the reference gives for a call; None where it raises."""
+        return self._again((), call)
 
     def with_mistake(self, mistake: Mistake, call: Call) -> Any:
         """Return what a known mistake gives for a call; None where it raises."""
-        return _again(self._student(mistake.id), call)
+        return self._again((mistake,), call)
 
-    def mistakes(self, task: Task, outcomes: Sequence[Outcome]) -> dict[str, Mistake]:
-        """Return the mistake behind each failed check of a task, by the check's name.
+    def right(self, task: Task) -> list[LocalStudent]:
+        """Return those who solve a task: the reference, and every other right solution known."""
+        if task.name not in self._right:
+            known = [a for a in self.assignment.alternatives if a.target == task.name]
+            texts = [self.assignment.with_alternative(a.id) for a in known]
+            self._right[task.name] = [
+                LocalStudent.from_source(text, scenarios=self.assignment.scenarios)
+                for text in (self.assignment.solution(), *texts)
+            ]
+        return self._right[task.name]
+
+    def mistakes(self, task: Task, outcomes: Sequence[Outcome]) -> dict[str, Mistakes]:
+        """Return the mistake, or the two, behind each failed check of a task, by the check's name.
 
         The calls of all the task's checks are taken together first: one mistake that fits them all
-        is the best explanation. Failing that (two mistakes at once), each check is tried alone.
+        is the best explanation, then two made together. Failing that, each check is tried alone,
+        and then each array.
         """
         failed = [
             outcome
             for outcome in outcomes
-            if isinstance(outcome.failure, Mismatch) and outcome.failure.what != "structure"
+            if isinstance(outcome.failure, Mismatch)
+            and outcome.failure.what != "structure"
+            and outcome.calls
         ]
-        together = self._fitting(task, [call for outcome in outcomes for call in outcome.calls])
-        found = {}
+        if not failed:
+            return {}
+        known = [(m,) for m in self.assignment.mistakes if m.target == task.name]
+        every = [call for outcome in outcomes for call in outcome.calls]
+        together = self._fitting(known, every)
+        found: dict[str, Mistakes] = {}
         for outcome in failed:
-            alone = self._fitting(task, outcome.calls)
+            alone = self._fitting(known, outcome.calls)
             candidates = [m for m in together if m in alone] or alone
-            candidates = [m for m in candidates if self._changes(m, outcome, task)]
+            candidates = [m for m in candidates if self._changes(m, outcome)]
             if len(candidates) == 1:
                 found[outcome.check.name] = candidates[0]
+        if len(found) < len(failed):
+            both = self._both(task, every)
+            for outcome in failed:
+                parts = [m for m in both if self._changes((m,), outcome)] or both
+                named = tuple(parts) or self._by_array(known, outcome)
+                if named and outcome.check.name not in found:
+                    found[outcome.check.name] = named
         return found
 
-    def _fitting(self, task: Task, calls: Sequence[Call]) -> list[Mistake]:
-        """Return the mistakes that fit all calls: those that explain every array, else some."""
-        known = [mistake for mistake in self.assignment.mistakes if mistake.target == task.name]
-        fits = {mistake: self._fit(mistake, calls) for mistake in known}
+    def _fitting(self, known: Iterable[Mistakes], calls: Sequence[Call]) -> list[Mistakes]:
+        """Return what fits all calls: that which explains every array, else some."""
+        fits = {mistakes: self._fit(mistakes, calls) for mistakes in known}
         best = max(fits.values(), default=0)
-        return [mistake for mistake, fit in fits.items() if fit == best > 0]
+        return [mistakes for mistakes, fit in fits.items() if fit == best > 0]
 
-    def _fit(self, mistake: Mistake, calls: Sequence[Call]) -> int:
-        """2 when every array is the mistake's, 1 when every array it changes is, else 0."""
+    def _fit(self, mistakes: Mistakes, calls: Sequence[Call]) -> int:
+        """2 when every array is the mistaken one, 1 when every array that changes is, else 0."""
         changed, exactly = False, True
         for call in calls:
-            wrong, right = self.with_mistake(mistake, call), self.reference(call)
+            wrong, right = self._again(mistakes, call), self.reference(call)
             if wrong is None or right is None:
                 return 0
             for got, bad, good in zip(*map(_arrays, (call.returned, wrong, right)), strict=True):
@@ -83,33 +118,100 @@ class Recogniser:
                 exactly &= like_mistake
         return (2 if exactly else 1) if changed else 0
 
-    def _changes(self, mistake: Mistake, outcome: Outcome, task: Task) -> bool:
-        """Whether the mistake changes the very array that ended the check."""
-        if not isinstance(outcome.failure, Mismatch) or not outcome.calls:
+    def _both(self, task: Task, calls: Sequence[Call]) -> Mistakes:
+        """Return the one pair of mistakes that, made together, explains every array of every call.
+
+        Bounded in number and in time: an assignment has few mistakes, most pairs differ from the
+        student's numbers at the first call, and what was compiled once is kept.
+        """
+        patches = [m for m in self.assignment.mistakes if m.target == task.name and m.patches]
+        deadline = time.monotonic() + MOST_SECONDS
+        fitting = []
+        for pair in list(combinations(patches, 2))[:MOST_PAIRS]:
+            if time.monotonic() > deadline:
+                break
+            if self._fit(pair, calls) == 2:
+                fitting.append(pair)
+        return fitting[0] if len(fitting) == 1 else ()
+
+    def _by_array(self, known: Iterable[Mistakes], outcome: Outcome) -> Mistakes:
+        """Return the mistakes that alone give the wrong arrays, the one that ended the check first.
+
+        Only where every wrong array of the check is some mistake's, and of one mistake only.
+        """
+        right = [_arrays(self.reference(call)) for call in outcome.calls]
+        own = [_arrays(call.returned) for call in outcome.calls]
+        if any(len(a) != len(b) for a, b in zip(own, right, strict=True)):
+            return ()
+        named: dict[int, Mistake] = {}
+        for position in range(max(map(len, own))):
+            places = [i for i, arrays in enumerate(own) if position < len(arrays)]
+            if all(same(own[i][position], right[i][position]) for i in places):
+                continue
+            fitting = [
+                mistake
+                for (mistake,) in known
+                if all(
+                    (wrong := _arrays(self.with_mistake(mistake, outcome.calls[i])))
+                    and same(own[i][position], wrong[position])
+                    for i in places
+                )
+            ]
+            if len(fitting) != 1:
+                return ()
+            named[position] = fitting[0]
+        order = sorted(named, key=lambda i: i != self._position(outcome))
+        return tuple(dict.fromkeys(named[i] for i in order))[:2]
+
+    def _changes(self, mistakes: Mistakes, outcome: Outcome) -> bool:
+        """Whether the mistakes change the very array that ended the check."""
+        position = self._position(outcome)
+        if position is None:
             return True
         last = outcome.calls[-1]
-        names = self.assignment.returns[last.function]
-        if outcome.failure.name not in names:
+        wrong, right = self._again(mistakes, last), self.reference(last)
+        if wrong is None:
             return True
-        position = names.index(outcome.failure.name)
-        wrong, right = self.with_mistake(mistake, last), self.reference(last)
         return not same(_arrays(wrong)[position], _arrays(right)[position])
 
-    def _student(self, name: str) -> LocalStudent:
-        if name not in self._students:
-            text = self.assignment.with_mistake(name) if name else self.assignment.solution()
-            self._students[name] = LocalStudent.from_source(
-                text, scenarios=self.assignment.scenarios
-            )
-        return self._students[name]
+    def _position(self, outcome: Outcome) -> int | None:
+        """Return which of the last call's arrays ended a check, where it is one of these."""
+        if not isinstance(outcome.failure, Mismatch) or not outcome.calls:
+            return None
+        names = self.assignment.returns[outcome.calls[-1].function]
+        name = outcome.failure.name
+        return names.index(name) if name in names else None
 
+    def _again(self, mistakes: Mistakes, call: Call) -> Any:
+        """Return what the reference gives for a call with some mistakes made; None for no value."""
+        if mistakes not in self._students:
+            self._students[mistakes] = self._student(mistakes)
+        student = self._students[mistakes]
+        if student is None:
+            return None
+        try:
+            return getattr(student, call.function)(*call.args, **call.kwargs)
+        except StudentFailure:
+            return None
 
-def _again(student: LocalStudent, call: Call) -> Any:
-    try:
-        return getattr(student, call.function)(*call.args, **call.kwargs)
-    except StudentFailure:
-        return None
+    def _student(self, mistakes: Mistakes) -> LocalStudent | None:
+        """Return somebody who makes these mistakes; None where they cannot be made together."""
+        if len(mistakes) < 2:
+            named = self.assignment.with_mistake(mistakes[0].id) if mistakes else ""
+            text = named or self.assignment.solution()
+        else:
+            function = self.assignment.task(mistakes[0].target).function
+            old, new = zip(*(patch for m in mistakes for patch in m.patches), strict=True)
+            source = self.assignment.reference.functions[function]
+            try:
+                both = patched("both", source, old, new)
+            except ArgumentError:
+                return None
+            text = self.assignment.reference.solution("Two mistakes.", {function: both})
+        return LocalStudent.from_source(text, scenarios=self.assignment.scenarios)
 
 
 def _arrays(returned: Any) -> tuple[np.ndarray, ...]:
+    if returned is None:
+        return ()
     return (returned,) if isinstance(returned, np.ndarray) else tuple(returned)

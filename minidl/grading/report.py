@@ -34,13 +34,15 @@ class Remark:
     names : the checks, in words.
     status : in words.
     lost : the points lost.
-    seen, mistake, question, advice : as in CheckResult; the mistake in words.
+    seen, example, question, advice : as in CheckResult.
+    mistake : the one recognised, or both, in words.
     """
 
     names: tuple[str, ...]
     status: str
     lost: float
     seen: str
+    example: str
     mistake: str
     question: str
     advice: str
@@ -62,19 +64,22 @@ def remarks(task: TaskResult) -> list[Remark]:
         if check.status != "passed" or check.advice:
             alike = check.mistake or check.status == "error"
             seen = "" if alike else check.seen
-            said = (check.status, seen, check.mistake, check.question, check.advice)
+            named = (check.mistake, check.also)
+            said = (check.status, seen, named, check.question, check.advice)
             together.setdefault(said, []).append(check)
     return [_remark(checks) for checks in together.values()]
 
 
 def _remark(checks: Sequence[CheckResult]) -> Remark:
     first = checks[0]
+    named = [name for name in (first.mistake, first.also) if name]
     return Remark(
         names=tuple(clean(check.name, 120) for check in checks),
         status=WORDS[first.status],
         lost=sum(check.points - check.earned for check in checks),
         seen=clean(first.seen, MOST_SHOWN),
-        mistake=clean(first.mistake or "", 120).replace("_", " "),
+        example=clean(first.example, MOST_SHOWN),
+        mistake=" and ".join(clean(m, 120).replace("_", " ") for m in named),
         question=clean(first.question, MOST_SHOWN),
         advice=clean(first.advice, MOST_SHOWN),
     )
@@ -114,6 +119,7 @@ def _show_remark(task: TaskResult, remark: Remark, console: Console) -> None:
     console.print(f"{task.task}, {remark.status}{lost}: {names}", style="bold")
     lines = {
         "Seen": remark.seen,
+        "For example": remark.example,
         "This is a known mistake": remark.mistake,
         "Ask yourself": remark.question,
         "Advice": remark.advice,

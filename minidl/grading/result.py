@@ -63,7 +63,9 @@ class CheckResult(Record):
     status : "passed", "failed" (a wrong value) or "error" (no value: it raised, hung, died).
     seen : what was seen, in a few small numbers; "" when passed.
     mistake : id of the known mistake which gives exactly these numbers, or None.
+    also : id of a second one, where it takes both.
     question : the question that leads on; "" when passed.
+    example : a small call that goes wrong, with what came and what should have come; "" for none.
     advice : something true and useful that costs no points (an argument changed in place).
     seconds : wall-clock time, by the grader's clock.
     """
@@ -78,6 +80,8 @@ class CheckResult(Record):
     question: str = ""
     advice: str = ""
     seconds: float = 0.0
+    also: str | None = None
+    example: str = ""
 
     @property
     def name(self) -> str:
@@ -146,8 +150,8 @@ class Result(Record):
     @property
     def mistakes(self) -> list[str]:
         """Ids of the known mistakes recognised, each once, in the order met."""
-        named = [c.mistake for task in self.tasks for c in task.checks if c.mistake]
-        return list(dict.fromkeys(named))
+        checks = [check for task in self.tasks for check in task.checks]
+        return list(dict.fromkeys(m for c in checks for m in (c.mistake, c.also) if m))
 
     @classmethod
     def _from(cls, values: Any) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from minidl.grading import axes
+from minidl.grading.assignment import Assignment
+from minidl.grading.check import Call
 
 
 @dataclass(frozen=True)
@@ -74,3 +77,34 @@ class Setting:
 
 
 NOTHING = Setting()
+
+
+def of_call(assignment: Assignment, call: Call, right: Any) -> Setting:
+    """Return the setting of a call that an assignment's check made; `right` is the reference's."""
+    names = assignment.returns[call.function]
+    return Setting(
+        arguments(assignment, call),
+        documented(assignment, call.function),
+        dict(zip(names, arrays(call.returned), strict=False)),
+        dict(zip(names, arrays(right), strict=False)),
+    )
+
+
+def arguments(assignment: Assignment, call: Call) -> dict[str, Any]:
+    """Return a call's arguments by the reference's names."""
+    names = assignment.parameters[call.function]
+    return {**dict(zip(names, call.args, strict=False)), **call.kwargs}
+
+
+def documented(assignment: Assignment, function: str) -> dict[str, tuple[str, ...]]:
+    """Return the names of the axes of a function's arguments and results; none of a scenario's."""
+    source = assignment.reference.functions.get(function, "")
+    found = [n for n in ast.parse(source).body if isinstance(n, (ast.FunctionDef, ast.ClassDef))]
+    return axes.documented(ast.get_docstring(found[0]) or "") if found else {}
+
+
+def arrays(returned: Any) -> tuple[np.ndarray, ...]:
+    """Return what came back as a tuple of arrays; none for None."""
+    if returned is None:
+        return ()
+    return (returned,) if isinstance(returned, np.ndarray) else tuple(returned)

@@ -1,0 +1,168 @@
+"""Call a failing submission again: for the smallest call that goes wrong, and its own gradients.
+
+The student's code runs in its sandbox, on inputs that everybody may know: those of the public
+checks, small numbers, and random ones of a fixed seed. All of it together is bounded in time, for
+each submission.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+
+from minidl.grading import setting, shrink
+from minidl.grading.assignment import Assignment, Task
+from minidl.grading.case import PUBLIC
+from minidl.grading.check import Call, Check, Outcome, Recorder, run_check
+from minidl.grading.compare import Mismatch, same
+from minidl.grading.gradient import Gradient, Pair
+from minidl.grading.recognise import Recogniser
+from minidl.grading.statistics import Unlikely
+from minidl.grading.student import StudentFailure
+
+MOST_SECONDS = 0.25
+
+Opener = Callable[[], AbstractContextManager[Any]]
+Given = dict[str, Any]
+
+
+class Rerun:
+    """Calls one submission again.
+
+    Parameters
+    ----------
+    assignment : what was asked for.
+    recogniser : holds the reference and the other right solutions.
+    open : opens a fresh student.
+    hidden : whether the checks were hidden, so that their inputs may not be shown.
+    """
+
+    def __init__(
+        self, assignment: Assignment, recogniser: Recogniser, open: Opener, hidden: bool
+    ) -> None:
+        """Start with the whole time left."""
+        self.assignment = assignment
+        self.recogniser = recogniser
+        self.hidden = hidden
+        self._open = open
+        self._left = MOST_SECONDS
+
+    def example(self, task: Task, outcome: Outcome, last: Call | None) -> str:
+        """Return the smallest call found that goes wrong, in words; "" where there is none.
+
+        Parameters
+        ----------
+        task : whose check failed.
+        outcome : of the check.
+        last : the call whose result ended it.
+        """
+        failure = outcome.failure
+        if last is None or not task.example or not isinstance(failure, Mismatch):
+            return ""
+        names = self.assignment.returns[last.function]
+        statistical = isinstance(failure, Unlikely) or failure.what != "values"
+        if statistical or failure.name not in names or self._left <= 0:
+            return ""
+        start = time.monotonic()
+        try:
+            public = self._as_public(task, outcome, failure.name) if self.hidden else last
+            if public is None:
+                return ""
+            with self._open() as student:
+                return self._shrunk(task, public, failure.name, student)
+        except StudentFailure:
+            return ""
+        finally:
+            self._left -= time.monotonic() - start
+
+    def _as_public(self, task: Task, outcome: Outcome, name: str) -> Call | None:
+        """Return the call that ends the public twin of a hidden check, if the same array does."""
+        with self._open() as student:
+            public = self._run(task, outcome.check, student)
+        same_array = getattr(public.failure, "name", "") == name
+        return public.calls[-1] if same_array and public.calls else None
+
+    def _run(self, task: Task, check: Check, student: Any) -> Outcome:
+        label = f"{self.assignment.id}@{self.assignment.version}/{task.id}/{check.name}"
+        recorder = Recorder(student, self.assignment.returns, self.assignment.parameters)
+        return run_check(check, recorder, PUBLIC, label, False)
+
+    def _shrunk(self, task: Task, last: Call, name: str, student: Any) -> str:
+        function = last.function
+        given = setting.arguments(self.assignment, last)
+        shapes = setting.documented(self.assignment, function)
+        make: Callable[[Given], Given | None] = dict
+        gradient = task.gradient
+        if gradient is not None and function == task.function:
+            forward = self.assignment.task(gradient.of).function
+            given = self._forward_arguments(gradient)
+            shapes = setting.documented(self.assignment, forward)
+            shapes |= {gradient.comes: shapes.get(gradient.result, ())}
+
+            def make(named: Given) -> Given | None:
+                results = self._reference(forward, named)
+                return gradient.arguments(named, results, self.assignment.parameters[function])
+
+        right = [getattr(other, function) for other in self.recogniser.right(task)]
+        position = self.assignment.returns[function].index(name)
+        ask = shrink.Questions(getattr(student, function), right, position, make)
+        found = shrink.smallest(given, shapes, ask)
+        return shrink.sentence(function, found[0], name, *found[1:]) if found else ""
+
+    def own_forward(self, task: Task) -> str:
+        """Say that a backward is the gradient of a wrong forward, or that forward is right."""
+        gradient = task.gradient
+        if gradient is None or self._left <= 0:
+            return ""
+        forward = self.assignment.task(gradient.of).function
+        given = self._forward_arguments(gradient)
+        start = time.monotonic()
+        try:
+            with self._open() as student:
+                pair = Pair(
+                    gradient,
+                    lambda named: self._results(student, forward, named),
+                    lambda named: self._results(student, task.function, named),
+                    self.assignment.parameters[task.function],
+                )
+                fits = pair.consistent(given, np.random.default_rng(0))
+                own = self._results(student, forward, given)
+        except StudentFailure:
+            return ""
+        finally:
+            self._left -= time.monotonic() - start
+        right = self._reference(forward, given)
+        forward_right = all(same(own.get(name), right[name]) for name in right)
+        if fits and not forward_right:
+            return (
+                f"But it is the gradient of your own {forward}, as central differences show: "
+                f"{forward} is what is wrong."
+            )
+        if forward_right and fits is False:
+            return f"Your {forward} is right, so the mistake is in {task.function} itself."
+        return ""
+
+    def _forward_arguments(self, gradient: Gradient) -> Given:
+        """Return arguments of the forward function, and a gradient that comes in, all public."""
+        task = self.assignment.task(gradient.of)
+        check = self.assignment.checks_of(task)[0]
+        call = self._run(task, check, self.recogniser.right(task)[0]).calls[0]
+        given = setting.arguments(self.assignment, call)
+        result = self._reference(task.function, given)[gradient.result]
+        rng = np.random.default_rng(1)
+        return {**given, gradient.comes: rng.normal(size=result.shape).astype(result.dtype)}
+
+    def _results(self, student: Any, function: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        values = [given[name] for name in self.assignment.parameters[function]]
+        returned = setting.arrays(getattr(student, function)(*values))
+        return dict(zip(self.assignment.returns[function], returned, strict=False))
+
+    def _reference(self, function: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        values = tuple(given[name] for name in self.assignment.parameters[function])
+        right = self.recogniser.reference(Call(function, values, {}, None))
+        returned = setting.arrays(right)
+        return dict(zip(self.assignment.returns[function], returned, strict=False))

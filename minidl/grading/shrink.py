@@ -1,0 +1,223 @@
+"""The smallest call that still goes wrong: fewer values, smaller numbers, a call to try by hand.
+
+The student and the reference are asked again with fewer samples, channels and pixels, then with
+small whole numbers, as long as they still disagree. What is asked must make sense: a call counts
+only where the reference gives finite numbers and every known right alternative gives the same.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl.grading.compare import same
+from minidl.grading.student import StudentFailure
+
+MOST_SECONDS = 0.08
+MOST_CALLS = 80
+MOST_CHARACTERS = 280
+
+Arrays = tuple[np.ndarray, ...]
+Given = dict[str, Any]
+
+
+class Questions:
+    """Asks the student and those who know, and stops when time or calls are used up.
+
+    Parameters
+    ----------
+    student : called with the arguments of the function, in order; may raise StudentFailure.
+    right : the reference and the right alternatives, called likewise.
+    position : which of the returned arrays is looked at.
+    make : from what is shrunk to the arguments of the function; by default these are the same.
+    """
+
+    def __init__(
+        self,
+        student: Callable[..., Any],
+        right: Sequence[Callable[..., Any]],
+        position: int,
+        make: Callable[[Given], Given | None] = lambda given: given,
+    ) -> None:
+        """Start the clock."""
+        self._student = student
+        self._right = right
+        self._position = position
+        self._make = make
+        self._deadline = time.monotonic() + MOST_SECONDS
+        self._calls = 0
+
+    def differ(self, given: Given) -> tuple[Given, np.ndarray, np.ndarray] | None:
+        """Return the arguments, the student's array and the right one, if they clearly differ."""
+        if self._calls >= MOST_CALLS or time.monotonic() > self._deadline:
+            return None
+        arguments = self._make(given)
+        want = None if arguments is None else self._agreed(arguments)
+        if arguments is None or want is None:
+            return None
+        self._calls += 1
+        try:
+            returned = self._student(*arguments.values())
+        except StudentFailure as failure:
+            if failure.kind != "raised":
+                self._calls = MOST_CALLS
+            return None
+        got = _arrays(returned)
+        if len(got) <= self._position:
+            return None
+        mine, right = got[self._position], want[self._position]
+        if mine.shape != right.shape or not np.isfinite(mine).all() or not mine.size:
+            return None
+        return None if written(mine) == written(right) else (arguments, mine, right)
+
+    def _agreed(self, arguments: Given) -> Arrays | None:
+        """Return what all right ones give, None where they fail or disagree."""
+        agreed = None
+        for function in self._right:
+            try:
+                returned = _arrays(function(*arguments.values()))
+            except StudentFailure:
+                return None
+            if not all(np.isfinite(array).all() for array in returned):
+                return None
+            if agreed is not None and not same(returned, agreed):
+                return None
+            agreed = agreed or returned
+        return agreed
+
+
+def smallest(
+    given: Given, shapes: Mapping[str, tuple[str, ...]], ask: Questions
+) -> tuple[Given, np.ndarray, np.ndarray] | None:
+    """Return the smallest call found, the student's array and the right one.
+
+    Parameters
+    ----------
+    given : arrays and plain values by name; those that belong together share axes.
+    shapes : the names of the axes, as far as documented; otherwise axes of one length are one.
+    ask : who is asked.
+
+    Returns
+    -------
+    None where student and reference agree on everything smaller, or cannot be asked.
+    """
+    plain = (np.ndarray, bool, int, float, str, type(None))
+    if not all(type(value) in plain for value in given.values()):
+        return None
+    given, best = dict(given), None
+    for step in (_shorter, _simpler):
+        for candidate in step(given, shapes):
+            found = ask.differ(candidate)
+            if found:
+                best = found
+                # The generator goes on from what was found.
+                given.clear()
+                given |= candidate
+    return best
+
+
+def _groups(given: Given, shapes: Mapping[str, tuple[str, ...]]) -> dict[Any, int]:
+    """Return the length of each axis that can be cut, by its name or failing that its length."""
+    found: dict[Any, int] = {}
+    for name, value in given.items():
+        if isinstance(value, np.ndarray):
+            for axis, length in enumerate(value.shape):
+                found[_group(name, value, axis, shapes)] = length
+    return found
+
+
+def _group(name: str, value: np.ndarray, axis: int, shapes: Mapping[str, tuple[str, ...]]) -> Any:
+    axes = shapes.get(name, ())
+    return axes[axis] if len(axes) == value.ndim else value.shape[axis]
+
+
+def _shorter(given: Given, shapes: Mapping[str, tuple[str, ...]]) -> Iterator[Given]:
+    """Yield the same with shorter axes: all of them, then one at a time, the shortest first."""
+    for most in (1, 2, 3):
+        yield _cut(given, shapes, dict.fromkeys(_groups(given, shapes), most))
+    for group in list(_groups(given, shapes)):
+        for length in (1, 2, 3):
+            if length < _groups(given, shapes).get(group, 0):
+                yield _cut(given, shapes, {group: length})
+
+
+def _cut(given: Given, shapes: Mapping[str, tuple[str, ...]], lengths: Mapping[Any, int]) -> Given:
+    found = dict(given)
+    for name, value in given.items():
+        if isinstance(value, np.ndarray):
+            keep = [
+                slice(lengths.get(_group(name, value, axis, shapes))) for axis in range(value.ndim)
+            ]
+            found[name] = np.ascontiguousarray(value[tuple(keep)]).reshape(value[tuple(keep)].shape)
+    return found
+
+
+def _simpler(given: Given, shapes: Mapping[str, tuple[str, ...]]) -> Iterator[Given]:
+    """Yield the same with one argument in simpler numbers, the simplest first."""
+    for name in list(given):
+        for value in _simple(given[name]):
+            if _plainness(value) < _plainness(given[name]):
+                yield {**given, name: value}
+
+
+def _simple(value: Any) -> list[Any]:
+    if type(value) is float:
+        return [0.0, 1.0, 0.5, 2.0]
+    if type(value) is not np.ndarray or value.dtype.kind != "f" or not value.size:
+        return []
+    if not np.isfinite(value).all() or set(np.unique(value)) <= {0.0, 1.0}:
+        return []
+    counted = np.arange(value.size, dtype=value.dtype).reshape(value.shape)
+    found = [np.ones_like(value), counted + 1, counted + 2, 2 * counted + 1]
+    if value.min() <= 0:
+        found = [np.zeros_like(value), *found, counted - 1]
+    return [*found, np.round(value), np.round(value, 1)]
+
+
+def _plainness(value: Any) -> float:
+    """How many characters it takes to write a value down, to compare two of one kind."""
+    return len(written(value)) if isinstance(value, np.ndarray) else len(_number(value))
+
+
+def sentence(function: str, arguments: Given, name: str, got: np.ndarray, want: np.ndarray) -> str:
+    """Return "forward(x=[[[1, 3]]], eps=0) gave mean [4], expected [2]."; "" if that is long."""
+    inside = ", ".join(f"{key}={written(value)}" for key, value in arguments.items())
+    said = f"{function}({inside}) gave {name} = {written(got)}, expected {written(want)}."
+    return said if len(said) <= MOST_CHARACTERS else ""
+
+
+def written(value: Any) -> str:
+    """Return an array as nested lists of short numbers, anything else as Python writes it.
+
+    Examples
+    --------
+    >>> written(np.array([[1.0, 0.3333333], [-0.0, 2e-7]])), written(None)
+    ('[[1, 0.3333], [0, 2e-07]]', 'None')
+    """
+    if isinstance(value, np.ndarray):
+        return _nested(value.tolist())
+    return _number(value) if type(value) in (int, float) else repr(value)
+
+
+def _nested(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_nested, value))}]"
+    return repr(value) if isinstance(value, bool) else _number(value)
+
+
+def _number(value: Any) -> str:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return repr(value)
+    return "0" if value == 0 else f"{value:.4g}" if math.isfinite(value) else str(value)
+
+
+def _arrays(returned: Any) -> Arrays:
+    if isinstance(returned, np.ndarray):
+        return (returned,)
+    if not isinstance(returned, (tuple, list)):
+        return ()
+    return tuple(a for a in returned if isinstance(a, np.ndarray))
