@@ -2,8 +2,9 @@
 
 The worker's own words about it are cleaned, cut to length, and checked where they can be: the line
 must be one of the file. For hidden checks nothing is left but the exception's type, where it is
-one of Python's or NumPy's own, and the student's own line: a message or a class name could carry
-a hidden input. (The choice of the line could, too, a few bits at a time; so inputs are fresh.)
+one of Python's, NumPy's or Numba's own, and the student's own line: a message or a class name could
+carry a hidden input. (The choice of the line could, too, a few bits at a time; so inputs are
+fresh.)
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from .student import Kind, StudentFailure
 
 MAX_MESSAGE, MAX_LINE = 500, 120
 NO_VALUE = "something that is no array, number, string, None, or tuple, list or dict of these"
-NUMPY_ERRORS = {"LinAlgError", "AxisError", "UFuncTypeError", "DTypePromotionError"}
+LIBRARY_ERRORS = {"LinAlgError", "AxisError", "UFuncTypeError", "DTypePromotionError"}
+LIBRARY_ERRORS |= {"TypingError", "LoweringError", "UnsupportedError", "UnsupportedBytecodeError"}
 
 
 class Reporter:
@@ -70,7 +72,7 @@ class Reporter:
             return f"{error}: {text}" if text.strip() else error
         own = getattr(builtins, error, None)
         known = isinstance(own, type) and issubclass(own, BaseException)
-        return error if known or error in NUMPY_ERRORS else "an exception of its own class"
+        return error if known or error in LIBRARY_ERRORS else "an exception of its own class"
 
     def timeout(self, what: str, seconds: float, line: int | None) -> StudentFailure:
         """Return the failure of a call that did not answer in time."""

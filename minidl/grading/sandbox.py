@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -45,6 +45,7 @@ class Limits:
     scratch_bytes, scratch_files : size and number of all files it may write, in memory.
     output_bytes : how much of what it prints is kept.
     frame_bytes : arrays in one call, or in one answer.
+    compile_seconds : added to a call with arguments of new types, where there is a compiler.
     """
 
     call_seconds: float = 10.0
@@ -57,6 +58,16 @@ class Limits:
     scratch_files: int = 256
     output_bytes: int = 64 * 1024
     frame_bytes: int = 128 * MB
+    compile_seconds: float = 20.0
+
+    def with_compiler(self) -> Limits:
+        """Return the same with room for Numba's compiler: address space and processor time."""
+        return replace(
+            self,
+            memory_bytes=self.memory_bytes + 512 * MB,
+            cpu_seconds=self.cpu_seconds + 60,
+            load_seconds=self.load_seconds + self.compile_seconds,
+        )
 
 
 class Sandbox:
@@ -89,7 +100,9 @@ class Sandbox:
             raise SandboxError(expected("sandbox", wanted, sys.platform, hint))
         self.limits = limits or Limits()
         self.isolation = ""
+        self._confined = confined
         self._zygote = Zygote(confined)
+        self._compilers: Zygote | None = None
         self._stack = ExitStack()
         self._root = Path()
 
@@ -115,6 +128,25 @@ class Sandbox:
     ) -> None:
         """Kill the zygote and every worker, and remove their folders."""
         self._stack.close()
+        self._compilers = None
+
+    def zygote(self, compiler: bool) -> Zygote:
+        """Return the parent of new workers; one with Numba is made when it is first needed."""
+        if not compiler:
+            return self._zygote
+        if self._compilers is None:
+            self._compilers = Zygote(self._confined, compiler=True)
+            self._stack.callback(self._compilers.stop)
+        return self._compilers
+
+    @property
+    def pid(self) -> int:
+        """The process id of the zygote, below which every worker is."""
+        return self._zygote.pid
+
+    def leftovers(self) -> list[Path]:
+        """Return what is in the folder of this sandbox's scratch folders; nothing between uses."""
+        return sorted(self._root.iterdir())
 
     def student(
         self,
@@ -123,6 +155,7 @@ class Sandbox:
         functions: Sequence[str] = (),
         hidden: bool = False,
         scenarios: Sequence[Scenario] = (),
+        compiler: bool = False,
     ) -> SandboxedFile:
         """Return a submission; each `with` on it gives a student in a fresh process.
 
@@ -134,12 +167,13 @@ class Sandbox:
         hidden : redact messages to the exception's type and the student's own line, and withhold
             what was printed, so that neither carries an input of a hidden check to the student.
         scenarios : what will be called beside the functions.
+        compiler : whether it is to have Numba, and time and memory for it.
         """
         if len(source) > self.limits.frame_bytes:
             wanted = f"a submission of at most {self.limits.frame_bytes} bytes"
             raise ArgumentError(expected("sandbox.student", wanted, len(source)))
         called = dict.fromkeys(functions) | {each.name: each for each in scenarios}
-        return SandboxedFile(self, source, name, called, hidden)
+        return SandboxedFile(self, source, name, called, hidden, compiler)
 
 
 class SandboxedFile:
@@ -152,12 +186,13 @@ class SandboxedFile:
         name: str,
         called: Mapping[str, Scenario | None],
         hidden: bool,
+        compiler: bool,
     ) -> None:
         """Keep what `Sandbox.student` was given; `called` has the functions and the scenarios."""
         stem = Path(name).stem
         self.sandbox, self.source, self.called = sandbox, source, called
         self.stem = stem if stem.isidentifier() and stem.isascii() else "submission"
-        self.hidden = hidden
+        self.hidden, self.compiler = hidden, compiler
         self._open: list[SandboxedStudent] = []
 
     def __enter__(self) -> SandboxedStudent:
@@ -228,12 +263,13 @@ class SandboxedStudent:
     def __init__(self, submission: SandboxedFile) -> None:
         """Start the worker and load the file; see `SandboxedFile.__enter__`."""
         self._submission = submission
-        self._limits = submission.sandbox.limits
+        sandbox, compiler = submission.sandbox, submission.compiler
+        self._limits = sandbox.limits.with_compiler() if compiler else sandbox.limits
+        self._compiled: set[Any] = set()
         self._report = Reporter(f"{submission.stem}.py", submission.source, submission.hidden)
         self._dead: StudentFailure | None = None
         self.damaged: set[int | str] = set()
-        sandbox = submission.sandbox
-        self._worker = _Worker(sandbox._zygote, sandbox._root, self._limits)
+        self._worker = _Worker(sandbox.zygote(compiler), sandbox._root, self._limits)
         scenarios = [scenario for scenario in submission.called.values() if scenario]
         text = "\n\n".join(scenario.source for scenario in scenarios).encode()
         request = {
@@ -271,12 +307,19 @@ class SandboxedStudent:
         named = {name: protocol.checksum(value) for name, value in kwargs.items()}
         scenario = self._submission.called[function]
         what = scenario.target if scenario else function
-        answer = self._exchange(request, what, self._limits.call_seconds)
+        answer = self._exchange(request, what, self._seconds(function, args, kwargs))
         if not _is_answer(answer, len(args), set(kwargs)):
             raise self._report.said(answer, what, scenario.kind if scenario else "function")
         self.damaged |= {i for i, sum_ in enumerate(answer["args"]) if sum_ != before[i]}
         self.damaged |= {k for k, sum_ in answer["kwargs"].items() if sum_ != named[k]}
         return answer["returned"]
+
+    def _seconds(self, function: str, args: Any, kwargs: Any) -> float:
+        """Return the deadline of a call: arguments of new types may have to be compiled for."""
+        call = (function, _types(args), _types(kwargs))
+        compiling = self._submission.compiler and call not in self._compiled
+        self._compiled.add(call)
+        return self._limits.call_seconds + compiling * self._limits.compile_seconds
 
     def _exchange(self, request: dict[str, Any], what: str, seconds: float) -> Any:
         """Return the worker's answer; end the worker where there is none."""
@@ -305,6 +348,17 @@ class SandboxedStudent:
         self._worker.end()
         if self._dead is None:
             self._dead = StudentFailure("crashed", "the worker of this check has been closed")
+
+
+def _types(value: Any) -> Any:
+    """Return what a compiler looks at: dtype and number of axes of arrays, types of the rest."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.name, value.ndim
+    if isinstance(value, (tuple, list)):
+        return tuple(_types(item) for item in value)
+    if isinstance(value, dict):
+        return tuple((name, _types(item)) for name, item in value.items())
+    return type(value).__name__
 
 
 def _is_answer(answer: Any, args: int, kwargs: set[str]) -> bool:

@@ -9,6 +9,7 @@ ndarrays, Python scalars, None, strings, and tuples, lists and dicts of these, a
 
 from __future__ import annotations
 
+import ast
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -120,18 +121,26 @@ class LocalStudent:
 
     @classmethod
     def from_source(
-        cls, source: str, name: str = "<reference>", scenarios: Sequence[Scenario] = ()
+        cls,
+        source: str,
+        name: str = "<reference>",
+        scenarios: Sequence[Scenario] = (),
+        keep: bool = False,
     ) -> LocalStudent:
         """Execute trusted source text in a fresh namespace.
+
+        Parameters
+        ----------
+        source, name, scenarios : the text, the file it says it comes from, what else can be called.
+        keep : take the namespace of the last time, if any: what Numba compiled is still there.
 
         Raises
         ------
         StudentFailure
             where the source itself raises.
         """
-        namespace: dict[str, Any] = {"__name__": "submission"}
         try:
-            exec(_compiled(source, name), namespace)
+            namespace = (_kept if keep else _executed)(source, name)
         except Exception as error:
             raise _raised(error, name) from None
         return cls(namespace, name, scenarios)
@@ -184,8 +193,25 @@ class LocalStudent:
 
 @lru_cache(maxsize=32)
 def _compiled(source: str, name: str) -> CodeType:
-    """Compile a trusted source once, however many checks execute it afresh."""
-    return compile(source, name, "exec", dont_inherit=True)
+    """Compile a trusted source once, however many checks execute it afresh.
+
+    Numba's `cache=True` goes: there is no file beside which to keep what was compiled.
+    """
+    tree = ast.parse(source, name)
+    for node in ast.walk(tree):
+        for decorator in getattr(node, "decorator_list", []):
+            if isinstance(decorator, ast.Call):
+                decorator.keywords = [k for k in decorator.keywords if k.arg != "cache"]
+    return compile(tree, name, "exec", dont_inherit=True)
+
+
+def _executed(source: str, name: str) -> dict[str, Any]:
+    namespace: dict[str, Any] = {"__name__": "submission"}
+    exec(_compiled(source, name), namespace)
+    return namespace
+
+
+_kept = lru_cache(maxsize=128)(_executed)
 
 
 class LocalSandbox:
@@ -211,9 +237,10 @@ class LocalSandbox:
         functions: Sequence[str] = (),
         hidden: bool = False,
         scenarios: Sequence[Scenario] = (),
+        compiler: bool = False,
     ) -> Iterator[LocalStudent]:
-        """Execute the source afresh at each `with`."""
-        yield LocalStudent.from_source(source.decode(), name, scenarios)
+        """Execute the source at each `with`; afresh, unless a compiler makes that slow."""
+        yield LocalStudent.from_source(source.decode(), name, scenarios, keep=compiler)
 
 
 def _raised(error: BaseException, name: str) -> StudentFailure:

@@ -8,7 +8,7 @@ Everything here may be read, patched or killed by the student's code. So nothing
 the grader believes nothing that comes from here (minidl/grading/sandbox.py).
 
 Runs without minidl, as a package of its own made by confine.launch: it imports only the standard
-library, NumPy and the two files beside it.
+library, NumPy and the two files beside it, and what it is told to keep ready for submissions.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ import importlib
 import io
 import json
 import os
+import re
 import signal
 import socket
 import sys
 import time
 import traceback
+import warnings
 from contextlib import suppress
 from types import ModuleType
 from typing import Any, NoReturn, TextIO
@@ -35,20 +37,27 @@ from . import confine, protocol
 # What submissions commonly use, imported before the fork rather than after it.
 WARM = ["dataclasses", "inspect", "typing", "numpy.fft", "numpy.lib.stride_tricks"]
 WARM += ["numpy.linalg", "numpy.random"]
+OFFERED = {*sys.stdlib_module_names, "numpy", "numba", "llvmlite", "cython", "Cython"}
+OFFERED |= {__package__, "cython_runtime"}
 MAX_TEXT = 2000
 CONTROL_MESSAGE = 64 * 1024
 
 
-def zygote(control_fd: str, root: str) -> None:
+def zygote(control_fd: str, root: str, ready: str) -> None:
     """Fork, end and reap children as the grader asks, until it hangs up.
 
-    Unless `root` is "", an empty folder for its file system, everything is confined.
+    Parameters
+    ----------
+    control_fd : number of the socket to the grader.
+    root : an empty folder for its file system; "" where nothing is to be confined.
+    ready : JSON, the packages to import for submissions, and the folder of each.
     """
     control = socket.socket(fileno=int(control_fd))
     for name in WARM:
         importlib.import_module(name)
-    package = os.path.dirname(np.__file__)
-    rules = confine.readable(sys.path, [package, package + ".libs"])
+    folders = [os.path.dirname(np.__file__), *_import_ready(json.loads(ready))]
+    packages = [path for folder in folders for path in (folder, f"{folder}.libs")]
+    rules = confine.readable(sys.path, packages)
     confinement = confine.Confinement(rules) if root else None
     processes = os.open("/proc", os.O_RDONLY) if os.path.isdir("/proc") else None
     reached = confinement.zygote(root) if confinement else []
@@ -68,6 +77,40 @@ def zygote(control_fd: str, root: str) -> None:
         else:
             children.discard(request["pid"])
             _send(control, _end(request, children, processes))
+
+
+def _import_ready(packages: dict[str, str]) -> list[str]:
+    """Import packages, each from its folder, which is forgotten again; return where they are."""
+    found = []
+    for name, folder in packages.items():
+        sys.path.append(folder)
+        try:
+            found.append(os.path.dirname(importlib.import_module(name).__file__ or ""))
+        finally:
+            sys.path.remove(folder)
+    if "numba" in packages:
+        _warm_compiler()
+    for name in list(sys.modules):
+        if not name.startswith("_") and name.partition(".")[0] not in OFFERED:
+            del sys.modules[name]  # SciPy, say, which Numba imports for itself
+    # A module that is a file of its own stands among packages that stay unreadable.
+    return [folder for folder in found if folder not in packages.values()]
+
+
+def _warm_compiler() -> None:
+    """Let Numba load all it needs for compiling, and forget what it knows about caches.
+
+    What a student compiled once must not be found again by the next, nor by a corrected version.
+    Nothing parallel is compiled here: it would start a thread, which no child inherits.
+    """
+    numba = importlib.import_module("numba")
+    dispatcher = importlib.import_module("numba.core.dispatcher")
+    ufuncs = importlib.import_module("numba.np.ufunc.ufuncbuilder")
+    errors = importlib.import_module("numba.core.errors")
+    for kind in (dispatcher.Dispatcher, ufuncs.UFuncDispatcher):
+        kind.enable_caching = lambda self: None
+    warnings.simplefilter("ignore", errors.NumbaSystemWarning)  # of a lock it can do without
+    numba.njit(lambda x: x.sum() + len(x))(np.ones(2))
 
 
 def _send(control: socket.socket, message: dict[str, Any]) -> None:
@@ -275,11 +318,7 @@ class Runner:
         """Describe an exception: its type, its text, and the last line of the student's own."""
         if isinstance(error, MemoryError):
             return failed("memory", line=self._line(error))
-        try:
-            text = str(error.msg if isinstance(error, SyntaxError) else error)
-        except BaseException:
-            text = ""
-        return failed("raised", text, type(error).__name__, self._line(error))
+        return failed("raised", _text_of(error), type(error).__name__, self._line(error))
 
     def _line(self, error: BaseException) -> int | None:
         if isinstance(error, SyntaxError) and error.filename == self.file:
@@ -289,7 +328,16 @@ class Runner:
             if trace.tb_frame.f_code.co_filename == self.file:
                 line = trace.tb_lineno
             trace = trace.tb_next
-        return line
+        # A compiler's exception says in its text where in the student's file it stopped.
+        named = re.findall(rf'File "{re.escape(self.file)}", line (\d{{1,7}})', _text_of(error))
+        return int(named[-1]) if line is None and named else line
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error.msg if isinstance(error, SyntaxError) else error)
+    except BaseException:
+        return ""
 
 
 def failed(kind: str, text: str = "", error: str = "", line: int | None = None) -> dict[str, Any]:

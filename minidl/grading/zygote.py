@@ -6,6 +6,7 @@ A process id stays the child's own until the zygote reaps it, so no other proces
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import json
 import os
@@ -32,7 +33,11 @@ REMOVE_SECONDS = 30.0
 ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "PATH": "/usr/bin:/bin",
-    **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR")},
+    **{
+        f"{name}_NUM_THREADS": "1"
+        for name in ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "NUMBA")
+    },
+    "NUMBA_THREADING_LAYER": "workqueue",
 }
 
 
@@ -46,18 +51,19 @@ class Zygote:
     Parameters
     ----------
     confined : whether the layers of this machine are to be applied.
+    compiler : whether its workers are to have Numba.
     """
 
-    def __init__(self, confined: bool = True) -> None:
+    def __init__(self, confined: bool = True, compiler: bool = False) -> None:
         """Start nothing yet."""
-        self._confined = confined
+        self._confined, self._compiler = confined, compiler
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._lock = threading.Lock()
         self.reached: list[str] = []
 
     def start(self) -> None:
-        """Start the process and wait until it has imported NumPy.
+        """Start the process and wait until it has imported what its workers need.
 
         It builds its own file system on an empty folder, which is not needed any more then.
 
@@ -74,7 +80,7 @@ class Zygote:
             root = ""
             if self._confined:
                 root = stack.enter_context(tempfile.TemporaryDirectory(prefix="minidl-"))
-            arguments = (str(theirs.fileno()), root)
+            arguments = (str(theirs.fileno()), root, json.dumps(_ready(self._compiler)))
             command = confine.launch(numpy_parent, "worker", "zygote", *arguments)
             self._process = subprocess.Popen(
                 command,
@@ -105,6 +111,11 @@ class Zygote:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    @property
+    def pid(self) -> int:
+        """The process id, 0 where none is running."""
+        return self._process.pid if self._process is not None else 0
 
     def spawn(self, scratch: Path, limits: dict[str, int]) -> tuple[int, Channel]:
         """Return the process id of a fresh child and the channel to it.
@@ -181,6 +192,20 @@ class Zygote:
         if type(answer) is not dict:
             raise ValueError("no answer")
         return answer
+
+
+def _ready(compiler: bool) -> dict[str, str]:
+    """Return the packages that submissions may use beside NumPy, where installed, with folders.
+
+    `cython` serves its pure-Python mode, in which nothing is compiled.
+    """
+    found = {}
+    for name in ("cython", *(("llvmlite", "numba") if compiler else ())):
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.origin is not None:
+            above = 2 if spec.submodule_search_locations else 1
+            found[name] = str(Path(spec.origin).parents[above - 1])
+    return found
 
 
 def remove(folder: Path) -> None:

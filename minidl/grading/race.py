@@ -1,0 +1,144 @@
+"""A race: the student's function against a reference, by the grader's clock.
+
+Calls take turns, so that whatever else the machine does slows both; the fastest of several counts.
+The first call, in which a compiler runs, is timed apart. Each turn has inputs of its own and its
+values are compared, so that nothing computed before, and nothing wrong, wins.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+
+from minidl.errors import expected
+from minidl.grading.assignment import Task
+from minidl.grading.check import Call, CheckError, Recorder, unrecorded
+from minidl.grading.compare import Mismatch, close, same
+from minidl.grading.mistake import Mistake
+from minidl.grading.recognise import Recogniser
+
+TURNS = 7
+HOPELESS = 5.0
+ALIKE = 3.0
+CALL_SECONDS, SECONDS_PER_BYTE = 1e-3, 1e-9  # of a call to another process, and of what is sent
+
+
+class Slow(Mismatch):
+    """A race that was lost.
+
+    Parameters
+    ----------
+    call : the first one.
+    got, want : seconds of the student's and of the reference's fastest call.
+    allowed : seconds that would have been fast enough.
+    compiling : seconds of the first call, beyond those of a later one.
+    """
+
+    def __init__(
+        self, call: Call, got: float, want: float, allowed: float, compiling: float
+    ) -> None:
+        """Keep the parts."""
+        super().__init__("slow", call.function, got, want, allowed)
+        self.call = call
+        self.compiling = compiling
+
+
+def race(
+    student: Recorder,
+    function: str,
+    args: Sequence[Any],
+    reference: Callable[..., Any],
+    at_most: float = 3.0,
+    rtol: float | None = None,
+) -> None:
+    """Raise Slow unless the student's function is fast enough, and Mismatch where it is wrong.
+
+    Parameters
+    ----------
+    student : what the check was given.
+    function : what is called.
+    args : its arguments; enough work for some milliseconds. In each turn the values of the float
+        arrays among them stand in other places.
+    reference : returns what is right; runs here, compiled and on one thread.
+    at_most : how many times as long as the reference the student may take, 2 or more.
+    rtol : accepted difference in the values, as in `close`.
+    """
+    if at_most < 2:
+        hint = "clocks are not exact"
+        raise CheckError(expected("race", "at_most of 2 or more", at_most, hint))
+    with threadpoolctl.threadpool_limits(1):
+        right = reference(*args)
+        start = time.perf_counter()
+        getattr(student, function)(*args)
+        first = time.perf_counter() - start
+        call = student.calls[-1]
+        _compare(student, call, right, rtol)
+        mine, yours, turn = math.inf, math.inf, 0
+        overhead = CALL_SECONDS + SECONDS_PER_BYTE * (_bytes(args) + _bytes(right))
+        while turn < TURNS:
+            turn += 1
+            given = tuple(_moved(value, turn) for value in args)
+            start = time.perf_counter()
+            right = reference(*given)
+            mine = min(mine, time.perf_counter() - start)
+            start = time.perf_counter()
+            returned = unrecorded(student, function, given)
+            yours = min(yours, time.perf_counter() - start)
+            _compare(student, Call(function, given, {}, returned), right, rtol)
+            allowed = at_most * mine + overhead
+            if turn >= 2 and (yours <= allowed or yours > HOPELESS * allowed):
+                break
+    if yours > allowed:
+        raise Slow(call, yours, mine, allowed, max(first - yours, 0.0))
+
+
+def _compare(student: Recorder, call: Call, right: Any, rtol: float | None) -> None:
+    names = student.names(call.function)
+    wanted = right if isinstance(right, (tuple, list)) else (right,)
+    returned = call.returned if len(names) > 1 else (call.returned,)
+    for name, got, want in zip(names, returned, wanted, strict=True):
+        close(got, want, name, rtol=rtol)
+
+
+def _moved(value: Any, turn: int) -> Any:
+    """Return a float array with its values in other places; anything else as it is."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
+        return value
+    return np.roll(value, turn)
+
+
+def _bytes(value: Any) -> int:
+    if isinstance(value, (tuple, list)):
+        return sum(map(_bytes, value))
+    return value.nbytes if isinstance(value, np.ndarray) else 0
+
+
+def as_slow_as(recogniser: Recogniser, task: Task, slow: Slow) -> Mistake | None:
+    """Return the known mistake that gives the right values in about the student's time.
+
+    Within a factor of 3, and clearly nearer than any other.
+    """
+    right = recogniser.reference(slow.call)
+    found = []
+    for mistake in recogniser.assignment.mistakes:
+        if mistake.target != task.name:
+            continue
+        if not same(recogniser.with_mistake(mistake, slow.call), right):
+            continue
+        seconds = []
+        for _ in range(3):
+            start = time.perf_counter()
+            recogniser.with_mistake(mistake, slow.call)
+            seconds.append(time.perf_counter() - start)
+        found.append((abs(math.log(min(seconds) / slow.got)), mistake))
+    found.sort(key=lambda pair: pair[0])
+    if not found or found[0][0] > math.log(ALIKE):
+        return None
+    if len(found) > 1 and found[1][0] < found[0][0] + math.log(2):
+        return None
+    return found[0][1]
