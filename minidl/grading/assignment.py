@@ -12,6 +12,7 @@ The starter and the solution are derived from the library's own source (minidl/g
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import re
@@ -54,6 +55,7 @@ class Task:
     gradient : of which other task's function this one is the gradient, if of any.
     example : whether a wrong call may be shown on numbers of the grader's own choice; not where
         arguments must be more than the right solutions notice (rows that are probabilities).
+    compiled : "numba" where it is to be compiled, and all its checks share one worker; else "".
     """
 
     id: str
@@ -66,6 +68,7 @@ class Task:
     hints: tuple[str, ...]
     gradient: Gradient | None = None
     example: bool = True
+    compiled: str = ""
 
     @property
     def name(self) -> str:
@@ -174,6 +177,21 @@ class Assignment:
         return task.computed if function == task.function else self.returns[function]
 
     @property
+    def compiled(self) -> bool:
+        """Whether any task is to be compiled."""
+        return any(task.compiled for task in self.tasks)
+
+    def demand_packages(self) -> None:
+        """Raise ArgumentError where a package that the tasks are about is not installed."""
+        imports = ast.parse("\n".join(self.reference.imports))
+        names = {n.name for i in imports.body for n in getattr(i, "names", [])}
+        names |= {i.module for i in imports.body if isinstance(i, ast.ImportFrom) and i.module}
+        for name in sorted({name.partition(".")[0] for name in names} & {"cython", "numba"}):
+            if importlib.util.find_spec(name) is None:
+                hint = f"pip install {name}"
+                raise ArgumentError(expected(self.id, f"the package {name}", "none", hint))
+
+    @property
     def points(self) -> float:
         """What the whole assignment is worth."""
         return sum(task.points for task in self.tasks)
@@ -245,7 +263,13 @@ def _task(path: Path, values: dict[str, Any]) -> Task:
     gradient = values.get("gradient")
     if gradient is not None:
         gradient = bank.build(Gradient, f"{label}: gradient", gradient)
-    optional = {"gradient": gradient, "example": values.get("example", True)}
+    if values.get("compiled", "numba") != "numba":
+        raise ArgumentError(expected(label, 'compiled = "numba", or nothing', values["compiled"]))
+    optional = {
+        "gradient": gradient,
+        "example": values.get("example", True),
+        "compiled": values.get("compiled", ""),
+    }
     return bank.build(Task, label, {**values, **lists, **optional})
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from minidl.errors import ArgumentError, expected
 from minidl.grading.assignment import Assignment, Task
@@ -22,6 +23,7 @@ from minidl.grading.check import Check, Outcome, Recorder, run_check
 from minidl.grading.diagnosis import explain
 from minidl.grading.key import MINIMUM_BYTES, key_id
 from minidl.grading.recognise import Recogniser
+from minidl.grading.rerun import Opener
 from minidl.grading.result import CheckResult, Result, TaskResult
 from minidl.grading.sandbox import Sandbox
 from minidl.grading.student import LocalSandbox, StudentFailure
@@ -134,6 +136,7 @@ class _Run:
         sandbox: Sandbox | LocalSandbox,
         recogniser: Recogniser,
     ) -> None:
+        assignment.demand_packages()
         self.assignment = assignment
         self.reason = submission.reason
         self.hidden = key is not None
@@ -146,6 +149,7 @@ class _Run:
             assignment.targets,
             self.hidden,
             assignment.scenarios,
+            assignment.compiled or b"numba" in submission.source,
         )
         self.tutor = Tutor(assignment, recogniser, submission.source, self.open, self.hidden)
 
@@ -153,24 +157,29 @@ class _Run:
         """Run a task's checks, then explain the failed ones in the light of all of them."""
         outcomes: list[Outcome] = []
         stopped = ""
+        opener = _Lasting(self.open) if task.compiled else self.open
         for check in self.assignment.checks_of(task):
             stopped = stopped or self.reason
             if not stopped and time.monotonic() > self.deadline:
                 stopped = f"this submission has used its {MOST_SECONDS:.0f} seconds"
-            outcome = self._check(check, task) if not stopped else Outcome(check, skipped=stopped)
+            outcome = Outcome(check, skipped=stopped)
+            if not stopped:
+                outcome = self._check(check, task, opener)
             if isinstance(outcome.failure, StudentFailure) and outcome.failure.kind == "timeout":
                 stopped = "an earlier check of this task ran out of time"
             outcomes.append(outcome)
+        if isinstance(opener, _Lasting):
+            opener.end()
         checks = tuple(self._results(task, outcomes))
         earned = sum(check.earned for check in checks)
         return TaskResult(task.id, task.title, task.points, earned, checks)
 
-    def _check(self, check: Check, task: Task) -> Outcome:
-        """Run one check with a fresh student."""
+    def _check(self, check: Check, task: Task, opener: Opener) -> Outcome:
+        """Run one check with a student of its own, or one that lasts for the whole task."""
         start = time.perf_counter()
         label = f"{self.assignment.id}@{self.assignment.version}/{task.id}/{check.name}"
         try:
-            with self.open() as student:
+            with opener() as student:
                 recorder = Recorder(student, self.assignment.returns, self.assignment.parameters)
                 return run_check(check, recorder, self.key, label, self.hidden)
         except StudentFailure as failure:
@@ -211,6 +220,30 @@ class _Run:
                     example=lesson.example,
                 )
             yield result
+
+
+class _Lasting:
+    """Opens one student for many checks, as compiling takes longer than checking.
+
+    A check that ended otherwise than with a value or an exception is the last one of its student.
+    """
+
+    def __init__(self, open: Opener) -> None:
+        self._open = open
+        self._stack = ExitStack()
+        self._student: Any = None
+
+    @contextmanager
+    def __call__(self) -> Iterator[Any]:
+        if self._student is None:
+            self._student = self._stack.enter_context(self._open())
+        yield self._student
+        if getattr(self._student, "dead", False):
+            self.end()
+
+    def end(self) -> None:
+        self._stack.close()
+        self._student = None
 
 
 def _advice(outcome: Outcome) -> str:

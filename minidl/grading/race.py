@@ -16,11 +16,9 @@ import numpy as np
 import threadpoolctl
 
 from minidl.errors import expected
-from minidl.grading.assignment import Task
 from minidl.grading.check import Call, CheckError, Recorder, unrecorded
 from minidl.grading.compare import Mismatch, close, same
 from minidl.grading.mistake import Mistake
-from minidl.grading.recognise import Recogniser
 
 TURNS = 7
 HOPELESS = 5.0
@@ -118,27 +116,35 @@ def _bytes(value: Any) -> int:
     return value.nbytes if isinstance(value, np.ndarray) else 0
 
 
-def as_slow_as(recogniser: Recogniser, task: Task, slow: Slow) -> Mistake | None:
+def as_slow_as(
+    slow: Slow,
+    known: Sequence[tuple[Mistake, ...]],
+    again: Callable[[tuple[Mistake, ...], Call], Any],
+) -> tuple[Mistake, ...]:
     """Return the known mistake that gives the right values in about the student's time.
 
-    Within a factor of 3, and clearly nearer than any other.
+    Within a factor of 3, and clearly nearer than any other; else none.
+
+    Parameters
+    ----------
+    slow : the race that was lost.
+    known : mistakes of the task.
+    again : makes a call again with some mistakes, or with none.
     """
-    right = recogniser.reference(slow.call)
+    right = again((), slow.call)
     found = []
-    for mistake in recogniser.assignment.mistakes:
-        if mistake.target != task.name:
-            continue
-        if not same(recogniser.with_mistake(mistake, slow.call), right):
-            continue
-        seconds = []
-        for _ in range(3):
-            start = time.perf_counter()
-            recogniser.with_mistake(mistake, slow.call)
-            seconds.append(time.perf_counter() - start)
-        found.append((abs(math.log(min(seconds) / slow.got)), mistake))
+    for mistakes in known:
+        if same(again(mistakes, slow.call), right):
+            seconds = min(_seconds(again, mistakes, slow.call) for _ in range(3))
+            found.append((abs(math.log(seconds / slow.got)), mistakes))
     found.sort(key=lambda pair: pair[0])
     if not found or found[0][0] > math.log(ALIKE):
-        return None
-    if len(found) > 1 and found[1][0] < found[0][0] + math.log(2):
-        return None
-    return found[0][1]
+        return ()
+    alone = len(found) == 1 or found[1][0] > found[0][0] + math.log(2)
+    return found[0][1] if alone else ()
+
+
+def _seconds(again: Callable[..., Any], mistakes: tuple[Mistake, ...], call: Call) -> float:
+    start = time.perf_counter()
+    again(mistakes, call)
+    return time.perf_counter() - start

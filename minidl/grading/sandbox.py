@@ -288,6 +288,11 @@ class SandboxedStudent:
             raise
 
     @property
+    def dead(self) -> bool:
+        """Whether its process has ended: no call will get an answer any more."""
+        return self._dead is not None
+
+    @property
     def output(self) -> str:
         """What the worker has printed so far, for display; empty where checks are hidden."""
         return "" if self._submission.hidden else self._worker.channel.printed()
