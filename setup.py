@@ -110,7 +110,7 @@ setup(
         "minidl": ["py.typed", "tape.pxd"],
         "minidl.data": ["digits/*"],
         "minidl.demo": ["templates/*"],
-        "minidl.grading": ["templates/*"],
+        "minidl.grading": ["templates/*", "attacks/*.toml", "attacks/assignment/*"],
         "minidl.course": ["templates/*"],
         "minidl.kernels": ["*.pyx", "*.h", "simd/*"],
         "minidl.assignments": ["*.toml", "*/*.toml", "*/*.md", "*/*.py"],

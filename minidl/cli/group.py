@@ -103,6 +103,19 @@ def progress(what: str, total: int) -> Iterator[Callable[[Graded], None]]:
 
     What was graded before takes no time, so it is left out of the time that is still to come.
     """
+    with bar(what, total) as advance:
+        yield lambda graded: advance(not graded.again)
+
+
+@contextmanager
+def bar(what: str, total: int) -> Iterator[Callable[[bool], None]]:
+    """Show a bar on a terminal's standard error.
+
+    Yields
+    ------
+    callable
+        For after each of `total` things, with whether it took any time.
+    """
     from rich import progress as parts
 
     from minidl.terminal import console
@@ -117,15 +130,15 @@ def progress(what: str, total: int) -> Iterator[Callable[[Graded], None]]:
         parts.TimeRemainingColumn(),
     )
     hidden = not err.is_terminal or err.is_dumb_terminal
-    with parts.Progress(*columns, console=err, transient=True, disable=hidden) as bar:
-        task, left = bar.add_task(what, total=total), total
+    with parts.Progress(*columns, console=err, transient=True, disable=hidden) as shown:
+        task, left = shown.add_task(what, total=total), total
 
-        def advance(graded: Graded) -> None:
+        def advance(took_time: bool) -> None:
             nonlocal left
-            if graded.again:
-                left -= 1
-                bar.update(task, total=left)
+            if took_time:
+                shown.advance(task)
             else:
-                bar.advance(task)
+                left -= 1
+                shown.update(task, total=left)
 
         yield advance

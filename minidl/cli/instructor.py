@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from minidl.cli.group import WorkIsWrong, progress, spinner
+from minidl.cli.group import WorkIsWrong, bar, progress, spinner
 
 
 @click.command()
@@ -141,4 +141,28 @@ def certify(assignments: tuple[str, ...], secrets: int) -> None:
         )
 
 
-COMMANDS = (grade, certify)
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+@click.pass_context
+def selftest(context: click.Context, names: tuple[str, ...], as_json: bool) -> None:
+    """Attack this machine's sandbox: every known cheat, as a submission (by default all NAMES).
+
+    Each is graded twice: with nothing else in the file, where it must score 0, and in one of three
+    right functions, where it must lose that one and nothing else. Takes about a minute. Exits with
+    1 where an attack has any success.
+    """
+    from minidl.grading import selftest as trust
+    from minidl.terminal import console
+
+    chosen = trust.choose(names)
+    with bar("attacking", len(chosen)) as advance:
+        trials, isolation = trust.run(chosen, lambda trial: advance(True))
+    if as_json:
+        click.echo(trust.to_json(trials, isolation))
+    else:
+        trust.show(trials, isolation, console())
+    context.exit(0 if all(trial.ok for trial in trials) else 1)
+
+
+COMMANDS = (grade, certify, selftest)
