@@ -11,14 +11,19 @@ cdef class Making:
     cdef public Py_ssize_t count
     cdef public object kind
 
+    cpdef catch_up(self, Py_ssize_t number)
+
 
 cdef class Variable:
     cdef public object _data
     cdef public Version _version
+    cdef public Py_ssize_t _written
     cdef public object grad
     cdef public Function grad_fn
     cdef public object hooks
     cdef public bint requires_grad
+
+    cdef Py_ssize_t last_write(self) except -1
 
 
 cdef class Function:
@@ -31,11 +36,14 @@ cdef class Function:
     cdef public bint owned
     cdef public bint freed
     cdef public object hooks
-    cdef public list watched
+    cdef public tuple watched
+    cdef public Version version
     cdef public list checksums
 
-    @cython.locals(owners=list, watched=list, i=Py_ssize_t)
     cdef _record(self, tuple inputs, Variable result)
+    cdef _watch(self, tuple inputs, object value, object kept)
+    @cython.locals(t=Variable)
+    cdef _check_damage(self)
     cdef bint receive(self, grad) except -1
     cdef tuple pull(self)
     cdef checked(self, grad, data)
@@ -51,12 +59,16 @@ cdef class Waiting:
     cdef Function pop(self)
 
 
+cdef object FLOAT32, FLOAT64
+cdef tuple YES, NO
+cpdef object as_array(object data)
 cdef object owner(object array)
-@cython.locals(recording=bint, wanted=bint, need=bint, arrays=list, needs=list, t=Variable,
-               result=Variable)
+@cython.locals(recording=bint, result=Variable)
 cdef _run(Function fn, tuple args, dict options)
+cdef _run_any(Function fn, tuple args, dict options, bint recording)
+cdef bint _wants(object a) except -1
+cdef object _bare(object a)
 cdef dict _kept(object fn)
-cdef list _watch(list watched, Variable t, str which)
 cdef _share_version(Variable result, tuple inputs)
 @cython.locals(producer=Function, t=Variable, i=Py_ssize_t)
 cdef _pass_on(Function fn, Waiting waiting)

@@ -7,6 +7,8 @@ two and is what everybody else imports.
 A `Function` instance is the context of one call: `forward` keeps on `self` what `backward` needs.
 Instances are numbered in the order they are made, and every operation is made after the operations
 it depends on, so walking back is taking the highest number first: no recursion, no visited set.
+Writes in place take their numbers from the same row, so that an operation has lost what it kept
+where a higher number than its own stands at the last write.
 """
 
 from __future__ import annotations
@@ -35,18 +37,19 @@ mode = Mode()
 
 
 class Version:
-    """How often the memory of a tensor has been written to; shared by its views."""
+    """The number of the last write to the memory of a tensor and its views, which share it."""
 
     __slots__ = ("count",)
 
     def __init__(self, count: int = 0) -> None:
         self.count = count
+        _making.catch_up(count)
 
 
 class Variable:
     """What the tape knows of a tensor: its array, its gradient, and the operation it came from."""
 
-    __slots__ = ("_data", "_version", "grad", "grad_fn", "hooks", "requires_grad")
+    __slots__ = ("_data", "_version", "_written", "grad", "grad_fn", "hooks", "requires_grad")
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         self._data: ndarray = as_array(data)
@@ -64,6 +67,7 @@ class Variable:
         self.grad_fn: Function | None = None
         self.hooks: list | None = None
         self._version: Version | None = None
+        self._written = 0
 
     @property
     def data(self) -> ndarray:
@@ -77,18 +81,25 @@ class Variable:
 
     @property
     def version(self) -> Version:
-        """How often the array's memory was written to, from the first time that it matters."""
+        """What this tensor and its views have in common, from the first time that it matters."""
         if self._version is None:
-            self._version = Version()
+            self._version = Version(self._written)
         return self._version
 
     def written(self) -> None:
-        """Note a write; where no tape and no view has asked for the version, nobody minds."""
-        if self._version is not None:
-            self._version.count += 1
+        """Note a write in place: give it the next number."""
+        _making.count += 1
+        if self._version is None:
+            self._written = _making.count
+        else:
+            self._version.count = _making.count
+
+    def last_write(self) -> int:
+        """Return the number of the last write to the array's memory, 0 where there was none."""
+        return self._written if self._version is None else self._version.count
 
     def share_version(self, other: Variable) -> None:
-        """Count the writes to this tensor and to `other`, which has the same memory, together."""
+        """Number the writes to this tensor and to `other`, which has the same memory, together."""
         self._version = other.version
 
     @property
@@ -112,14 +123,17 @@ class Variable:
         return self._data.size
 
     def __getstate__(self) -> tuple:
-        return (self._data, self.grad, self.requires_grad, self.grad_fn, self.hooks, self._version)
+        state = (self._data, self.grad, self.requires_grad, self.grad_fn, self.hooks)
+        return (*state, self._version, self._written)
 
     def __setstate__(self, state: tuple) -> None:
-        self._data, self.grad, self.requires_grad, self.grad_fn, self.hooks, self._version = state
+        self._data, self.grad, self.requires_grad, self.grad_fn, self.hooks = state[:5]
+        self._version, self._written = state[5:]
+        _making.catch_up(self._written)
 
 
 class Making:
-    """How many operations have been recorded, and what `Function.apply` returns.
+    """How many operations and writes there were, and what `Function.apply` returns.
 
     `altered` counts the blocks (no_grad and the like) that any thread is in: while there are none,
     nobody has to ask what this thread records.
@@ -131,6 +145,10 @@ class Making:
         self.altered = 0
         self.count = 0
         self.kind: type[Variable] = Variable
+
+    def catch_up(self, number: int) -> None:
+        """Give no number again that something from another process already has."""
+        self.count = max(self.count, number)
 
 
 _making = Making()
@@ -204,6 +222,7 @@ class Function:
         "order",
         "owned",
         "pending",
+        "version",
         "watched",
     )
     needs: tuple[bool, ...]
@@ -216,13 +235,24 @@ class Function:
         """Return one gradient for each positional argument of `forward`."""
         raise NotImplementedError(f"{type(self).__name__}.backward")
 
+    def fit(self, grad: ndarray, shape: tuple[int, ...]) -> ndarray:
+        """Bring a gradient to its input's shape; only what broadcasts its inputs may need it."""
+        raise ShapeError(
+            expected(
+                f"{type(self).__name__}.backward",
+                f"a gradient of its input's shape {shape}",
+                grad.shape,
+                "a broadcast input needs its gradient summed over the broadcast axes",
+            )
+        )
+
     @classmethod
     def apply(cls, *args: Any, **options: Any) -> Any:
         """Run `forward` on the arrays inside `args` and record the call on the tape."""
         return _run(cls(), args, options)
 
     def _record(self, inputs: tuple, result: Variable) -> None:
-        """Write this call on the tape: its number, and the versions of the arrays it kept."""
+        """Write this call on the tape: its number, and which inputs' arrays it kept."""
         self.inputs = inputs
         self.pending: Any = None
         self.hooks: list | None = None
@@ -231,22 +261,31 @@ class Function:
         _making.count += 1
         self.order = _making.count
         result.grad_fn = self
-        owners = [owner(a._data) if isinstance(a, Variable) else None for a in inputs]
+        self.watched: tuple | None = None
+        self.version: Version | None = None
         own = owner(result._data)
-        watched: list | None = None
         for value in _kept(self).values():
             if not isinstance(value, ndarray):
                 continue
             kept = owner(value)
-            for i, other in enumerate(owners):
-                if other is kept:
-                    watched = _watch(watched, inputs[i], "an input")
             if own is kept:
-                watched = _watch(watched, result, "the result")
-        self.watched = watched
+                self.version = result.version
+            if self.watched is not inputs:
+                self._watch(inputs, value, kept)
         if _making.altered and mode.fingerprints:
             arrays = [v for v in _kept(self).values() if isinstance(v, ndarray)]
             self.checksums = [(v, checksum(v)) for v in arrays]
+
+    def _watch(self, inputs: tuple, value: ndarray, kept: object) -> None:
+        """Add to `watched` the inputs in whose memory the kept array `value` lies."""
+        if len(inputs) == 1:
+            t = inputs[0]
+            if isinstance(t, Variable) and (t._data is value or owner(t._data) is kept):
+                self.watched = inputs
+            return
+        for t in inputs:
+            if isinstance(t, Variable) and (t._data is value or owner(t._data) is kept):
+                self.watched = (t,) if self.watched is None else (*self.watched, t)
 
     def receive(self, grad: ndarray) -> bool:
         """Add `grad` to what has arrived so far; True the first time."""
@@ -266,8 +305,7 @@ class Function:
                 f"{type(self).__name__}: expected a tape that still holds its arrays, got one "
                 "already used by backward; call backward(retain_graph=True) the first time"
             )
-        if self.watched is not None or self.checksums is not None:
-            self._check_damage()
+        self._check_damage()
         grad, self.pending = self.pending, None
         if self.hooks is not None:
             for hook in self.hooks:
@@ -303,37 +341,38 @@ class Function:
         if not isinstance(grad, ndarray):
             grad = np.asarray(grad, dtype=data.dtype)
         if grad.shape != data.shape:
-            raise ShapeError(
-                expected(
-                    f"{type(self).__name__}.backward",
-                    f"a gradient of its input's shape {data.shape}",
-                    grad.shape,
-                    "a broadcast input needs its gradient summed over the broadcast axes",
-                )
-            )
+            grad = np.asarray(self.fit(grad, data.shape))
         if grad.dtype is data.dtype or grad.dtype == data.dtype:
             return grad
         return grad.astype(data.dtype)
 
     def _check_damage(self) -> None:
-        for version, count, which in self.watched or ():
-            if version.count != count:
-                raise AutogradError(
-                    f"{type(self).__name__}: expected {which} as it was in forward, got it changed "
-                    "in place since; work on a copy (x.detach().clone()), or write before the use"
-                )
-        for array, before in self.checksums or ():
-            if checksum(array) != before:
-                raise AutogradError(
-                    f"{type(self).__name__}: expected the kept array of shape {array.shape} as it "
-                    "was in forward, got one written to since; give the operation a copy"
-                )
+        """Raise where an array that `forward` kept has been written to since."""
+        if self.watched is not None:
+            for t in self.watched:
+                if t.last_write() > self.order:
+                    raise self._damage("an input")
+        if self.version is not None and self.version.count > self.order:
+            raise self._damage("the result")
+        if self.checksums is not None:
+            for array, before in self.checksums:
+                if checksum(array) != before:
+                    raise AutogradError(
+                        f"{type(self).__name__}: expected the kept array of shape {array.shape} as "
+                        "it was in forward, got one written to since; give the operation a copy"
+                    )
+
+    def _damage(self, which: str) -> AutogradError:
+        return AutogradError(
+            f"{type(self).__name__}: expected {which} as it was in forward, got it changed "
+            "in place since; work on a copy (x.detach().clone()), or write before the use"
+        )
 
     def free(self) -> None:
         """Drop everything kept for backward."""
         _kept(self).clear()
         self.inputs = ()
-        self.pending = self.watched = self.checksums = self.hooks = None
+        self.pending = self.watched = self.version = self.checksums = self.hooks = None
         self.freed = True
 
     def __getstate__(self) -> tuple:
@@ -344,59 +383,71 @@ class Function:
         _kept(self).update(kept)
         for name, value in zip(NOTES, notes, strict=True):
             setattr(self, name, value)
+        _making.catch_up(self.order or 0)
 
 
-NOTES = ("inputs", "needs", "order", "pending", "owned", "freed", "hooks", "watched", "checksums")
+NOTES = (
+    "inputs",
+    "needs",
+    "order",
+    "pending",
+    "owned",
+    "freed",
+    "hooks",
+    "watched",
+    "version",
+    "checksums",
+)
+
+
+YES, NO = (True,), (False,)  # needs of operations with one argument
 
 
 def _run(fn: Function, args: tuple, options: dict[str, Any]) -> Variable:
     """Run the operation and, where an argument needs a gradient, write it on the tape."""
     recording = _making.altered == 0 or mode.recording
-    wanted = False
-    arrays, needs = [], []
-    for a in args:
-        need = False
-        if isinstance(a, Variable):
-            t: Variable = a
-            need = recording and t.requires_grad
-            wanted = wanted or need
-            a = t._data
-        arrays.append(a)
-        needs.append(need)
-    fn.needs = tuple(needs)
-    if options:
-        value = fn.forward(*arrays, **options)
-    elif len(arrays) == 1:
-        value = fn.forward(arrays[0])
-    elif len(arrays) == 2:
-        value = fn.forward(arrays[0], arrays[1])
+    if len(args) == 2 and not options:
+        a, b = args
+        fn.needs = (recording and _wants(a), recording and _wants(b))
+        value = fn.forward(_bare(a), _bare(b))
+    elif len(args) == 1 and not options:
+        a = args[0]
+        fn.needs = YES if recording and _wants(a) else NO
+        value = fn.forward(_bare(a))
     else:
-        value = fn.forward(*arrays)
+        value = _run_any(fn, args, options, recording)
     kind = _making.kind
-    result = kind.__new__(kind)
+    result: Variable = kind.__new__(kind)
     result._data = as_array(value)
-    result.requires_grad = wanted
+    result.requires_grad = True in fn.needs
     result.grad = result.grad_fn = result.hooks = result._version = None
+    result._written = 0
     if result._data.base is not None:
         _share_version(result, args)
-    if wanted:
+    if result.requires_grad:
         fn._record(args, result)
     return result
+
+
+def _run_any(fn: Function, args: tuple, options: dict[str, Any], recording: bool) -> Any:
+    """Run the operation on however many arguments."""
+    fn.needs = tuple([recording and _wants(a) for a in args])
+    return fn.forward(*[_bare(a) for a in args], **options)
+
+
+def _wants(a: Any) -> bool:
+    """Whether an argument requires a gradient."""
+    return isinstance(a, Variable) and a.requires_grad
+
+
+def _bare(a: Any) -> Any:
+    """Return the array inside a tensor, and anything else as it is."""
+    return a._data if isinstance(a, Variable) else a
 
 
 def _kept(fn: Any) -> dict[str, Any]:
     """Return what `forward` kept."""
     return fn.__dict__
-
-
-def _watch(watched: list | None, t: Variable, which: str) -> list:
-    """Add to `watched` how often the memory of `t` has been written to up to now."""
-    version = t.version
-    entry = (version, version.count, which)
-    if watched is None:
-        return [entry]
-    watched.append(entry)
-    return watched
 
 
 def _share_version(result: Variable, inputs: tuple) -> None:

@@ -30,11 +30,6 @@ def sum_to(grad: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return grad.sum(axis=repeated, keepdims=True) if repeated else grad
 
 
-def _shape(x: Any) -> tuple[int, ...]:
-    """Return the shape of an array or a Python number."""
-    return x.shape if isinstance(x, np.ndarray) else ()
-
-
 def check_broadcast(op: str, *operands: Any) -> None:
     """Raise ShapeError unless the shapes broadcast."""
     shapes = [np.shape(x) for x in operands]
@@ -51,7 +46,18 @@ def check_broadcast(op: str, *operands: Any) -> None:
         ) from None
 
 
-class Binary(Function):
+class Broadcasting(Function):
+    """An operation on operands that are repeated to a common shape.
+
+    Its backward returns gradients of that shape; an operand's own is the sum over its copies.
+    """
+
+    def fit(self, grad, shape):
+        """Sum a gradient over the axes its operand was repeated along."""
+        return sum_to(grad, shape)
+
+
+class Binary(Broadcasting):
     """z = f(a, b): subclasses give f and its two partial derivatives times the gradient."""
 
     name = "?"
@@ -74,20 +80,15 @@ class Binary(Function):
         raise NotImplementedError
 
     def backward(self, grad):
-        """Sum each partial over the axes its operand was repeated along."""
-        da, db = self.partials(grad, self.a, self.b)
-        return (
-            None if da is None else sum_to(da, _shape(self.a)),
-            None if db is None else sum_to(db, _shape(self.b)),
-        )
+        """Return both partials."""
+        return self.partials(grad, self.a, self.b)
 
 
-class Add(Function):
+class Add(Broadcasting):
     """a + b."""
 
     def forward(self, a, b):
         """Return a + b."""
-        self.shapes = _shape(a), _shape(b)
         try:
             return a + b
         except ValueError:
@@ -96,15 +97,14 @@ class Add(Function):
 
     def backward(self, grad):
         """The gradient, twice."""
-        return sum_to(grad, self.shapes[0]), sum_to(grad, self.shapes[1])
+        return grad, grad
 
 
-class Sub(Function):
+class Sub(Broadcasting):
     """a - b."""
 
     def forward(self, a, b):
         """Return a - b."""
-        self.shapes = _shape(a), _shape(b)
         try:
             return a - b
         except ValueError:
@@ -113,46 +113,44 @@ class Sub(Function):
 
     def backward(self, grad):
         """The gradient, and its negative."""
-        return (
-            sum_to(grad, self.shapes[0]) if self.needs[0] else None,
-            sum_to(-grad, self.shapes[1]) if self.needs[1] else None,
-        )
+        return grad, -grad if self.needs[1] else None
 
 
-class Mul(Binary):
+class Mul(Broadcasting):
     """a * b."""
 
-    name = "mul"
-
-    def f(self, a, b):
+    def forward(self, a, b):
         """Return a * b."""
-        return a * b
+        self.a, self.b = a, b
+        try:
+            return a * b
+        except ValueError:
+            check_broadcast("mul", a, b)
+            raise
 
     def backward(self, grad):
-        """Return grad * b and grad * a, summed: products are many, so without the detour."""
-        a, b = self.a, self.b
+        """Return grad * b and grad * a."""
         to_a, to_b = self.needs
-        return (
-            sum_to(grad * b, _shape(a)) if to_a else None,
-            sum_to(grad * a, _shape(b)) if to_b else None,
-        )
+        return grad * self.b if to_a else None, grad * self.a if to_b else None
 
 
-class Div(Binary):
+class Div(Broadcasting):
     """a / b."""
 
-    name = "div"
-
-    def f(self, a, b):
+    def forward(self, a, b):
         """Return a / b."""
-        return a / b
+        self.a, self.b = a, b
+        try:
+            return a / b
+        except ValueError:
+            check_broadcast("div", a, b)
+            raise
 
-    def partials(self, grad, a, b):
+    def backward(self, grad):
         """Return grad / b and -grad * a / b^2."""
-        return (
-            grad / b if self.needs[0] else None,
-            -grad * a / (b * b) if self.needs[1] else None,
-        )
+        a, b = self.a, self.b
+        to_a, to_b = self.needs
+        return grad / b if to_a else None, -grad * a / (b * b) if to_b else None
 
 
 class Pow(Binary):
@@ -276,22 +274,18 @@ class Clip(Function):
         return grad * inside
 
 
-class Where(Function):
+class Where(Broadcasting):
     """A where the condition holds, else b."""
 
     def forward(self, condition, a, b):
         """Return a where condition else b."""
         check_broadcast("where", condition, a, b)
-        self.condition, self.shapes = condition, (np.shape(a), np.shape(b))
+        self.condition = condition
         return np.where(condition, a, b)
 
     def backward(self, grad):
         """Split the gradient by the condition."""
-        return (
-            None,
-            sum_to(np.where(self.condition, grad, 0), self.shapes[0]),
-            sum_to(np.where(self.condition, 0, grad), self.shapes[1]),
-        )
+        return None, np.where(self.condition, grad, 0), np.where(self.condition, 0, grad)
 
 
 class Copy(Function):
