@@ -90,6 +90,8 @@ if not checked:
             "minidl._compiled_tape",
             [tape_source()],
             depends=["build/tape/minidl/_compiled_tape.pxd"],
+            include_dirs=[numpy.get_include()],
+            define_macros=macros,
             extra_compile_args=compile_args,
             optional=not required,
         )

@@ -1,5 +1,22 @@
 # The C types of tape.py, for the compiled copy of it only.
 cimport cython
+from cpython.object cimport PyObject
+
+
+cdef extern from "numpy/arrayobject.h":
+    # NumPy's own declaration has no object as base, and a tuple of C numbers as shape.
+    ctypedef class numpy.ndarray [object PyArrayObject, check_size ignore]:
+        @property
+        cdef inline object base(self):
+            cdef PyObject* base = PyArray_BASE(self)
+            return None if base is NULL else <object> base
+
+        @property
+        cdef inline object dtype(self):
+            return <object> PyArray_DESCR(self)
+
+    PyObject* PyArray_BASE(ndarray array)
+    PyObject* PyArray_DESCR(ndarray array)
 
 
 cdef class Version:
@@ -62,11 +79,13 @@ cdef class Waiting:
 cdef object FLOAT32, FLOAT64
 cdef tuple YES, NO
 cpdef object as_array(object data)
-cdef object owner(object array)
+cdef object owner(ndarray array)
+cdef bint _is_real(ndarray array) except -1
 @cython.locals(recording=bint, result=Variable)
 cdef _run(Function fn, tuple args, dict options)
 cdef _run_any(Function fn, tuple args, dict options, bint recording)
 cdef bint _wants(object a) except -1
+cdef bint _holds(Variable t, object value, object memory) except -1
 cdef object _bare(object a)
 cdef dict _kept(object fn)
 cdef _share_version(Variable result, tuple inputs)

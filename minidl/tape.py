@@ -170,7 +170,7 @@ def as_array(data: Any) -> ndarray:
     Arrays (other libraries' too) and NumPy scalars keep their type (float16 becomes float32);
     Python floats and nested lists of them become float32, Python integers int64.
     """
-    if type(data) is ndarray and (data.dtype is FLOAT32 or data.dtype is FLOAT64):
+    if type(data) is ndarray and _is_real(data):
         return data
     if isinstance(data, Variable):
         return data._data
@@ -192,6 +192,12 @@ def as_array(data: Any) -> ndarray:
             )
         )
     return array
+
+
+def _is_real(array: ndarray) -> bool:
+    """Whether the elements are float32 or float64, in this machine's order of bytes."""
+    dtype = array.dtype
+    return dtype is FLOAT32 or dtype is FLOAT64
 
 
 def owner(array: ndarray) -> object:
@@ -280,11 +286,11 @@ class Function:
         """Add to `watched` the inputs in whose memory the kept array `value` lies."""
         if len(inputs) == 1:
             t = inputs[0]
-            if isinstance(t, Variable) and (t._data is value or owner(t._data) is kept):
+            if isinstance(t, Variable) and _holds(t, value, kept):
                 self.watched = inputs
             return
         for t in inputs:
-            if isinstance(t, Variable) and (t._data is value or owner(t._data) is kept):
+            if isinstance(t, Variable) and _holds(t, value, kept):
                 self.watched = (t,) if self.watched is None else (*self.watched, t)
 
     def receive(self, grad: ndarray) -> bool:
@@ -433,6 +439,11 @@ def _run_any(fn: Function, args: tuple, options: dict[str, Any], recording: bool
     """Run the operation on however many arguments."""
     fn.needs = tuple([recording and _wants(a) for a in args])
     return fn.forward(*[_bare(a) for a in args], **options)
+
+
+def _holds(t: Variable, value: Any, memory: object) -> bool:
+    """Whether `value`, which lies in `memory`, lies in the tensor's."""
+    return t._data is value or owner(t._data) is memory
 
 
 def _wants(a: Any) -> bool:
