@@ -40,10 +40,11 @@ def where(wrong: np.ndarray, name: str = "", at: Setting = NOTHING) -> str:
     """
     if wrong.all():
         return "everywhere"
-    if wrong.size > 2 and wrong.sum() == 1:
-        return f"at {first(wrong)} alone"
+    if wrong.size > 2 and wrong.sum() == 1 and not _at_values(wrong, name, at):
+        last = ", the last," if wrong.ndim == 1 and wrong[-1] else ""
+        return f"at {first(wrong)}{last} alone"
     return (
-        _at_values(wrong, at)
+        _at_values(wrong, name, at)
         or _slice(wrong, name, at)
         or _border(wrong)
         or f"in {int(wrong.sum())} of {wrong.size} values, first at {first(wrong)}"
@@ -55,19 +56,33 @@ def first(wrong: np.ndarray) -> list[int]:
     return [int(i) for i in np.argwhere(wrong)[0]]
 
 
-def _at_values(wrong: np.ndarray, at: Setting) -> str:
-    """Say which values of an argument of the same shape the wrong places have in common."""
+def _at_values(wrong: np.ndarray, name: str, at: Setting) -> str:
+    """Say which values of an argument of the same shape the wrong places have in common.
+
+    Of a short vector any values could be the wrong ones by chance, so other calls must agree.
+    """
+    others = [(mask, twin) for twin in at.twins if (mask := twin.wrong(name)) is not None]
+    if wrong.size <= MOST_CHANCE and not others:
+        return ""
     for key, value in at.arguments.items():
         if not isinstance(value, np.ndarray) or value.shape != wrong.shape:
             continue
         for words, condition in CONDITIONS.items():
             mask = condition(value)
-            if mask.any() and not mask.all() and not (wrong & ~mask).any():
-                if np.array_equal(mask, wrong):
-                    return f"exactly where {key} {words}"
-                if 2 * wrong.sum() > mask.sum() > 3:
-                    return f"only where {key} {words}"
+            if mask.all() or not _covers(mask, wrong):
+                continue
+            if not all(_covers(condition(np.asarray(t.arguments[key])), m) for m, t in others):
+                continue
+            if np.array_equal(mask, wrong):
+                return f"exactly where {key} {words}"
+            if 2 * wrong.sum() > mask.sum() > 3:
+                return f"only where {key} {words}"
     return ""
+
+
+def _covers(mask: np.ndarray, wrong: np.ndarray) -> bool:
+    """Whether everything wrong lies where the mask is True."""
+    return mask.shape == wrong.shape and bool(mask.any()) and not (wrong & ~mask).any()
 
 
 def _border(wrong: np.ndarray) -> str:
@@ -134,7 +149,7 @@ def extreme(odd: np.ndarray, name: str, at: Setting, hidden: bool) -> str:
         if np.isnan(a).any():
             continue
         inside, outside = a[odd], a[~odd]
-        above, below = f"above {outside.max():.3g}", f"below {outside.min():.3g}"
+        above, below = f"above {float(outside.max()):.3g}", f"below {float(outside.min()):.3g}"
         many = len(np.unique(a)) > MOST_CHANCE
         if not inside.any() and outside.all():
             return f"where {key} is zero"
@@ -155,7 +170,8 @@ def _still(odd: np.ndarray, at: Setting) -> str:
         for axis, length in enumerate(value.shape):
             if length not in odd.shape or length == 1:
                 continue
-            still = np.ptp(np.moveaxis(value, axis, 0).reshape(length, -1), axis=1) == 0
+            rows = np.moveaxis(value, axis, 0).reshape(length, -1)
+            still = (rows == rows[:, :1]).all(axis=1)
             slices = np.moveaxis(odd, odd.shape.index(length), 0).reshape(length, -1)
             if still.any() and np.array_equal(still, slices.any(axis=1)):
                 return f"where all values of {key} in one slice of {at.axis(key, axis)} are equal"
