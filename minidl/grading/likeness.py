@@ -18,31 +18,63 @@ from typing import Any
 
 import numpy as np
 
-from minidl.grading.check import Call
+from minidl.grading.check import Call, Outcome
+from minidl.grading.mistake import Mistake
 from minidl.grading.protocol import Rng
 
-SEEDS = 12
-# Student's t with eleven degrees of freedom passes 8 about five times in a million.
-USUAL = 8.0
+SEEDS = 8
+# Student's t with seven degrees of freedom passes 10 about twice in a hundred thousand.
+USUAL = 10.0
 
-Run = Callable[[Call], Any]
+Mistakes = tuple[Mistake, ...]
 
 
 class Likeness:
-    """Remembers what is usual for whom: the calls of a check are the same for a whole class."""
+    """Knows what is usual for whom, and remembers it: a whole class is asked the same calls.
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
-        self._usual: dict[tuple[str, bytes], np.ndarray | None] = {}
+    Parameters
+    ----------
+    run : answers a call with some mistakes made, none of them for the reference; None where it
+        raises.
+    """
 
-    def alike(self, who: str, run: Run, right: Run, calls: Sequence[Call]) -> bool:
-        """Whether the answers that came back to some calls are like those of somebody else.
+    def __init__(self, run: Callable[[Mistakes, Call], Any]) -> None:
+        """Begin with nothing known."""
+        self._run = run
+        self._usual: dict[tuple[Mistakes, bytes], np.ndarray | None] = {}
+
+    def named(
+        self, known: Sequence[Mistakes], outcomes: Sequence[Outcome], failed: Sequence[Outcome]
+    ) -> dict[str, Mistakes]:
+        """Return the mistake that each of the failed checks is like, by the check's name.
 
         Parameters
         ----------
-        who : a name for whoever is behind `run`, "" for the reference.
-        run, right : what this one and the reference answer to a call; None where they raise.
-        calls : made to the student in one check, answers included.
+        known : the mistakes there are.
+        outcomes : of all checks of the task: one mistake that is like them all comes first.
+        failed : those to be explained.
+        """
+        drawing = [outcome for outcome in outcomes if any(map(draws, outcome.calls))]
+        names = {outcome.check.name for outcome in drawing}
+        unlike = [
+            outcome
+            for outcome in failed
+            if outcome.check.name in names and not self.alike((), outcome.calls)
+        ]
+        if not unlike:
+            return {}
+        every = [m for m in known if all(self.alike(m, outcome.calls) for outcome in drawing)]
+        found = {}
+        for outcome in unlike:
+            fitting = every
+            if len(every) != 1:
+                fitting = [m for m in known if self.alike(m, outcome.calls)]
+            if len(fitting) == 1:
+                found[outcome.check.name] = fitting[0]
+        return found
+
+    def alike(self, mistakes: Mistakes, calls: Sequence[Call]) -> bool:
+        """Whether the answers that came back to some calls are like those with mistakes made.
 
         Notes
         -----
@@ -50,7 +82,7 @@ class Likeness:
         scatters as the reference does. So the larger spread of the two counts.
         """
         own = describe(calls)
-        usual, chance = self._described(who, run, calls), self._described("", right, calls)
+        usual, chance = self._described(mistakes, calls), self._described((), calls)
         if own is None or usual is None or chance is None or usual.shape[1] != len(own):
             return False
         spread = usual.std(axis=0, ddof=1) + 1e-6 * np.abs(usual).max(axis=0) + 1e-9
@@ -58,14 +90,14 @@ class Likeness:
             spread = np.maximum(spread, chance.std(axis=0, ddof=1))
         return bool(np.all(np.abs(own - usual.mean(axis=0)) <= USUAL * spread))
 
-    def _described(self, who: str, run: Run, calls: Sequence[Call]) -> np.ndarray | None:
+    def _described(self, mistakes: Mistakes, calls: Sequence[Call]) -> np.ndarray | None:
         """Return one row of statistics for each set of seeds; None where there is no answer."""
-        key = who, _digest(calls)
+        key = mistakes, _digest(calls)
         if key not in self._usual:
             rows: list[np.ndarray] = []
             for step in range(1, SEEDS + 1):
                 asked = [_reseeded(call, step) for call in calls]
-                answers = [replace(call, returned=run(call)) for call in asked]
+                answers = [replace(call, returned=self._run(mistakes, call)) for call in asked]
                 row = None if any(a.returned is None for a in answers) else describe(answers)
                 if row is None or (rows and len(row) != len(rows[0])):
                     break

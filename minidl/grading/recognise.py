@@ -3,7 +3,8 @@
 The calls a check made are made again on every known mistake of that task. A mistake is recognised
 when, wherever it changes a returned array, the student's array is the same as the mistake's. Where
 none is, two are tried together: patches of the reference in different places, both made; and
-different mistakes in different arrays.
+different mistakes in different arrays. Numbers that were drawn, in an order of the student's own,
+are compared by their statistics (minidl/grading/likeness.py).
 """
 
 from __future__ import annotations
@@ -19,11 +20,10 @@ from minidl.errors import ArgumentError
 from minidl.grading.assignment import Assignment, Task
 from minidl.grading.check import Call, Outcome
 from minidl.grading.compare import Mismatch, same
+from minidl.grading.likeness import Likeness, Mistakes
 from minidl.grading.mistake import Mistake, patched
 from minidl.grading.race import Slow, as_slow_as
 from minidl.grading.student import LocalStudent, StudentFailure
-
-Mistakes = tuple[Mistake, ...]
 
 MOST_PAIRS = 120
 MOST_SECONDS = 0.25
@@ -42,6 +42,7 @@ class Recogniser:
         self.assignment = assignment
         self._students: dict[Mistakes, LocalStudent | None] = {}
         self._right: dict[str, list[LocalStudent]] = {}
+        self._likeness = Likeness(self._again)
 
     def reference(self, call: Call) -> Any:
         """Return what the reference gives for a call; None where it raises."""
@@ -99,6 +100,8 @@ class Recogniser:
                 named = tuple(parts) or self._by_array(known, outcome)
                 if named and outcome.check.name not in found:
                     found[outcome.check.name] = named
+            missing = [outcome for outcome in failed if outcome.check.name not in found]
+            found |= self._likeness.named(known, outcomes, missing)
         return found
 
     def _fitting(self, known: Iterable[Mistakes], calls: Sequence[Call]) -> list[Mistakes]:
