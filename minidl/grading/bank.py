@@ -14,7 +14,15 @@ from types import ModuleType
 from typing import Any
 
 from minidl.errors import ArgumentError, MinidlError, expected
-from minidl.grading.mistake import Alternative, Draft, Mistake, paired, patched, undecorated
+from minidl.grading.mistake import (
+    Alternative,
+    Draft,
+    Mistake,
+    definitions,
+    paired,
+    patched,
+    undecorated,
+)
 from minidl.grading.scenario import Scenario, ScenarioDraft, demand_self_contained
 from minidl.grading.starter import Reference
 
@@ -92,12 +100,12 @@ def _drafts(path: Path, targets: Mapping[str, str]) -> Iterator[tuple[str, str, 
     """Yield name, source under the target's name, and draft of each marked function or class."""
     if not path.is_file():
         return
-    text = path.read_text(encoding="utf-8")
+    texts = definitions(path.read_text(encoding="utf-8"))
     for draft in collect(path, Draft):
         name = draft.made.__name__
         if draft.target not in targets:
             raise ArgumentError(expected(f"{path}: {name}", "a task as target", draft.target))
-        yield name, undecorated(text, name, targets[draft.target]), draft
+        yield name, undecorated(texts.get(name, ""), name, targets[draft.target]), draft
 
 
 def mistakes(path: Path, targets: Mapping[str, str]) -> list[Mistake]:
@@ -127,7 +135,7 @@ def scenarios(path: Path, targets: Mapping[str, str], reference: Reference) -> t
     """
     if not path.is_file():
         return ()
-    text = path.read_text(encoding="utf-8")
+    texts = definitions(path.read_text(encoding="utf-8"))
     found = []
     for draft in collect(path, ScenarioDraft):
         name = draft.function.__name__
@@ -139,7 +147,7 @@ def scenarios(path: Path, targets: Mapping[str, str], reference: Reference) -> t
         if not draft.function.__code__.co_argcount:
             wish = "a first parameter for what the student wrote"
             raise ArgumentError(expected(label, wish, "none"))
-        source = undecorated(text, name, name)
+        source = undecorated(texts.get(name, ""), name, name)
         demand_self_contained(label, source)
         target = targets[draft.task]
         kind = reference.kind(target)

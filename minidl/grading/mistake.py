@@ -83,6 +83,23 @@ def alternative(target: str) -> Callable[[Callable[..., Any]], Draft]:
     return lambda made: Draft(target, "", made)
 
 
+def definitions(text: str) -> dict[str, str]:
+    """Return the text of each function and class at the top level of a file, decorators included.
+
+    Examples
+    --------
+    >>> definitions("x = 1\\n@mark\\ndef f():\\n    return x\\n")
+    {'f': '@mark\\ndef f():\\n    return x'}
+    """
+    lines = text.splitlines()
+    found = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            start = min(part.lineno for part in (node, *node.decorator_list))
+            found[node.name] = "\n".join(lines[start - 1 : node.end_lineno])
+    return found
+
+
 MARKS = {"mistake", "alternative", "scenario"}
 
 
@@ -184,13 +201,14 @@ class _Swap(ast.NodeTransformer):
 
     def __init__(self, old: ast.expr, new: ast.expr) -> None:
         """Remember what to look for."""
+        self.kind = type(old)
         self.old = ast.dump(old)
         self.new = new
         self.found = 0
 
     def visit(self, node: ast.AST) -> Any:
         """Replace the node, or go on into it."""
-        if isinstance(node, ast.expr) and ast.dump(node) == self.old:
+        if type(node) is self.kind and ast.dump(node) == self.old:
             self.found += 1
             return self.new
         return self.generic_visit(node)
