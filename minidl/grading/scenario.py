@@ -18,6 +18,7 @@ import dis
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from types import CodeType
 from typing import Any
 
@@ -78,12 +79,17 @@ class Scenario:
     def function(self) -> Callable[..., Any]:
         """Execute the source afresh and return the function."""
         namespace: dict[str, Any] = {"np": np, "__name__": "scenarios"}
-        exec(compile(self.source, "<scenarios>", "exec", dont_inherit=True), namespace)
+        exec(_compiled(self.source), namespace)
         return namespace[self.name]
 
     def missing(self) -> str:
         """Say that the student's file does not have the target."""
         return f"there is no {self.kind} named {self.target}"
+
+
+@cache
+def _compiled(source: str) -> CodeType:
+    return compile(source, "<scenarios>", "exec", dont_inherit=True)
 
 
 def demand_self_contained(label: str, source: str) -> None:
