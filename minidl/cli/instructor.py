@@ -29,6 +29,7 @@ from minidl.cli.group import WorkIsWrong, bar, progress, spinner
     type=click.Path(path_type=Path),
     help="For a folder: the SQLite file; by default gradebook.sqlite among the reports.",
 )
+@click.option("--similarity", is_flag=True, help="Say in the class report who is near a copy.")
 @click.option("--regrade", is_flag=True, help="Grade a folder once more; every attempt is kept.")
 @click.pass_context
 def grade(context: click.Context, submissions: tuple[Path, ...], **options: Any) -> None:
@@ -47,7 +48,7 @@ def grade(context: click.Context, submissions: tuple[Path, ...], **options: Any)
     if options["public"] and options["key"] is not None:
         raise click.UsageError("--public and --key exclude each other.")
     a_class = len(submissions) == 1 and submissions[0].is_dir()
-    given = [name for name in ("roster", "gradebook", "regrade") if options[name]]
+    given = [name for name in ("roster", "gradebook", "regrade", "similarity") if options[name]]
     if given and not a_class:
         raise click.UsageError(f"--{given[0]} is for a folder of submissions.")
     if options["as_json"] and a_class:
@@ -100,6 +101,7 @@ def _grade_folder(paths: Sequence[Path], key: Callable[[], bytes], options: dict
         gradebook=options["gradebook"],
         roster=options["roster"],
         regrade=options["regrade"],
+        likeness=options["similarity"],
         jobs=options["jobs"] or 0,
     )
     group = classroom.Classroom(paths[0], settings)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from minidl.grading import feedback
+from minidl.errors import MinidlError
+from minidl.grading import feedback, overview
 from minidl.grading.assignment import Assignment, course
 from minidl.grading.bulk import Graded, Plan, grade_all
 from minidl.grading.collect import Entry, collect
@@ -20,6 +22,8 @@ from minidl.grading.processes import Processes
 from minidl.grading.result import Result
 from minidl.grading.roster import Roster
 from minidl.grading.schedule import Here, Scheduler
+from minidl.grading.similarity import Likeness, compare
+from minidl.grading.submission import Submission
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Settings:
     gradebook : by default gradebook.sqlite in `out`, or gradebook-public.sqlite without a key.
     roster : a CSV file; by default everybody is in the class.
     regrade : grade once more what has been graded before.
+    likeness : whether the class report says which submissions are near copies.
     jobs : processes; 0 for one on each core.
     scheduler : hands out the work in place of local processes.
     """
@@ -44,6 +49,7 @@ class Settings:
     gradebook: Path | None = None
     roster: Path | None = None
     regrade: bool = False
+    likeness: bool = False
     jobs: int = 0
     scheduler: Scheduler | None = None
 
@@ -94,7 +100,8 @@ class Summary:
             yield f"{len(self.problems)} could not be graded, and will be tried again next time."
         for level in sorted(self.isolation):
             yield f"Isolation: {level}"
-        yield f"Gradebook: {gradebook}; feedback for each student: {out / 'feedback'}"
+        yield f"Gradebook: {gradebook}"
+        yield f"Feedback for each student: {out / 'feedback'}; the class: {out / 'class.html'}"
 
 
 class Classroom:
@@ -155,7 +162,27 @@ class Classroom:
             for graded in grade_all(self.found.entries, plan):
                 summary.add(graded)
                 each(graded)
+            found = overview.overviews(gradebook, self.roster, self.assignments)
+            if self.settings.likeness:
+                for one in found:
+                    one.alike = self.alike(one.id)
+            overview.write(found, self.settings.out)
         return summary
+
+    def alike(self, assignment: str) -> Likeness | None:
+        """Compare what was handed in for an assignment; None where it is not among these files.
+
+        Raises
+        ------
+        ArgumentError
+            when copydetect is not installed.
+        """
+        entries = [entry for entry in self.found.entries if entry.assignment == assignment]
+        sources = {}
+        for entry in entries:
+            with suppress(MinidlError):
+                sources[entry.student] = Submission.read(entry.path).source.decode()
+        return compare(sources, self.assignments[assignment]) if entries else None
 
     def _report(self, entry: Entry, result: Result) -> None:
         folder = self.settings.out / "feedback" / feedback.file_name(entry.student)
