@@ -14,7 +14,7 @@ def descend(sgd, theta, grads, lr, weight_decay):
     return np.array(thetas)
 
 
-@scenario(task="momentum", returns=("thetas", "velocities"))
+@scenario(task="momentum", returns=("velocities", "thetas"))
 def gather_speed(momentum, theta, grads, lr, rho):
     """Take a step for each gradient from rest, and keep every theta and velocity on the way."""
     thetas, velocities = [theta], [np.zeros_like(theta)]
@@ -22,7 +22,7 @@ def gather_speed(momentum, theta, grads, lr, rho):
         new_theta, new_velocity = momentum(thetas[-1], grad, velocities[-1], lr, rho)
         thetas.append(new_theta)
         velocities.append(new_velocity)
-    return np.array(thetas), np.array(velocities)
+    return np.array(velocities), np.array(thetas)
 
 
 @scenario(task="nesterov", returns=("points", "velocities", "thetas"))
@@ -41,13 +41,14 @@ def roll_in_a_bowl(nesterov, theta, velocity, hessian, centre, lr, rho, steps):
     return np.array(points), np.array(velocities), np.array(thetas)
 
 
-@scenario(task="nesterov", returns=("new_theta", "new_velocity"))
+@scenario(task="nesterov", returns=("new_velocity", "new_theta"))
 def step_on_a_quartic(nesterov, theta, velocity, centre, lr, rho):
     """Take one step on sum (x - centre)^4 / 4, for arrays of any shape."""
-    return tuple(nesterov(lambda x: (x - centre) ** 3, theta, velocity, lr, rho))
+    new_theta, new_velocity = nesterov(lambda x: (x - centre) ** 3, theta, velocity, lr, rho)
+    return new_velocity, new_theta
 
 
-@scenario(task="adam", returns=("thetas", "means", "squares"))
+@scenario(task="adam", returns=("means", "squares", "thetas"))
 def adapt(adam, theta, grads, lr, beta1, beta2, eps):
     """Take a step for each gradient from averages of zero, and keep everything on the way."""
     thetas, means, squares = [theta], [np.zeros_like(theta)], [np.zeros_like(theta)]
@@ -57,7 +58,7 @@ def adapt(adam, theta, grads, lr, beta1, beta2, eps):
         thetas.append(new_theta)
         means.append(new_mean)
         squares.append(new_square)
-    return np.array(thetas), np.array(means), np.array(squares)
+    return np.array(means), np.array(squares), np.array(thetas)
 
 
 @scenario(task="clip_norm", returns=("first", "second", "third"))
@@ -93,12 +94,13 @@ def train_two(Adam, first, second, first_grads, second_grads, takes_part, option
     return tuple(np.array(path) for path in paths)
 
 
-@scenario(task="plateau", returns=("rates", "attributes", "bests"))
+@scenario(task="plateau", returns=("bests", "rates"))
 def watch_losses(Plateau, losses, lr, factor, patience):
-    """Feed losses one by one; note what step returns, and the attributes lr and best."""
+    """Feed losses one by one; note best, and beside each other the returned rate and lr."""
     schedule = Plateau(lr, factor, patience)
-    seen = []
+    bests, rates = [], []
     for loss in losses:
         returned = schedule.step(float(loss))
-        seen.append((float(returned), float(schedule.lr), float(schedule.best)))
-    return tuple(np.array(column) for column in zip(*seen, strict=True))
+        bests.append(float(schedule.best))
+        rates.append((float(returned), float(schedule.lr)))
+    return np.array(bests), np.array(rates)
