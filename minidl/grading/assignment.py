@@ -6,6 +6,8 @@
       scenarios.py       how checks use a class, where a task asks for one
       mistakes.toml|py   the plausible wrong solutions
       alternatives.py    other right solutions
+      equivalents.toml   changes of a solution that change nothing, with the reason
+      collected/         wrong solutions by people who know the text alone
 
 The starter and the solution are derived from the library's own source (minidl/grading/starter.py).
 """
@@ -26,7 +28,8 @@ from minidl.errors import ArgumentError, expected
 from minidl.grading import bank
 from minidl.grading.check import Check
 from minidl.grading.gradient import Gradient
-from minidl.grading.mistake import Alternative, Mistake
+from minidl.grading.mistake import Alternative, Collected, Mistake
+from minidl.grading.mutant import Equivalent
 from minidl.grading.scenario import Scenario
 from minidl.grading.starter import Reference, target_name
 
@@ -95,6 +98,8 @@ class Assignment:
     scenarios: tuple[Scenario, ...]
     mistakes: tuple[Mistake, ...]
     alternatives: tuple[Alternative, ...]
+    equivalents: tuple[Equivalent, ...]
+    collected: tuple[Collected, ...]
     folder: Path
     reference: Reference
 
@@ -130,6 +135,8 @@ class Assignment:
                 *bank.mistakes(folder / "mistakes.py", targets),
             ),
             "alternatives": bank.alternatives(folder / "alternatives.py", targets),
+            "equivalents": bank.equivalents(folder / "equivalents.toml", targets),
+            "collected": bank.collected(folder / "collected", targets),
             "folder": folder,
             "reference": reference,
         }
@@ -225,6 +232,10 @@ class Assignment:
     def with_alternative(self, name: str) -> str:
         """Return the solution's source text with one function written another right way."""
         return self._with(self.alternatives, name)
+
+    def submitted(self, collected: Collected) -> str:
+        """Return a collected wrong solution as a source text with the solution's imports."""
+        return "\n".join([*self.reference.imports, "", collected.source])
 
     def _with(self, bank: Sequence[Mistake | Alternative], name: str) -> str:
         for entry in bank:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
+import re
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -16,6 +18,7 @@ from typing import Any
 from minidl.errors import ArgumentError, MinidlError, expected
 from minidl.grading.mistake import (
     Alternative,
+    Collected,
     Draft,
     Mistake,
     definitions,
@@ -23,6 +26,7 @@ from minidl.grading.mistake import (
     patched,
     undecorated,
 )
+from minidl.grading.mutant import Equivalent
 from minidl.grading.scenario import Scenario, ScenarioDraft, demand_self_contained
 from minidl.grading.starter import Reference
 
@@ -152,4 +156,54 @@ def scenarios(path: Path, targets: Mapping[str, str], reference: Reference) -> t
         target = targets[draft.task]
         kind = reference.kind(target)
         found.append(Scenario(name, draft.task, target, kind, draft.returns, source))
+    return tuple(found)
+
+
+def equivalents(path: Path, targets: Mapping[str, str]) -> tuple[Equivalent, ...]:
+    """Return the mutants an equivalents.toml excuses, none where there is no such file.
+
+    Raises
+    ------
+    ArgumentError
+        for a task that does not exist, or an entry without a reason.
+    """
+    found = []
+    for values in read_toml(path).get("equivalent", []) if path.is_file() else []:
+        entry = build(Equivalent, f"{path}: equivalent {values.get('change')}", values)
+        if entry.task not in targets or not entry.reason.strip():
+            wish = "an existing task, and a reason"
+            raise ArgumentError(expected(f"{path}: {entry.change}", wish, values))
+        found.append(entry)
+    return tuple(found)
+
+
+def collected(folder: Path, targets: Mapping[str, str]) -> tuple[Collected, ...]:
+    """Return the wrong solutions of a folder of Python files, none where there is no such folder.
+
+    Each file has a docstring that says what was misunderstood, a line `# task: backward`, and the
+    function or class under its own name; what the solution imports is there already.
+
+    Raises
+    ------
+    ArgumentError
+        for a file that lacks one of these.
+    """
+    found = []
+    for path in sorted(folder.glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        try:
+            tree = ast.parse(text)
+        except SyntaxError as error:
+            raise ArgumentError(expected(str(path), "a Python file", error)) from None
+        named = re.search(r"^# task: (?:\w+\.)?(\w+)\s*$", text, flags=re.M)
+        if named is None or named[1] not in targets:
+            wish = f"a line `# task: NAME` with one of {', '.join(targets)}"
+            raise ArgumentError(expected(str(path), wish, named[1] if named else "none"))
+        says, target = ast.get_docstring(tree), targets[named[1]]
+        if not says:
+            wish = "a docstring that says what was misunderstood"
+            raise ArgumentError(expected(str(path), wish, "none"))
+        if target not in {getattr(node, "name", "") for node in tree.body}:
+            raise ArgumentError(expected(str(path), f"a definition of {target}", "none"))
+        found.append(Collected(path.stem, named[1], says, text))
     return tuple(found)

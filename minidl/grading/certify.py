@@ -2,9 +2,10 @@
 
 Over the public key and several secrets: the reference keeps every point; the emptied starter, and
 impostors that return zeros, ones, NaN, nothing or their own arguments, score nothing on any task;
-every known mistake loses points and is recognised by its name; no two mistakes give the same
-numbers; every alternative keeps every point; every check kills something; and nothing that is
-released holds a piece of a solution.
+every known mistake loses points and is recognised by its name, and every collected wrong solution
+loses points; no two mistakes give the same numbers; every alternative keeps every point; every
+check kills something; systematic mutants of the reference lose points, or are listed as equivalent;
+and nothing that is released holds a piece of a solution.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
@@ -21,16 +23,19 @@ from rich.console import Console
 from minidl.grading.assignment import Assignment, Task
 from minidl.grading.check import Call
 from minidl.grading.compare import same
-from minidl.grading.grade import grade_source
+from minidl.grading.grade import grade_source, keeps_all
 from minidl.grading.impostor import EXPRESSIONS, VALUES, disguised, hollow, listening
 from minidl.grading.leak import leaks
 from minidl.grading.mistake import Alternative, Mistake
-from minidl.grading.mutant import mutants
+from minidl.grading.mutant import Mutant, mutants
 from minidl.grading.recognise import Recogniser
 from minidl.grading.result import Result
-from minidl.grading.sandbox import Sandbox
+from minidl.grading.sandbox import Limits, Sandbox
 from minidl.grading.student import LocalSandbox
 from minidl.terminal import cells, table
+
+# A mutant may never end: three seconds for a call that takes milliseconds.
+MUTANT_LIMITS = Limits(call_seconds=3.0)
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,11 @@ class Certificate:
         called by their name and no other under every key (recognised); how many alternatives there
         are and how many keep every point under every key (kept).
     kills : for each check, how many mistakes it fails under the public key.
+    collected, collected_killed : how many wrong solutions by people who knew no mistake of ours
+        there are, and lose points under the public key and a secret.
+    strangers : those of them that were called by no known mistake's name.
     mutants, survivors : how many small systematic changes of the reference were tried under the
-        last secret, and those that lost no point, by task: for somebody to look at.
+        last secret, and those that lost no point, by task: listed as equivalent, or a problem.
     isolation : of the run through the real sandbox.
     seconds : wall-clock time.
     """
@@ -71,6 +79,9 @@ class Certificate:
     problems: list[str] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     kills: dict[str, int] = field(default_factory=dict)
+    collected: int = 0
+    collected_killed: int = 0
+    strangers: list[str] = field(default_factory=list)
     mutants: int = 0
     survivors: list[str] = field(default_factory=list)
     isolation: str = ""
@@ -116,6 +127,15 @@ def show(certificate: Certificate, console: Console) -> None:
         f"{certificate.recognition_rate:.0%} of {certificate.mistakes} mistakes, "
         f"in {certificate.seconds:.0f} s"
     )
+    if certificate.collected:
+        known = certificate.collected - len(certificate.strangers)
+        console.print(
+            f"collected wrong solutions: kill rate "
+            f"{certificate.collected_killed / certificate.collected:.0%}, recognition rate "
+            f"{known / certificate.collected:.0%} of {certificate.collected}; without a name:"
+        )
+    for stranger in certificate.strangers:
+        console.print(f"  {stranger}", markup=False, highlight=False, soft_wrap=True)
     console.print(
         f"{certificate.mutants - len(certificate.survivors)} of {certificate.mutants} mutants "
         "killed; those that live:"
@@ -160,11 +180,10 @@ def certify(
     solution = assignment.reference.functions
     texts = {"starter": assignment.starter(), **(released or {})}
     certificate.problems += leaks(solution, texts)
-    if sandbox is None:
-        with Sandbox() as sandbox:
-            run.as_submissions(sandbox)
-    else:
-        run.as_submissions(sandbox)
+    with Sandbox(MUTANT_LIMITS) if sandbox is None else nullcontext(sandbox) as opened:
+        run.as_submissions(opened)
+        run.collected(opened)
+        run.mutants(opened)
     certificate.seconds = time.perf_counter() - start
     return certificate
 
@@ -247,7 +266,6 @@ class _Certification:
         verdicts = [self._mistake(task, mistake) for mistake in mistakes]
         kept = [self._alternative(task, alternative) for alternative in alternatives]
         self._twins(task, mistakes)
-        self._mutants(task)
         self.certificate.rows.append(
             Row(
                 task.id,
@@ -292,11 +310,17 @@ class _Certification:
         return all(graded)
 
     def _twins(self, task: Task, mistakes: Sequence[Mistake]) -> None:
-        """No two mistakes give the same numbers on everything that is asked."""
+        """No two mistakes give the same numbers on everything that is asked.
+
+        Those that give the right ones have another fault, slowness: their time is looked at.
+        """
         for name, key in self.keys.items():
             calls = self._calls(task, key)
-            for one, other in combinations(mistakes, 2):
-                if all(same(self._again(one, call), self._again(other, call)) for call in calls):
+            right = [self.recogniser.reference(call) for call in calls]
+            given = {m: [self.recogniser.with_mistake(m, call) for call in calls] for m in mistakes}
+            wrong = [m for m in mistakes if not all(map(same, given[m], right))]
+            for one, other in combinations(wrong, 2):
+                if all(map(same, given[one], given[other])):
                     self.problems.append(f"{one.id} and {other.id} give the same numbers ({name})")
 
     def _calls(self, task: Task, key: bytes | None) -> list[Call]:
@@ -304,18 +328,48 @@ class _Certification:
         self.grade(self.assignment.solution(), key, listening(calls), task)
         return calls
 
-    def _again(self, mistake: Mistake, call: Call) -> Any:
-        return self.recogniser.with_mistake(mistake, call)
+    def collected(self, sandbox: Sandbox | LocalSandbox) -> None:
+        """Wrong solutions by people who knew no mistake of ours lose points; some have a name."""
+        for collected in self.assignment.collected:
+            task = self.assignment.task(collected.target)
+            source = self.assignment.submitted(collected)
+            lost, named = [], set()
+            for key in list(self.keys.values())[:2]:
+                (graded,) = self.grade(source, key, sandbox, task).tasks
+                lost.append(not graded.passed)
+                named |= {check.mistake for check in graded.checks} - {None}
+            self.certificate.collected += 1
+            self.certificate.collected_killed += all(lost)
+            if not all(lost):
+                self.problems.append(f"collected/{collected.id}.py loses no point of {task.id}")
+            if not named:
+                self.certificate.strangers.append(f"{task.id}: {collected.id}")
 
-    def _mutants(self, task: Task) -> None:
-        """Count the mutants of a task's function that lose points; note the others."""
-        reference, key = self.assignment.reference, list(self.keys.values())[-1]
-        for change, function in mutants(reference.functions[task.function]):
-            source = reference.solution(change, {task.function: function})
-            (graded,) = self.grade(source, key, task=task).tasks
+    def mutants(self, sandbox: Sandbox | LocalSandbox) -> None:
+        """Every mutant of the reference loses points, or is listed as equivalent, with a reason."""
+        key = list(self.keys.values())[-1]
+        for task in self.assignment.tasks:
+            excused = {e.change for e in self.assignment.equivalents if e.task == task.name}
+            living = {mutant.change for mutant in self._living(task, key, sandbox)}
+            self.problems += [
+                f"mutant of {task.id} loses no point: {change}"
+                for change in sorted(living - excused)
+            ]
+            self.problems += [
+                f"equivalents.toml: no mutant of {task.id} that keeps its points is {change}"
+                for change in sorted(excused - living)
+            ]
+
+    def _living(
+        self, task: Task, key: bytes | None, sandbox: Sandbox | LocalSandbox
+    ) -> Iterator[Mutant]:
+        reference = self.assignment.reference
+        for mutant in mutants(reference.functions[task.function]):
+            source = reference.solution("A mutant.", {task.function: mutant.source})
             self.certificate.mutants += 1
-            if graded.passed:
-                self.certificate.survivors.append(f"{task.id}, {change}")
+            if keeps_all(source, self.assignment, key, sandbox, self.recogniser, task):
+                self.certificate.survivors.append(f"{task.id}, line {mutant.line}: {mutant.change}")
+                yield mutant
 
     def checks_that_kill_nothing(self) -> None:
         """Every check earns its place by what it kills."""

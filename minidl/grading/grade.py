@@ -118,6 +118,26 @@ def grade_submission(
     )
 
 
+def keeps_all(
+    source: str,
+    assignment: Assignment,
+    key: bytes | None,
+    sandbox: Sandbox | LocalSandbox,
+    recogniser: Recogniser,
+    task: Task,
+) -> bool:
+    """Whether a source keeps every point of a task; stops at the first check that fails."""
+    submission = Submission(assignment.file_name, "", source.encode())
+    run = _Run(submission, assignment, key, sandbox, recogniser)
+    opener = run.opener(task)
+    try:
+        return all(
+            run.check(check, task, opener).failure is None for check in assignment.checks_of(task)
+        )
+    finally:
+        opener.end()
+
+
 def _version() -> str:
     try:
         return metadata.version("minidl")
@@ -157,24 +177,27 @@ class _Run:
         """Run a task's checks, then explain the failed ones in the light of all of them."""
         outcomes: list[Outcome] = []
         stopped = ""
-        opener = _Lasting(self.open) if task.compiled else self.open
+        opener = self.opener(task)
         for check in self.assignment.checks_of(task):
             stopped = stopped or self.reason
             if not stopped and time.monotonic() > self.deadline:
                 stopped = f"this submission has used its {MOST_SECONDS:.0f} seconds"
             outcome = Outcome(check, skipped=stopped)
             if not stopped:
-                outcome = self._check(check, task, opener)
+                outcome = self.check(check, task, opener)
             if isinstance(outcome.failure, StudentFailure) and outcome.failure.kind == "timeout":
                 stopped = "an earlier check of this task ran out of time"
             outcomes.append(outcome)
-        if isinstance(opener, _Lasting):
-            opener.end()
+        opener.end()
         checks = tuple(self._results(task, outcomes))
         earned = sum(check.earned for check in checks)
         return TaskResult(task.id, task.title, task.points, earned, checks)
 
-    def _check(self, check: Check, task: Task, opener: Opener) -> Outcome:
+    def opener(self, task: Task) -> _Opener:
+        """Return what opens the students of a task's checks."""
+        return _Opener(self.open, lasting=bool(task.compiled))
+
+    def check(self, check: Check, task: Task, opener: _Opener) -> Outcome:
         """Run one check with a student of its own, or one that lasts for the whole task."""
         start = time.perf_counter()
         label = f"{self.assignment.id}@{self.assignment.version}/{task.id}/{check.name}"
@@ -222,14 +245,14 @@ class _Run:
             yield result
 
 
-class _Lasting:
-    """Opens one student for many checks, as compiling takes longer than checking.
+class _Opener:
+    """Opens a fresh student for each check, or one that lasts, where compiling takes long.
 
     A check that ended otherwise than with a value or an exception is the last one of its student.
     """
 
-    def __init__(self, open: Opener) -> None:
-        self._open = open
+    def __init__(self, open: Opener, lasting: bool) -> None:
+        self._open, self._lasting = open, lasting
         self._stack = ExitStack()
         self._student: Any = None
 
@@ -237,9 +260,11 @@ class _Lasting:
     def __call__(self) -> Iterator[Any]:
         if self._student is None:
             self._student = self._stack.enter_context(self._open())
-        yield self._student
-        if getattr(self._student, "dead", False):
-            self.end()
+        try:
+            yield self._student
+        finally:
+            if not self._lasting or getattr(self._student, "dead", False):
+                self.end()
 
     def end(self) -> None:
         self._stack.close()

@@ -60,6 +60,24 @@ class Alternative:
 
 
 @dataclass(frozen=True)
+class Collected:
+    """A wrong solution of one task by somebody who knew the text and not the known mistakes.
+
+    Parameters
+    ----------
+    id : the file's name.
+    target : the short name of the task.
+    says : what was misunderstood.
+    source : the text of the file.
+    """
+
+    id: str
+    target: str
+    says: str
+    source: str
+
+
+@dataclass(frozen=True)
 class Draft:
     """A function or class of mistakes.py or alternatives.py, marked with what it stands in for."""
 
