@@ -43,7 +43,7 @@ def mean_and_variance_of_each_channel(student, case):
     close(var, want[4], "var")
 
 
-@check(task="forward", points=5)
+@check(task="forward", points=4)
 def normalizes_each_channel(student, case):
     """inv_std, x_hat and y follow from the mean and variance of each channel."""
     x, gamma, beta = draw_batch(case, draw_shape(case))
@@ -123,6 +123,18 @@ def a_constant_channel_becomes_beta(student, case):
     close(y, want[0], "y", atol=1e-9)
 
 
+@check(task="forward", points=1)
+def a_nan_spoils_its_own_channel(student, case):
+    """Where one value is NaN, its channel is NaN in all five results, and no other one is."""
+    n, c, s = draw_shape(case)
+    x, gamma, beta = draw_batch(case, (n, c, s))
+    x[case.integer(0, n - 1), case.integer(0, c - 1), case.integer(0, s - 1)] = np.nan
+    got = student.forward(x, gamma, beta, EPS)
+    want = normalize(x, gamma, beta, EPS)
+    for i, name in reversed(list(enumerate(("y", "x_hat", "inv_std", "mean", "var")))):
+        close(got[i], want[i], name)
+
+
 @check(task="forward", points=2)
 def answers_in_the_dtype_it_was_given(student, case):
     """float32 in, float32 out, and float64 in, float64 out, for all five results."""
@@ -164,10 +176,11 @@ def gradient_of_x(student, case):
     close(dx, numeric, "dx", rtol=1e-6)
 
 
-@check(task="backward", points=4, public=3, hidden=6)
+@check(task="backward", points=4, public=3, hidden=7)
 def small_and_thin_batches_too(student, case):
-    """All three gradients: one image, one value per channel and image, one channel, no image."""
-    shape = case.turn((1, 3, 7), (6, 2, 1), (4, 1, 5), (2, 3, 1), (3, 5, 2), (0, 2, 4))
+    """All three gradients: one image, one value per image, one channel, no image, one value."""
+    shapes = (1, 3, 7), (6, 2, 1), (4, 1, 5), (2, 3, 1), (3, 5, 2), (0, 2, 4), (1, 2, 1)
+    shape = case.turn(*shapes)
     x, gamma, beta, dy, x_hat, inv_std = draw_backward(case, shape)
     dx, dgamma, dbeta = student.backward(dy, x_hat, inv_std, gamma)
 
