@@ -34,7 +34,8 @@ def backward(dy, keep, p):
     Parameters
     ----------
     dy : float32 or float64, any shape
-    keep, p : as in `forward`
+    keep : bool, of the shape of dy, the mask of the way forward
+    p : float in [0, 1], the probability of dropping a value
 
     Returns
     -------
