@@ -146,17 +146,20 @@ def test_which_gradient_is_wrong_first():
     right = (WANT, WANT[0, :, 0], WANT[1, :, 0])
     names, computed = ("dx", "dgamma", "dbeta"), ("dbeta", "dgamma", "dx")
 
-    def said(*wrong, failed="dx"):
+    def said(*wrong):
         got = [array + 1 if n in wrong else array for n, array in zip(names, right, strict=True)]
-        return first_wrong(failed, got, right, names, computed)
+        good, first = first_wrong(got, right, names, computed)
+        return good, first and first.name
 
-    assert said("dx") == "dbeta and dgamma are right, dx is the first that is not."
-    assert said("dx", "dgamma") == "dbeta is right, dgamma is the first that is not."
-    assert said("dx", "dbeta") == "dbeta is the first that is wrong."
-    assert said("dbeta", failed="dbeta") == ""
-    assert said() == ""
-    short = first_wrong("dx", (WANT[0], *right[1:]), right, names, computed)
-    assert short.startswith("dbeta and dgamma are right")
+    assert said("dx") == (["dbeta", "dgamma"], "dx")
+    assert said("dx", "dgamma") == (["dbeta"], "dgamma")
+    assert said("dx", "dbeta") == ([], "dbeta")
+    assert said() == (["dbeta", "dgamma", "dx"], None)
+    good, first = first_wrong((WANT[0], *right[1:]), right, names, computed)
+    assert (good, first.what) == (["dbeta", "dgamma"], "shape")
+    nearly = (WANT * (1 + 1e-4), *right[1:])
+    assert first_wrong(nearly, right, names, computed)[1].name == "dx"
+    assert first_wrong(nearly, right, names, computed, rtol=1e-3)[1] is None
 
 
 @pytest.mark.parametrize(

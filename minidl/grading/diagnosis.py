@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.grading.compare import Mismatch, tolerance, within
+from minidl.grading.compare import Mismatch, close, tolerance, within
 from minidl.grading.finding import Finding, row
 from minidl.grading.pattern import pattern, shape_pattern
 from minidl.grading.place import extreme, where
@@ -21,6 +21,18 @@ from minidl.grading.setting import NOTHING, Setting
 from minidl.grading.statistics import Unlikely
 from minidl.grading.student import StudentFailure
 from minidl.grading.unlikely import describe as describe_unlikely
+
+# What to ask about an exception; {} is the line.
+QUESTIONS = {
+    "AttributeError": "What stands before the dot on {}, and does it have that name?",
+    "IndexError": "How long is the array on {}, and which is the last index it has?",
+    "KeyError": "Which keys does the dictionary on {} have?",
+    "ModuleNotFoundError": "Can it be done with NumPy alone?",
+    "NameError": "Where, before {}, does that name get its value?",
+    "RecursionError": "Which call on {} leads back to itself, and what should end it?",
+    "UnboundLocalError": "Is there a way to {} on which that name gets no value?",
+    "ZeroDivisionError": "For which arguments is the divisor on {} zero, and what should come out?",
+}
 
 
 def explain(
@@ -46,6 +58,7 @@ def explain(
         "dtype": _dtype,
         "nan": _nan,
         "values": _values,
+        "slow": _slow,
     }
     return describe[failure.what](failure, hidden, at)
 
@@ -73,9 +86,8 @@ def _no_value(failure: StudentFailure, function: str, hidden: bool) -> Finding:
                 f"{function} is not written yet.", "What does the docstring ask for first?"
             )
         shown = error if hidden else said
-        return Finding(
-            f"{function} raised {shown}{line}.", f"What are the shapes and dtypes on {where}?"
-        )
+        question = QUESTIONS.get(error, "What are the shapes and dtypes on {}?").format(where)
+        return Finding(f"{function} raised {shown}{line}.", question)
     if failure.kind == "memory":
         return Finding(
             f"{function} ran out of memory{line}.", "Which array is larger than x itself?"
@@ -164,6 +176,16 @@ def _nan(failure: Mismatch, hidden: bool, at: Setting) -> Finding:
     return Finding(f"{seen}.", question)
 
 
+def _slow(failure: Mismatch, hidden: bool, at: Setting) -> Finding:
+    yours, mine, allowed = (1000 * s for s in (failure.got, failure.want, failure.allowed))
+    seen = (
+        f"{failure.name} is right, but took {yours:.3g} ms, {yours / mine:.3g} times as long as a "
+        f"plain compiled solution ({mine:.3g} ms); {allowed:.3g} ms would have been fast enough. "
+        "Compiling is not counted."
+    )
+    return Finding(seen, "Which of its lines still run in Python, or do the same work again?")
+
+
 def _values(failure: Mismatch, hidden: bool, at: Setting) -> Finding:
     name, got, want = failure.name, failure.got, failure.want
     difference = np.abs(got.astype(np.float64) - want)
@@ -188,6 +210,8 @@ def _question(name: str, place: str) -> str:
         return "What lies beyond the border there, and does every index that is needed exist?"
     if place.startswith(("exactly where", "only where")):
         return "Which branch, mask or comparison treats those values in another way?"
+    if "index 0 of" in place or place.startswith("at [0"):
+        return "Where does your index start, at 0 or at 1?"
     if "the last," in place:
         return "Where does the loop, or the slice, end: before the last index or after it?"
     return f"Which step of the formula for {name} could you check by hand on three numbers?"
@@ -208,36 +232,34 @@ def _allowed(failure: Mismatch) -> float:
 
 
 def first_wrong(
-    failed: str,
     returned: Sequence[Any],
     right: Sequence[Any],
     names: Sequence[str],
     computed: Sequence[str],
-) -> str:
-    """Say which of several returned arrays is the first to go wrong, in order of computation.
+    rtol: float = 0.0,
+) -> tuple[list[str], Mismatch | None]:
+    """Find which of several returned arrays is the first to go wrong, in order of computation.
 
     Parameters
     ----------
-    failed : the array whose value ended the check.
     returned, right : what came back, and what the reference gives.
     names : of the arrays, in the order of the return.
     computed : the same names, in the order in which they are worked out.
+    rtol : accepted besides, as a part of the largest value.
 
     Returns
     -------
-    str
-        "dbeta and dgamma are right, dx is the first that is not."; "" where that says nothing new.
+    list of str
+        The names of the right ones before it.
+    Mismatch or None
+        What is wrong with it; None where all are right.
     """
     good: list[str] = []
     for name in computed:
-        got, want = returned[names.index(name)], right[names.index(name)]
-        alike = got.shape == want.shape and got.dtype == want.dtype
-        if not alike or not within(got, want, tolerance(want)):
-            break
+        want = right[names.index(name)]
+        try:
+            close(returned[names.index(name)], want, name, atol=tolerance(want, rtol))
+        except Mismatch as mismatch:
+            return good, mismatch
         good.append(name)
-    else:
-        return ""
-    if not good:
-        return f"{name} is the first that is wrong." if name != failed else ""
-    are = f"{good[0]} is" if len(good) == 1 else f"{', '.join(good[:-1])} and {good[-1]} are"
-    return f"{are} right, {name} is the first that is not."
+    return good, None

@@ -240,6 +240,7 @@ class _Run:
                     mistake=named[0] if named else None,
                     also=named[1] if len(named) > 1 else None,
                     question=lesson.question,
+                    cause=lesson.cause,
                     example=lesson.example,
                 )
             yield result

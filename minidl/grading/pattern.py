@@ -104,6 +104,11 @@ def _factor(name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Se
     times = f"{size:.5g} times too {'large' if abs(factor) >= 1 else 'small'}"
     sign = ", and of the wrong sign" if factor < 0 else ""
     ways = natural.named(size, at.lengths or _lengths(want.shape), at.numbers)
+    for twin in at.twins:
+        if name in twin.returned and twin.returned[name].shape == twin.right[name].shape:
+            other = abs(_best_factor(twin.returned[name], twin.right[name])) or 1.0
+            also = natural.named(max(other, 1 / other), twin.lengths, twin.numbers)
+            ways = [way for way in ways if way in also] or ways
     ways = [way for way in ways if way != f"{size:.5g}"][:2]
     which = f": that is {listed(ways, 'or')}" if ways else ""
     return f"{name} is {times} everywhere{sign}{which}.", _why(ways, size)

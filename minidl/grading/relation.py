@@ -13,15 +13,14 @@ Found = tuple[str, str] | None
 
 POWERS = {"": 1.0, "^2": 2.0}
 FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "1 / {}": lambda w: 1 / w,
-    "sqrt({})": np.sqrt,
-    "{}^2": np.square,
-    "1 / {}^2": lambda w: 1 / np.square(w),
-    "1 / sqrt({})": lambda w: 1 / np.sqrt(w),
-    "|{}|": np.abs,
-    "exp({})": np.exp,
-    "log({})": np.log,
-    "1 - {}": lambda w: 1 - w,
+    "the inverse": lambda w: 1 / w,
+    "the root": np.sqrt,
+    "the square": np.square,
+    "the inverse square": lambda w: 1 / np.square(w),
+    "the inverse root": lambda w: 1 / np.sqrt(w),
+    "the absolute value": np.abs,
+    "the exponential": np.exp,
+    "the logarithm": np.log,
 }
 
 
@@ -36,7 +35,7 @@ def relation(name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: S
     at : the call.
     """
     with np.errstate(all="ignore"):
-        for look in (_other_result, _unchanged, _added, _multiplied, _function):
+        for look in (_other_result, _unchanged, _function, _added, _multiplied):
             found = look(name, got, want, allowed, at)
             if found:
                 return found
@@ -47,18 +46,23 @@ def _other_result(
     name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Setting
 ) -> Found:
     for other, right in at.right.items():
-        if other == name or right.shape != want.shape:
+        mine = at.returned.get(other)
+        if other == name or mine is None or not right.shape == mine.shape == want.shape:
             continue
+        if within(got, right, allowed) and within(mine, want, allowed):
+            return (
+                f"{name} and {other} have changed places.",
+                "In which order does the docstring list what is returned?",
+            )
+        if np.array_equal(mine, got):
+            return (
+                f"{name} and {other} came back as the same numbers.",
+                f"What makes {name} differ from {other}, and could they be one array in memory?",
+            )
         if within(got, right, allowed):
             return (
                 f"{name} holds the numbers that {other} should have.",
-                "In which order does the docstring list what is returned?",
-            )
-        mine = at.returned.get(other)
-        if mine is not None and mine.shape == got.shape and np.array_equal(mine, got):
-            return (
-                f"{name} and {other} came back as the same numbers.",
-                f"Are {name} and {other} one array in memory, changed after it was first needed?",
+                f"What makes {name} differ from {other}?",
             )
     return None
 
@@ -100,7 +104,7 @@ def _function(name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: 
     for words, function in FUNCTIONS.items():
         other = function(want.astype(np.float64))
         scale = float(np.abs(other[np.isfinite(other)]).max(initial=0.0))
-        if got.size > 1 and within(got, other, 1e-6 * scale if got.dtype.itemsize > 4 else 0.0):
-            seen = f"{name} is {words.format('r')}, where r is the {name} that was asked for."
-            return seen, f"Which of the two does the docstring call {name}?"
+        if got.size > 1 and within(got, other, max(allowed, 1e-7 * scale)):
+            seen = f"{name} is {words} of what it should be."
+            return seen, f"By hand, for one number: what should {name} be?"
     return None

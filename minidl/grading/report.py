@@ -51,8 +51,8 @@ class Remark:
 def remarks(task: TaskResult) -> list[Remark]:
     """Return what there is to say about a task, the same thing only once.
 
-    Checks that a known mistake failed, or that got no result, for the same reason are told
-    together, in the words of the first of them: the others differ in a shape or in numbers.
+    Checks that failed for the same cause are told together, in the words of the first of them: the
+    others differ in a shape or in numbers.
 
     Returns
     -------
@@ -62,10 +62,9 @@ def remarks(task: TaskResult) -> list[Remark]:
     together: dict[tuple, list[CheckResult]] = {}
     for check in task.checks:
         if check.status != "passed" or check.advice:
-            alike = check.mistake or check.status == "error"
-            seen = "" if alike else check.seen
-            named = (check.mistake, check.also)
-            said = (check.status, seen, named, check.question, check.advice)
+            alike = check.status == "error" or check.mistake
+            cause = check.cause or ("" if alike else check.seen)
+            said = (check.status, cause, check.mistake, check.also, check.question, check.advice)
             together.setdefault(said, []).append(check)
     return [_remark(checks) for checks in together.values()]
 

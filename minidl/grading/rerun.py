@@ -19,12 +19,13 @@ from minidl.grading.assignment import Assignment, Task
 from minidl.grading.case import PUBLIC
 from minidl.grading.check import Call, Check, Outcome, Recorder, run_check
 from minidl.grading.compare import Mismatch, same
+from minidl.grading.finding import listed
 from minidl.grading.gradient import Gradient, Pair
 from minidl.grading.recognise import Recogniser
 from minidl.grading.statistics import Unlikely
 from minidl.grading.student import StudentFailure
 
-MOST_SECONDS = 0.25
+MOST_SECONDS = 2.0
 
 Opener = Callable[[], AbstractContextManager[Any]]
 Given = dict[str, Any]
@@ -50,8 +51,9 @@ class Rerun:
         self.hidden = hidden
         self._open = open
         self._left = MOST_SECONDS
+        self._forward: dict[str, str] = {}
 
-    def example(self, task: Task, outcome: Outcome, last: Call | None) -> str:
+    def example(self, task: Task, outcome: Outcome, last: Call, focus: Mismatch) -> str:
         """Return the smallest call found that goes wrong, in words; "" where there is none.
 
         Parameters
@@ -59,31 +61,49 @@ class Rerun:
         task : whose check failed.
         outcome : of the check.
         last : the call whose result ended it.
+        focus : what is wrong in the result.
         """
-        failure = outcome.failure
-        if last is None or not task.example or not isinstance(failure, Mismatch):
-            return ""
         names = self.assignment.returns[last.function]
-        statistical = isinstance(failure, Unlikely) or failure.what != "values"
-        if statistical or failure.name not in names or self._left <= 0:
+        statistical = isinstance(focus, Unlikely) or focus.what != "values"
+        if statistical or focus.name not in names or not task.example or self._left <= 0:
             return ""
         start = time.monotonic()
         try:
-            public = self._as_public(task, outcome, failure.name) if self.hidden else last
+            public = self._as_public(task, outcome) if self.hidden else last
             if public is None:
                 return ""
             with self._open() as student:
-                return self._shrunk(task, public, failure.name, student)
+                given, shapes, ask = self._questions(task, public, focus.name, student)
+                found = shrink.smallest(given, shapes, ask)
+            return (
+                shrink.sentence(public.function, found[0], focus.name, *found[1:]) if found else ""
+            )
         except StudentFailure:
             return ""
         finally:
             self._left -= time.monotonic() - start
 
-    def _as_public(self, task: Task, outcome: Outcome, name: str) -> Call | None:
-        """Return the call that ends the public twin of a hidden check, if the same array does."""
+    def neutral(self, task: Task, last: Call, focus: Mismatch) -> str:
+        """Say with which one argument or axis neutral the result is right; "" where with none."""
+        known = focus.name in self.assignment.returns[last.function]
+        if not known or not task.example or self._left <= 0:
+            return ""
+        start = time.monotonic()
+        try:
+            with self._open() as student:
+                given, shapes, ask = self._questions(task, last, focus.name, student)
+                found = shrink.neutral(given, shapes, ask)
+        except StudentFailure:
+            return ""
+        finally:
+            self._left -= time.monotonic() - start
+        return f"With {listed(found[:3], 'or')} {focus.name} is right." if found else ""
+
+    def _as_public(self, task: Task, outcome: Outcome) -> Call | None:
+        """Return the call that ends the public twin of a hidden check, if it fails likewise."""
         with self._open() as student:
             public = self._run(task, outcome.check, student)
-        same_array = getattr(public.failure, "name", "") == name
+        same_array = getattr(public.failure, "name", "") == getattr(outcome.failure, "name", "")
         return public.calls[-1] if same_array and public.calls else None
 
     def _run(self, task: Task, check: Check, student: Any) -> Outcome:
@@ -91,7 +111,10 @@ class Rerun:
         recorder = Recorder(student, self.assignment.returns, self.assignment.parameters)
         return run_check(check, recorder, PUBLIC, label, False)
 
-    def _shrunk(self, task: Task, last: Call, name: str, student: Any) -> str:
+    def _questions(
+        self, task: Task, last: Call, name: str, student: Any
+    ) -> tuple[Given, Mapping[str, tuple[str, ...]], shrink.Questions]:
+        """Return what may be shrunk, the names of its axes, and who is asked about it."""
         function = last.function
         given = setting.arguments(self.assignment, last)
         shapes = setting.documented(self.assignment, function)
@@ -110,11 +133,15 @@ class Rerun:
         right = [getattr(other, function) for other in self.recogniser.right(task)]
         position = self.assignment.returns[function].index(name)
         ask = shrink.Questions(getattr(student, function), right, position, make)
-        found = shrink.smallest(given, shapes, ask)
-        return shrink.sentence(function, found[0], name, *found[1:]) if found else ""
+        return given, shapes, ask
 
     def own_forward(self, task: Task) -> str:
         """Say that a backward is the gradient of a wrong forward, or that forward is right."""
+        if task.id not in self._forward:
+            self._forward[task.id] = self._own_forward(task)
+        return self._forward[task.id]
+
+    def _own_forward(self, task: Task) -> str:
         gradient = task.gradient
         if gradient is None or self._left <= 0:
             return ""

@@ -65,6 +65,7 @@ class CheckResult(Record):
     mistake : id of the known mistake which gives exactly these numbers, or None.
     also : id of a second one, where it takes both.
     question : the question that leads on; "" when passed.
+    cause : what checks that fail alike have in common; reports tell them together.
     example : a small call that goes wrong, with what came and what should have come; "" for none.
     advice : something true and useful that costs no points (an argument changed in place).
     seconds : wall-clock time, by the grader's clock.
@@ -81,6 +82,7 @@ class CheckResult(Record):
     advice: str = ""
     seconds: float = 0.0
     also: str | None = None
+    cause: str = ""
     example: str = ""
 
     @property
@@ -160,7 +162,7 @@ class Result(Record):
         return super()._from(values)
 
 
-def write_results(text: str, path: str | Path) -> Path:
+def write_results(text: str | bytes, path: str | Path) -> Path:
     """Write `text` to `path` all at once: beside it first, then renamed.
 
     Raises
@@ -171,8 +173,8 @@ def write_results(text: str, path: str | Path) -> Path:
     path = Path(path)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with beside.open("x", encoding="utf-8") as file:
-            file.write(text)
+        with beside.open("xb") as file:
+            file.write(text.encode() if isinstance(text, str) else text)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)

@@ -12,6 +12,7 @@ import numpy as np
 from minidl.grading import axes
 from minidl.grading.assignment import Assignment
 from minidl.grading.check import Call
+from minidl.grading.compare import tolerance
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,14 @@ class Setting:
     arguments : by the reference's parameter names.
     shapes : for arguments and results, the names of their axes, as far as documented.
     returned, right : the student's results and the reference's, by name.
+    twins : other calls in which the same result is wrong: what explains one should explain them.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
     shapes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     returned: Mapping[str, np.ndarray] = field(default_factory=dict)
     right: Mapping[str, np.ndarray] = field(default_factory=dict)
+    twins: tuple[Setting, ...] = ()
 
     @property
     def lengths(self) -> dict[str, int]:
@@ -39,6 +42,16 @@ class Setting:
     def numbers(self) -> dict[str, Any]:
         """The arguments that are plain numbers."""
         return {k: v for k, v in self.arguments.items() if type(v) in (int, float)}
+
+    def wrong(self, name: str) -> np.ndarray | None:
+        """Return where a result is wrong; None where its shape is, or where nothing is."""
+        got, want = self.returned.get(name), self.right.get(name)
+        if got is None or want is None or got.shape != want.shape:
+            return None
+        with np.errstate(all="ignore"):
+            off = np.abs(got.astype(np.float64) - want)
+        mask = ~(off <= tolerance(want)) & ~(np.isnan(got) & np.isnan(want))
+        return mask if mask.any() else None
 
     def axis(self, name: str, axis: int) -> str:
         """Return "axis 1 (c)" for an axis of an argument or a result."""

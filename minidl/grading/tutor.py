@@ -8,24 +8,27 @@ shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from minidl.grading import setting
 from minidl.grading.assignment import Assignment, Task
 from minidl.grading.check import Call, Outcome
-from minidl.grading.compare import Mismatch, same
+from minidl.grading.compare import Mismatch, same, tolerance
 from minidl.grading.contrast import contrast
 from minidl.grading.diagnosis import explain, first_wrong, is_unwritten
-from minidl.grading.finding import Finding
+from minidl.grading.finding import Finding, listed
 from minidl.grading.mistake import Mistake
 from minidl.grading.recognise import Recogniser
 from minidl.grading.rerun import Opener, Rerun
-from minidl.grading.setting import NOTHING, Setting
+from minidl.grading.setting import Setting
 from minidl.grading.signature import Signatures
 from minidl.grading.statistics import Unlikely
 from minidl.grading.student import StudentFailure
+
+MOST_TWINS = 3
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Lesson:
 
     seen: str
     question: str
+    cause: str
     mistakes: tuple[Mistake, ...] = ()
     example: str = ""
 
@@ -71,15 +75,13 @@ class Tutor:
         if not failed:
             return {}
         mistakes = self.recogniser.mistakes(task, outcomes)
-        shown: set[Any] = set()
+        told: set[str] = set()
         found = {}
         for outcome in failed:
             named = mistakes.get(outcome.check.name, ())
-            last = self._last(task, outcome)
-            kind = (named, getattr(outcome.failure, "name", ""))
-            example = "" if kind in shown else self._rerun.example(task, outcome, last)
-            shown.add(kind)
-            found[outcome.check.name] = self._lesson(task, outcome, outcomes, named, example)
+            lesson = self._lesson(task, outcome, outcomes, named, told)
+            told.add(lesson.cause)
+            found[outcome.check.name] = lesson
         return found
 
     def _lesson(
@@ -88,26 +90,39 @@ class Tutor:
         outcome: Outcome,
         outcomes: Sequence[Outcome],
         named: tuple[Mistake, ...],
-        example: str,
+        told: Set[str],
     ) -> Lesson:
+        """Return a lesson; what takes calls made anew only where the cause is not in `told` yet."""
         failure = outcome.failure
         assert failure is not None
         finding = self._not_called(task, failure)
-        parts = []
-        if finding is None:
-            last = self._last(task, outcome)
-            at = self._setting(last) if last else NOTHING
-            finding = explain(failure, _called(task, outcome), self.hidden, at)
-            parts.append("" if example else finding.numbers)
-            if last and isinstance(failure, Mismatch) and not isinstance(failure, Unlikely):
-                parts.append(self._first_wrong(task, failure, last))
-                parts += [] if named else [self._contrast(failure, last, outcomes)]
-        if not is_unwritten(failure):
-            parts.append(outcome.inputs)
+        if finding is not None:
+            seen = f"{finding.seen} {outcome.inputs}".strip()
+            return Lesson(seen, finding.question, finding.question)
+        last = self._last(task, outcome)
+        if last is None:
+            finding = explain(failure, _called(task, outcome), self.hidden)
+            place = "" if is_unwritten(failure) else outcome.inputs
+            return self._whole([finding.seen, finding.numbers, place], finding, named)
+        assert isinstance(failure, Mismatch)
+        good, focus = self._first_wrong(task, failure, last)
+        at = self._setting(last, focus.name, outcomes)
+        finding = explain(focus, _called(task, outcome), self.hidden, at)
+        cause = " ".join([focus.name, finding.question, *(m.id for m in named)])
+        new = cause not in told
+        example = self._rerun.example(task, outcome, last, focus) if new else ""
+        lead = _lead(failure, focus, good)
+        parts = [lead, finding.seen, "" if example else finding.numbers]
+        if not named and new:
+            parts += [*self._notes(task, focus, last, outcomes)]
+        lesson = self._whole([*parts, outcome.inputs], finding, named)
+        return replace(lesson, cause=cause, example=example)
+
+    def _whole(self, parts: Sequence[str], finding: Finding, named: tuple[Mistake, ...]) -> Lesson:
+        says = [_says(named)] if named else []
+        seen = " ".join(part for part in (*parts, *says) if part)
         question = named[0].question if named else finding.question
-        parts += [_says(named)] if named else self._notes(task, failure)
-        seen = " ".join(part for part in (finding.seen, *parts) if part)
-        return Lesson(seen, question, named, example)
+        return Lesson(seen, question, finding.question, named)
 
     def _not_called(self, task: Task, failure: Mismatch | StudentFailure) -> Finding | None:
         """Describe a function that is missing, or that does not take what it is passed."""
@@ -119,14 +134,16 @@ class Tutor:
             return self._signatures.unlike(task.function, self._parameters(task.function))
         return None
 
-    def _notes(self, task: Task, failure: Mismatch | StudentFailure) -> Iterator[str]:
+    def _notes(
+        self, task: Task, focus: Mismatch, last: Call, outcomes: Sequence[Outcome]
+    ) -> Iterator[str]:
         """Yield what may be behind a result that no known mistake explains."""
-        if not isinstance(failure, Mismatch) or failure.what not in ("values", "shape", "nan"):
-            return
         wanted = self._parameters(task.function)
         order = self._signatures.unlike(task.function, wanted)
         yield order.seen if order else self._signatures.misnamed(task.function, wanted)
-        if failure.what == "values":
+        yield self._contrast(focus.name, last, outcomes)
+        if focus.what == "values" and not isinstance(focus, Unlikely):
+            yield self._rerun.neutral(task, last, focus)
             yield self._rerun.own_forward(task)
 
     def _parameters(self, function: str) -> Sequence[str]:
@@ -142,29 +159,54 @@ class Tutor:
         others = set(self.assignment.targets) - {task.function}
         return None if last.function in others or outcome.failure.what == "structure" else last
 
-    def _setting(self, call: Call) -> Setting:
-        return setting.of_call(self.assignment, call, self.recogniser.reference(call))
+    def _setting(self, last: Call, name: str, outcomes: Sequence[Outcome]) -> Setting:
+        """Return the setting of a call, beside others that get the same result wrong."""
+        _, wrong = self._sorted(name, last, outcomes)
+        others = [at for call, at in wrong if call is not last]
+        at = setting.of_call(self.assignment, last, self.recogniser.reference(last))
+        return replace(at, twins=tuple(others[:MOST_TWINS]))
 
-    def _first_wrong(self, task: Task, failure: Mismatch, last: Call) -> str:
-        """Say which of the arrays that a check's last call returned is the first to be wrong."""
-        names = self.assignment.returns[last.function]
-        right = self.recogniser.reference(last)
-        if len(names) == 1 or right is None:
-            return ""
-        computed = self.assignment.computed(task, last.function)
-        return first_wrong(failure.name, last.returned, right, names, computed)
-
-    def _contrast(self, failure: Mismatch, last: Call, outcomes: Sequence[Outcome]) -> str:
-        """Say what tells the calls with a wrong array of this name from those where it is right."""
-        right: list[Setting] = []
-        wrong: list[Setting] = []
+    def _sorted(
+        self, name: str, last: Call, outcomes: Sequence[Outcome]
+    ) -> tuple[list[tuple[Call, Setting]], list[tuple[Call, Setting]]]:
+        """Return the calls of one function in which a result is right, and those where not."""
+        right: list[tuple[Call, Setting]] = []
+        wrong: list[tuple[Call, Setting]] = []
         for call in (c for outcome in outcomes for c in outcome.calls):
             if call.function == last.function:
-                at = self._setting(call)
-                mine, want = at.returned.get(failure.name), at.right.get(failure.name)
-                if mine is not None and want is not None:
-                    (right if same(mine, want) else wrong).append(at)
-        return contrast(right, wrong)
+                known = self.recogniser.reference(call)
+                at = setting.of_call(self.assignment, call, known)
+                if name in at.returned and name in at.right:
+                    alike = same(at.returned[name], at.right[name])
+                    (right if alike else wrong).append((call, at))
+        return right, wrong
+
+    def _first_wrong(self, task: Task, failure: Mismatch, last: Call) -> tuple[list[str], Mismatch]:
+        """Return what is right in the result of a call, and what goes wrong first in it."""
+        names = self.assignment.returns[last.function]
+        right = self.recogniser.reference(last)
+        if right is None or failure.name not in names or isinstance(failure, Unlikely):
+            return [], failure
+        computed = self.assignment.computed(task, last.function)
+        largest = tolerance(np.asarray(failure.want), 1.0)
+        rtol = failure.allowed / largest if largest else 0.0
+        returned = setting.arrays(last.returned)
+        good, first = first_wrong(returned, setting.arrays(right), names, computed, rtol)
+        return (good, failure) if first is None or first.name == failure.name else ([], first)
+
+    def _contrast(self, name: str, last: Call, outcomes: Sequence[Outcome]) -> str:
+        """Say what tells the calls with a wrong array of this name from those where it is right."""
+        right, wrong = self._sorted(name, last, outcomes)
+        return contrast([at for _, at in right], [at for _, at in wrong])
+
+
+def _lead(failure: Mismatch, focus: Mismatch, good: Sequence[str]) -> str:
+    """Say which results are right, or that another one is wrong before the one that was checked."""
+    if focus is not failure:
+        return f"{failure.name} is wrong, but {focus.name} comes before it:"
+    if not good:
+        return ""
+    return f"{listed(good)} {'is' if len(good) == 1 else 'are'} right."
 
 
 def _called(task: Task, outcome: Outcome) -> str:
