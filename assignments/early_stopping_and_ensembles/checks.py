@@ -18,9 +18,16 @@ from minidl.grading.statistics import fresh, rate_within
 from .definitions import (
     EIGHTH,
     averaged,
+    compared,
     counted,
     covariances,
+    draw_curve,
+    draw_errors,
     draw_losses,
+    draw_mask,
+    draw_predictions,
+    draw_probabilities,
+    draw_rng,
     draw_sizes,
     draw_steps_around,
     draw_weights,
@@ -35,11 +42,6 @@ from .definitions import (
 )
 
 NAN = float("nan")
-
-
-def draw_rng(case):
-    """Return a generator to pass, different for every case."""
-    return Rng(case.integer(0, 2**40))
 
 
 def agree(got, want, names, **tolerances):
@@ -166,12 +168,6 @@ def plans(student, case, losses):
     got = student.plan(losses, samples, held, batch_size)
     want = planned(losses, samples, held, batch_size)
     agree(got, want, ("same_steps", "same_epochs"))
-
-
-def draw_curve(case, epochs):
-    """Return losses that fall to one lowest value inside, and rise again."""
-    lowest = case.integer(2, epochs - 3)
-    return EIGHTH * (4 + np.abs(np.arange(epochs) - lowest) ** 1.5)
 
 
 @check(task="retraining_steps", points=4)
@@ -354,21 +350,6 @@ def every_sample_for_every_member_anew(student, case):
 # --- combining members ---------------------------------------------------------------------------
 
 
-def draw_probabilities(case, members, samples, classes, dtype=np.float64):
-    """Return (members, samples, classes) of rows that sum to 1."""
-    values = case.uniform(members, samples, classes, low=0.05)
-    return (values / values.sum(axis=2, keepdims=True)).astype(dtype)
-
-
-def draw_mask(case, members, samples):
-    """Return a mask in which each sample is unseen by one member at least, and not by all."""
-    mask = case.uniform(members, samples) < 0.4
-    turns = np.arange(samples)
-    mask[turns % members, turns] = True
-    mask[(turns + 1) % members, turns] = False
-    return mask
-
-
 @check(task="out_of_bag", points=3)
 def the_mean_over_those_who_never_saw_it(student, case):
     """Each sample has members of its own, and as many as it has count."""
@@ -440,26 +421,6 @@ def the_lowest_class_of_a_tie(student, case):
     votes_for(student, votes, case.turn(6, 5))
 
 
-def draw_predictions(case):
-    """Return (m, n) predictions that share a part of their errors, and targets."""
-    members, samples = case.turn((4, 6), (5, 3), (2, 7))
-    dtype = case.turn(np.float64, np.float32)
-    targets = case.normal(samples, scale=3.0)
-    shared = targets + case.normal(samples, mean=0.5)
-    return (shared + case.normal(members, samples)).astype(dtype), targets.astype(dtype)
-
-
-def compared(predictions, targets):
-    """Return the three parts, sample by sample, in float64."""
-    rows = []
-    for column, target in zip(predictions.T.astype(np.float64), targets, strict=True):
-        middle = sum(column) / len(column)
-        errors = [(value - float(target)) ** 2 for value in column]
-        spread = [(value - middle) ** 2 for value in column]
-        rows.append((sum(errors), (middle - float(target)) ** 2 * len(column), sum(spread)))
-    return (np.array(rows).T / len(predictions)).astype(predictions.dtype)
-
-
 @check(task="ambiguity", points=2)
 def one_member_against_all(student, case):
     """The mean of the members' squared errors, and the squared error of their mean."""
@@ -474,14 +435,6 @@ def what_lies_between_the_members(student, case):
     predictions, targets = draw_predictions(case)
     got, want = student.ambiguity(predictions, targets), compared(predictions, targets)
     close(got[2], want[2], "between")
-
-
-def draw_errors(case):
-    """Return (m, n) errors with a common part and a bias for each member."""
-    members, samples = case.turn((3, 20), (5, 12), (2, 30))
-    common = case.normal(samples)
-    own = case.normal(members, samples, scale=case.uniform(1, low=0.5, high=1.5)[0])
-    return common + own * case.uniform(members, 1, low=0.6, high=1.4) + case.normal(members, 1)
 
 
 @check(task="ensemble_variance", points=2)

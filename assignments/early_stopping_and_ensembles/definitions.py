@@ -8,6 +8,8 @@ from decimal import Decimal, localcontext
 
 import numpy as np
 
+from minidl.grading.protocol import Rng
+
 EIGHTH = 0.125
 
 
@@ -148,11 +150,9 @@ def softmax(row):
 def averaged(logits):
     """Return the mean of the probabilities, and the probabilities of the mean logits."""
     with np.errstate(over="ignore"):
-        members = [[softmax(row) for row in member] for member in logits]
-        means = [[softmax(row) for row in logits.astype(np.float64).mean(axis=0)]]
-    return (sum(np.array(m) for m in members) / len(members)).astype(logits.dtype), np.array(
-        means[0]
-    ).astype(logits.dtype)
+        members = np.array([[softmax(row) for row in member] for member in logits])
+        mean = np.array([softmax(row) for row in logits.astype(np.float64).mean(axis=0)])
+    return (sum(members) / len(members)).astype(logits.dtype), mean.astype(logits.dtype)
 
 
 def counted(votes, classes):
@@ -166,3 +166,57 @@ def covariances(errors):
     """Return the (m, m) covariances of the members' errors, pair by pair."""
     centred = [row - sum(row) / len(row) for row in errors]
     return np.array([[float(a @ b) / len(a) for b in centred] for a in centred])
+
+
+def draw_curve(case, epochs):
+    """Return losses that fall to one lowest value inside, and rise again."""
+    lowest = case.integer(2, epochs - 3)
+    return EIGHTH * (4 + np.abs(np.arange(epochs) - lowest) ** 1.5)
+
+
+def draw_probabilities(case, members, samples, classes, dtype=np.float64):
+    """Return (members, samples, classes) of rows that sum to 1."""
+    values = case.uniform(members, samples, classes, low=0.05)
+    return (values / values.sum(axis=2, keepdims=True)).astype(dtype)
+
+
+def draw_mask(case, members, samples):
+    """Return a mask in which each sample is unseen by one member at least, and not by all."""
+    mask = case.uniform(members, samples) < 0.4
+    turns = np.arange(samples)
+    mask[turns % members, turns] = True
+    mask[(turns + 1) % members, turns] = False
+    return mask
+
+
+def draw_predictions(case):
+    """Return (m, n) predictions that share a part of their errors, and targets."""
+    members, samples = case.turn((4, 6), (5, 3), (2, 7))
+    dtype = case.turn(np.float64, np.float32)
+    targets = case.normal(samples, scale=3.0)
+    shared = targets + case.normal(samples, mean=0.5)
+    return (shared + case.normal(members, samples)).astype(dtype), targets.astype(dtype)
+
+
+def compared(predictions, targets):
+    """Return the three parts, sample by sample, in float64."""
+    rows = []
+    for column, target in zip(predictions.T.astype(np.float64), targets, strict=True):
+        middle = sum(column) / len(column)
+        errors = [(value - float(target)) ** 2 for value in column]
+        spread = [(value - middle) ** 2 for value in column]
+        rows.append((sum(errors), (middle - float(target)) ** 2 * len(column), sum(spread)))
+    return (np.array(rows).T / len(predictions)).astype(predictions.dtype)
+
+
+def draw_errors(case):
+    """Return (m, n) errors with a common part and a bias for each member."""
+    members, samples = case.turn((3, 20), (5, 12), (2, 30))
+    common = case.normal(samples)
+    own = case.normal(members, samples, scale=case.uniform(1, low=0.5, high=1.5)[0])
+    return common + own * case.uniform(members, 1, low=0.6, high=1.4) + case.normal(members, 1)
+
+
+def draw_rng(case):
+    """Return a generator to pass, different for every case."""
+    return Rng(case.integer(0, 2**40))
