@@ -31,6 +31,22 @@ def compare(got, want, names, dtype=np.float64):
         close(got[i], want[i].astype(dtype), names[i])
 
 
+def one_step(function, rule, given, options, names):
+    """Compare one step from any state with the rule, number by number."""
+    compare(function(*given, *options), each(rule, given, options), names)
+
+
+def steps_from_zero(function, rule, run, options, names):
+    """Compare several steps from states of zero; `options` gives those of step t."""
+    theta, grads = run
+    state = theta, *(np.zeros_like(theta) for _ in names[1:])
+    want = [array.astype(np.float64) for array in state]
+    for t, grad in enumerate(grads, 1):
+        state = function(state[0], grad, *state[1:], *options(t))
+        want = each(rule, (want[0], grad, *want[1:]), options(t))
+        compare(state, want, names, theta.dtype)
+
+
 # --- sgd -----------------------------------------------------------------------------------------
 
 
@@ -40,7 +56,7 @@ def goes_down_and_decays(student, case):
     theta, grad, _, _ = draw_state(case, draw_shape(case))
     lr, decay = case.turn(0.1, 0.5, 0.02), case.turn(0.3, 0.1, 1.5)
     new = student.sgd(theta, grad, lr, decay)
-    (want,) = each(lambda x, g: (x - lr * g - lr * decay * x,), theta, grad)
+    (want,) = each(lambda x, g: (x - lr * g - lr * decay * x,), (theta, grad))
     close(new, want, "new_theta")
 
 
@@ -63,10 +79,9 @@ def keeps_what_it_was_given(student, case):
 def velocity_first_then_theta(student, case):
     """One step from a velocity that is not zero."""
     theta, grad, velocity, _ = draw_state(case, draw_shape(case))
-    lr, rho = case.turn(0.1, 0.3, 0.02), case.turn(0.9, 0.5, 0.0, 0.99)
-    got = student.momentum(theta, grad, velocity, lr, rho)
-    want = each(lambda x, g, v: rules.momentum(x, g, v, lr, rho), theta, grad, velocity)
-    compare(got, want, ("new_theta", "new_velocity"))
+    options = case.turn(0.1, 0.3, 0.02), case.turn(0.9, 0.5, 0.0, 0.99)
+    names = "new_theta", "new_velocity"
+    one_step(student.momentum, rules.momentum, (theta, grad, velocity), options, names)
 
 
 @check(task="momentum", points=2)
@@ -119,81 +134,66 @@ def looks_ahead_on_a_curve(student, case):
         new = rho * v + (x - lr * rho * v - c) ** 3
         return x - lr * new, new
 
-    want = each(rule, theta, velocity, centre)
+    want = each(rule, (theta, velocity, centre))
     compare(got[::-1], want, ("new_theta", "new_velocity"), dtype)
 
 
 # --- adagrad -------------------------------------------------------------------------------------
+
+ADAGRAD = ("new_theta", "new_total")
 
 
 @check(task="adagrad", points=2)
 def adds_up_squares(student, case):
     """One step, with a sum of squares from before."""
     theta, grad, _, total = draw_state(case, draw_shape(case))
-    lr = case.turn(0.5, 0.1, 1.0)
-    got = student.adagrad(theta, grad, total, lr, EPS)
-    want = each(lambda *numbers: rules.adagrad(*numbers, lr, EPS), theta, grad, total)
-    compare(got, want, ("new_theta", "new_total"))
+    options = case.turn(0.5, 0.1, 1.0), EPS
+    one_step(student.adagrad, rules.adagrad, (theta, grad, total), options, ADAGRAD)
 
 
 @check(task="adagrad", points=2)
 def steps_shrink_with_all_gradients(student, case):
     """Several steps from a sum of zero, in float32 and float64."""
-    dtype = case.turn(np.float32, np.float64)
-    theta, grads = draw_run(case, 4, dtype)
-    lr, total, want = case.turn(0.5, 0.2), np.zeros_like(theta), theta.astype(np.float64)
-    for t, grad in enumerate(grads, 1):
-        theta, total = student.adagrad(theta, grad, total, lr, EPS)
-        squares = np.square(grads[:t].astype(np.float64)).sum(axis=0)
-        want = want - lr * grad / (np.sqrt(squares) + EPS)
-        compare((theta, total), (want, squares), ("new_theta", "new_total"), dtype)
+    run = draw_run(case, 4, case.turn(np.float32, np.float64))
+    options = case.turn(0.5, 0.2), EPS
+    steps_from_zero(student.adagrad, rules.adagrad, run, lambda t: options, ADAGRAD)
 
 
 @check(task="adagrad", points=1)
 def eps_beside_the_root_of_the_sum(student, case):
     """With gradients no larger than eps, or zero, it shows where eps stands and that it is used."""
     eps = case.turn(1e-2, 0.3, 1e-4)
-    theta, grad, total = draw_tiny(case, draw_shape(case), eps)
-    got = student.adagrad(theta, grad, total, 0.5, eps)
-    want = each(lambda *numbers: rules.adagrad(*numbers, 0.5, eps), theta, grad, total)
-    compare(got, want, ("new_theta", "new_total"))
+    given = draw_tiny(case, draw_shape(case), eps)
+    one_step(student.adagrad, rules.adagrad, given, (0.5, eps), ADAGRAD)
 
 
 # --- rmsprop -------------------------------------------------------------------------------------
+
+RMSPROP = ("new_theta", "new_square")
 
 
 @check(task="rmsprop", points=2)
 def divides_by_the_root_mean_square(student, case):
     """One step, with an average of squares from before."""
     theta, grad, _, square = draw_state(case, draw_shape(case))
-    lr, alpha = case.turn(0.5, 0.1, 1.0), case.turn(0.9, 0.6, 0.99)
-    got = student.rmsprop(theta, grad, square, lr, alpha, EPS)
-    want = each(lambda *numbers: rules.rmsprop(*numbers, lr, alpha, EPS), theta, grad, square)
-    compare(got, want, ("new_theta", "new_square"))
+    options = case.turn(0.5, 0.1, 1.0), case.turn(0.9, 0.6, 0.99), EPS
+    one_step(student.rmsprop, rules.rmsprop, (theta, grad, square), options, RMSPROP)
 
 
 @check(task="rmsprop", points=2)
 def forgets_old_gradients(student, case):
     """Several steps from an average of zero, in float32 and float64."""
-    dtype = case.turn(np.float32, np.float64)
-    theta, grads = draw_run(case, 4, dtype)
-    lr, alpha = case.turn(0.5, 0.1), case.turn(0.75, 0.9)
-    square, want = np.zeros_like(theta), theta.astype(np.float64)
-    for t, grad in enumerate(grads, 1):
-        theta, square = student.rmsprop(theta, grad, square, lr, alpha, EPS)
-        average = weighted(np.square(grads[:t].astype(np.float64)), alpha)
-        want = want - lr * grad / (np.sqrt(average) + EPS)
-        compare((theta, square), (want, average), ("new_theta", "new_square"), dtype)
+    run = draw_run(case, 4, case.turn(np.float32, np.float64))
+    options = case.turn(0.5, 0.1), case.turn(0.75, 0.9), EPS
+    steps_from_zero(student.rmsprop, rules.rmsprop, run, lambda t: options, RMSPROP)
 
 
 @check(task="rmsprop", points=1)
 def eps_beside_the_root_mean_square(student, case):
     """With gradients no larger than eps, or zero, it shows where eps stands and that it is used."""
-    eps, alpha = case.turn(1e-2, 0.3, 1e-4), case.turn(0.9, 0.5)
-    theta, grad, square = draw_tiny(case, draw_shape(case), eps)
-    got = student.rmsprop(theta, grad, square, 0.5, alpha, eps)
-    want = each(lambda *numbers: rules.rmsprop(*numbers, 0.5, alpha, eps), theta, grad, square)
-    compare(got, want, ("new_theta", "new_square"))
+    eps = case.turn(1e-2, 0.3, 1e-4)
+    given, options = draw_tiny(case, draw_shape(case), eps), (0.5, case.turn(0.9, 0.5), eps)
+    one_step(student.rmsprop, rules.rmsprop, given, options, RMSPROP)
 
 
 # --- rmsprop_centered ----------------------------------------------------------------------------
@@ -205,26 +205,17 @@ CENTERED = ("new_theta", "new_square", "new_mean", "new_velocity")
 def divides_by_the_spread(student, case):
     """One step, with averages and a velocity from before."""
     theta, grad, mean, square = draw_state(case, draw_shape(case))
-    velocity = case.normal(*theta.shape)
+    given = theta, grad, square, mean, case.normal(*theta.shape)
     options = case.turn(0.3, 0.1), case.turn(0.9, 0.6), EPS, case.turn(0.9, 0.5, 0.0)
-    got = student.rmsprop_centered(theta, grad, square, mean, velocity, *options)
-    given = theta, grad, square, mean, velocity
-    want = each(lambda *numbers: rules.centered(*numbers, options), *given)
-    compare(got, want, CENTERED)
+    one_step(student.rmsprop_centered, rules.centered, given, options, CENTERED)
 
 
 @check(task="rmsprop_centered", points=2)
 def gathers_scaled_gradients(student, case):
     """Several steps from rest, in float32 and float64."""
-    dtype = case.turn(np.float32, np.float64)
-    theta, grads = draw_run(case, 4, dtype)
+    run = draw_run(case, 4, case.turn(np.float32, np.float64))
     options = case.turn(0.25, 0.1), case.turn(0.75, 0.9), EPS, case.turn(0.5, 0.9)
-    state = theta, *(np.zeros_like(theta) for _ in range(3))
-    want = [array.astype(np.float64) for array in state]
-    for grad in grads:
-        state = student.rmsprop_centered(state[0], grad, *state[1:], *options)
-        want = each(lambda *numbers: rules.centered(*numbers, options), want[0], grad, *want[1:])
-        compare(state, want, CENTERED, dtype)
+    steps_from_zero(student.rmsprop_centered, rules.centered, run, lambda t: options, CENTERED)
 
 
 @check(task="rmsprop_centered", points=1)
@@ -232,12 +223,8 @@ def eps_beside_the_spread(student, case):
     """With a spread no larger than eps, or zero, it shows where eps stands and that it is used."""
     eps = case.turn(1e-2, 0.3, 1e-4)
     theta, grad, square = draw_tiny(case, draw_shape(case), eps)
-    mean, velocity = grad * 0, case.normal(*theta.shape)
-    options = 0.5, 0.75, eps, 0.5
-    got = student.rmsprop_centered(theta, grad, square, mean, velocity, *options)
-    given = theta, grad, square, mean, velocity
-    want = each(lambda *numbers: rules.centered(*numbers, options), *given)
-    compare(got, want, CENTERED)
+    given = theta, grad, square, grad * 0, case.normal(*theta.shape)
+    one_step(student.rmsprop_centered, rules.centered, given, (0.5, 0.75, eps, 0.5), CENTERED)
 
 
 # --- adadelta ------------------------------------------------------------------------------------
@@ -249,25 +236,17 @@ ADADELTA = ("new_theta", "new_square", "new_delta")
 def steps_in_the_unit_of_theta(student, case):
     """One step, with averages of both squares from before."""
     theta, grad, _, square = draw_state(case, draw_shape(case))
-    delta = case.uniform(*theta.shape, low=0.1, high=0.5)
-    rho, eps = case.turn(0.9, 0.6, 0.95), 1e-7
-    got = student.adadelta(theta, grad, square, delta, rho, eps)
-    want = each(lambda *numbers: rules.adadelta(*numbers, rho, eps), theta, grad, square, delta)
-    compare(got, want, ADADELTA)
+    given = theta, grad, square, case.uniform(*theta.shape, low=0.1, high=0.5)
+    options = case.turn(0.9, 0.6, 0.95), 1e-7
+    one_step(student.adadelta, rules.adadelta, given, options, ADADELTA)
 
 
 @check(task="adadelta", points=2)
 def gets_going_from_zero(student, case):
     """Several steps from averages of zero, in float32 and float64: eps makes the first move."""
-    dtype = case.turn(np.float32, np.float64)
-    theta, grads = draw_run(case, 4, dtype)
-    rho, eps = case.turn(0.75, 0.9), case.turn(0.5, 0.01)
-    state = theta, np.zeros_like(theta), np.zeros_like(theta)
-    want = [array.astype(np.float64) for array in state]
-    for grad in grads:
-        state = student.adadelta(state[0], grad, *state[1:], rho, eps)
-        want = each(lambda *numbers: rules.adadelta(*numbers, rho, eps), want[0], grad, *want[1:])
-        compare(state, want, ADADELTA, dtype)
+    run = draw_run(case, 4, case.turn(np.float32, np.float64))
+    options = case.turn(0.75, 0.9), case.turn(0.5, 0.01)
+    steps_from_zero(student.adadelta, rules.adadelta, run, lambda t: options, ADADELTA)
 
 
 @check(task="adadelta", points=1)
@@ -275,10 +254,8 @@ def eps_in_both_roots(student, case):
     """With averages no larger than eps, or zero, it shows where eps stands."""
     size = case.turn(1e-2, 0.3)
     theta, grad, square = draw_tiny(case, draw_shape(case), size)
-    delta, eps = case.uniform(*theta.shape, high=2.0) * size**2, size**2
-    got = student.adadelta(theta, grad, square, delta, 0.8, eps)
-    want = each(lambda *numbers: rules.adadelta(*numbers, 0.8, eps), theta, grad, square, delta)
-    compare(got, want, ADADELTA)
+    given = theta, grad, square, case.uniform(*theta.shape, high=2.0) * size**2
+    one_step(student.adadelta, rules.adadelta, given, (0.8, size**2), ADADELTA)
 
 
 # --- adam ----------------------------------------------------------------------------------------
@@ -289,11 +266,9 @@ ADAM = ("new_theta", "new_mean", "new_square")
 @check(task="adam", points=3)
 def one_step_of_adam(student, case):
     """One step somewhere in training: early, where the correction is large, and late."""
-    theta, grad, mean, square = draw_state(case, draw_shape(case))
-    t, options = case.turn(3, 20, 1, 200), draw_betas(case)
-    got = student.adam(theta, grad, mean, square, t, *options)
-    given = theta, grad, mean, square
-    compare(got, each(lambda *numbers: rules.adam(*numbers, t, options), *given), ADAM)
+    given = draw_state(case, draw_shape(case))
+    options = case.turn(3, 20, 1, 200), *draw_betas(case)
+    one_step(student.adam, rules.adam, given, options, ADAM)
 
 
 @check(task="adam", points=4)
@@ -315,12 +290,10 @@ def from_the_first_step_on(student, case):
 @check(task="adam", points=1)
 def eps_beside_the_corrected_root(student, case):
     """With gradients no larger than eps, or zero, it shows where eps stands and that it is used."""
-    eps, t = case.turn(1e-2, 0.3, 1e-4), case.turn(2, 5, 1)
+    eps = case.turn(1e-2, 0.3, 1e-4)
     theta, grad, square = draw_tiny(case, draw_shape(case), eps)
-    options = 0.5, 0.75, 0.875, eps
-    got = student.adam(theta, grad, grad * 0, square, t, *options)
-    given = theta, grad, grad * 0, square
-    compare(got, each(lambda *numbers: rules.adam(*numbers, t, options), *given), ADAM)
+    options = case.turn(2, 5, 1), 0.5, 0.75, 0.875, eps
+    one_step(student.adam, rules.adam, (theta, grad, grad * 0, square), options, ADAM)
 
 
 # --- amsgrad -------------------------------------------------------------------------------------
@@ -332,26 +305,19 @@ AMSGRAD = ("new_theta", "new_mean", "new_square", "new_largest")
 def divides_by_the_largest(student, case):
     """One step where the largest is sometimes the new average and sometimes an older one."""
     theta, grad, mean, square = draw_state(case, case.turn((4, 3), (7,), (2, 3, 4)))
-    largest = square * case.uniform(*theta.shape, low=0.5, high=2.0)
-    t, options = case.turn(3, 20, 1, 200), draw_betas(case)
-    got = student.amsgrad(theta, grad, mean, square, largest, t, *options)
-    given = theta, grad, mean, square, largest
-    compare(got, each(lambda *numbers: rules.amsgrad(*numbers, t, options), *given), AMSGRAD)
+    given = theta, grad, mean, square, square * case.uniform(*theta.shape, low=0.5, high=2.0)
+    options = case.turn(3, 20, 1, 200), *draw_betas(case)
+    one_step(student.amsgrad, rules.amsgrad, given, options, AMSGRAD)
 
 
 @check(task="amsgrad", points=2)
 def never_forgets_a_large_gradient(student, case):
     """Several steps from zero whose gradients shrink, in float32 and float64, eps small or not."""
-    dtype = case.turn(np.float32, np.float64)
-    theta, grads = draw_run(case, 4, dtype)
-    grads = grads * np.array([4, 1, 0.5, 0.25], dtype).reshape(-1, *[1] * theta.ndim)
+    theta, grads = draw_run(case, 4, case.turn(np.float32, np.float64))
+    sizes = np.array([4, 1, 0.5, 0.25], theta.dtype).reshape(-1, *[1] * theta.ndim)
     options = 0.25, 0.75, 0.5, case.turn(0.5, 1e-3, EPS)
-    state = theta, *(np.zeros_like(theta) for _ in range(3))
-    want = [array.astype(np.float64) for array in state]
-    for t, grad in enumerate(grads, 1):
-        state = student.amsgrad(state[0], grad, *state[1:], t, *options)
-        want = each(lambda *n, t=t: rules.amsgrad(*n, t, options), want[0], grad, *want[1:])
-        compare(state, want, AMSGRAD, dtype)
+    run = theta, grads * sizes
+    steps_from_zero(student.amsgrad, rules.amsgrad, run, lambda t: (t, *options), AMSGRAD)
 
 
 # --- adamw ---------------------------------------------------------------------------------------
@@ -360,25 +326,17 @@ def never_forgets_a_large_gradient(student, case):
 @check(task="adamw", points=3)
 def decays_apart_from_the_gradient(student, case):
     """One step of Adam, and theta made smaller beside it."""
-    theta, grad, mean, square = draw_state(case, draw_shape(case))
-    t, options, decay = case.turn(3, 20, 1, 200), draw_betas(case), case.turn(0.5, 0.1, 1.5)
-    got = student.adamw(theta, grad, mean, square, t, *options, decay)
-    given = theta, grad, mean, square
-    compare(got, each(lambda *numbers: rules.adamw(*numbers, t, options, decay), *given), ADAM)
+    given = draw_state(case, draw_shape(case))
+    options = case.turn(3, 20, 1, 200), *draw_betas(case), case.turn(0.5, 0.1, 1.5)
+    one_step(student.adamw, rules.adamw, given, options, ADAM)
 
 
 @check(task="adamw", points=2)
 def decays_from_the_first_step_on(student, case):
     """Several steps from averages of zero, in float32 and float64, eps small or not."""
-    dtype = case.turn(np.float32, np.float64)
-    theta, grads = draw_run(case, 4, dtype)
-    options, decay = (0.25, 0.75, 0.5, case.turn(0.5, 1e-3, EPS)), case.turn(0.5, 1.0)
-    state = theta, np.zeros_like(theta), np.zeros_like(theta)
-    want = [array.astype(np.float64) for array in state]
-    for t, grad in enumerate(grads, 1):
-        state = student.adamw(state[0], grad, *state[1:], t, *options, decay)
-        want = each(lambda *n, t=t: rules.adamw(*n, t, options, decay), want[0], grad, *want[1:])
-        compare(state, want, ADAM, dtype)
+    run = draw_run(case, 4, case.turn(np.float32, np.float64))
+    options = 0.25, 0.75, 0.5, case.turn(0.5, 1e-3, EPS), case.turn(0.5, 1.0)
+    steps_from_zero(student.adamw, rules.adamw, run, lambda t: (t, *options), ADAM)
 
 
 # --- adamax --------------------------------------------------------------------------------------
@@ -389,26 +347,19 @@ ADAMAX = ("new_theta", "new_mean", "new_norm")
 @check(task="adamax", points=3)
 def divides_by_the_decayed_maximum(student, case):
     """One step where the gradient sometimes is the larger and sometimes the norm that decays."""
-    theta, grad, mean, norm = draw_state(case, case.turn((4, 3), (7,), (2, 3, 4)))
-    t, options = case.turn(3, 20, 1, 200), draw_betas(case)
-    got = student.adamax(theta, grad, mean, norm, t, *options)
-    given = theta, grad, mean, norm
-    compare(got, each(lambda *numbers: rules.adamax(*numbers, t, options), *given), ADAMAX)
+    given = draw_state(case, case.turn((4, 3), (7,), (2, 3, 4)))
+    options = case.turn(3, 20, 1, 200), *draw_betas(case)
+    one_step(student.adamax, rules.adamax, given, options, ADAMAX)
 
 
 @check(task="adamax", points=2)
 def survives_a_zero_gradient(student, case):
     """Several steps from zero, some gradients zero, in float32 and float64, eps small or not."""
-    dtype = case.turn(np.float32, np.float64)
-    theta, grads = draw_run(case, 4, dtype)
+    theta, grads = draw_run(case, 4, case.turn(np.float32, np.float64))
     grads[:2].reshape(2, -1)[:, 0] = 0
     options = 0.25, 0.75, 0.5, case.turn(0.5, 1e-3, EPS)
-    state = theta, np.zeros_like(theta), np.zeros_like(theta)
-    want = [array.astype(np.float64) for array in state]
-    for t, grad in enumerate(grads, 1):
-        state = student.adamax(state[0], grad, *state[1:], t, *options)
-        want = each(lambda *n, t=t: rules.adamax(*n, t, options), want[0], grad, *want[1:])
-        compare(state, want, ADAMAX, dtype)
+    run = theta, grads
+    steps_from_zero(student.adamax, rules.adamax, run, lambda t: (t, *options), ADAMAX)
 
 
 # --- clipping ------------------------------------------------------------------------------------
@@ -420,7 +371,7 @@ def brings_numbers_inside(student, case):
     low, high = case.turn((-0.5, 1.5), (-2.0, 0.25), (0.2, 0.9), (-1.0, -0.25))
     grad = case.normal(*case.turn((4, 5), (20,), (2, 3, 4)), scale=2.0)
     got = student.clip_value(grad, low, high)
-    (want,) = each(lambda g: (low if g < low else high if g > high else g,), grad)
+    (want,) = each(lambda g: (low if g < low else high if g > high else g,), [grad])
     close(got, want, "clipped")
 
 
@@ -431,7 +382,7 @@ def clips_in_the_dtype_it_was_given(student, case):
     grad = case.normal(3, 4, scale=2.0, dtype=dtype)
     grad[0, :2] = np.inf, -np.inf
     got = student.clip_value(grad, -0.75, 0.5)
-    (want,) = each(lambda g: (-0.75 if g < -0.75 else 0.5 if g > 0.5 else g,), grad)
+    (want,) = each(lambda g: (-0.75 if g < -0.75 else 0.5 if g > 0.5 else g,), [grad])
     close(got, want.astype(dtype), "clipped")
 
 

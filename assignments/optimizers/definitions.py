@@ -11,9 +11,10 @@ import numpy as np
 EPS = 1e-8
 
 
-def each(rule, *arrays):
+def each(rule, arrays, options=()):
     """Apply a rule of numbers to arrays of one shape; return an array for each of its results."""
-    rows = [rule(*map(float, values)) for values in zip(*map(np.ravel, arrays), strict=True)]
+    numbers = zip(*map(np.ravel, arrays), strict=True)
+    rows = [rule(*map(float, values), *options) for values in numbers]
     columns = zip(*rows, strict=True)
     return tuple(np.array(column).reshape(np.shape(arrays[0])) for column in columns)
 
@@ -52,9 +53,8 @@ def rmsprop(theta, grad, square, lr, alpha, eps):
     return theta - lr * (grad / (math.sqrt(new) + eps)), new
 
 
-def centered(theta, grad, square, mean, velocity, options):
+def centered(theta, grad, square, mean, velocity, lr, alpha, eps, rho):
     """One step of centred RMSProp with momentum for one number."""
-    lr, alpha, eps, rho = options
     # The variance of a mixture: the mean of the variances and the variance of the means.
     spread = alpha * (square - mean**2) + alpha * (1 - alpha) * (grad - mean) ** 2
     new = rho * velocity + grad / (math.sqrt(spread) + eps)
@@ -69,32 +69,29 @@ def adadelta(theta, grad, square, delta, rho, eps):
     return theta - step, new_square, blend(delta, step**2, rho)
 
 
-def adam(theta, grad, mean, square, t, options):
+def adam(theta, grad, mean, square, t, lr, beta1, beta2, eps):
     """One step of Adam for one number."""
-    lr, beta1, beta2, eps = options
     new_mean, new_square = blend(mean, grad, beta1), blend(square, grad**2, beta2)
     root = math.sqrt(corrected(new_square, beta2, t)) + eps
     return theta - lr * corrected(new_mean, beta1, t) / root, new_mean, new_square
 
 
-def amsgrad(theta, grad, mean, square, largest, t, options):
+def amsgrad(theta, grad, mean, square, largest, t, lr, beta1, beta2, eps):
     """One step of AMSGrad for one number."""
-    lr, beta1, beta2, eps = options
     new_mean, new_square = blend(mean, grad, beta1), blend(square, grad**2, beta2)
     new_largest = new_square if new_square > largest else largest
     root = math.sqrt(corrected(new_largest, beta2, t)) + eps
     return theta - lr * corrected(new_mean, beta1, t) / root, new_mean, new_square, new_largest
 
 
-def adamw(theta, grad, mean, square, t, options, weight_decay):
+def adamw(theta, grad, mean, square, t, lr, beta1, beta2, eps, weight_decay):
     """One step of AdamW for one number."""
-    moved, *averages = adam(theta, grad, mean, square, t, options)
-    return moved - options[0] * weight_decay * theta, *averages
+    moved, *averages = adam(theta, grad, mean, square, t, lr, beta1, beta2, eps)
+    return moved - lr * weight_decay * theta, *averages
 
 
-def adamax(theta, grad, mean, norm, t, options):
+def adamax(theta, grad, mean, norm, t, lr, beta1, beta2, eps):
     """One step of AdaMax for one number."""
-    lr, beta1, beta2, eps = options
     new_mean = blend(mean, grad, beta1)
     new_norm = max(norm * beta2, abs(grad) + eps)
     return theta - lr * corrected(new_mean, beta1, t) / new_norm, new_mean, new_norm
