@@ -19,7 +19,7 @@ from minidl.grading.student import LocalSandbox, LocalStudent
 VALUES: dict[str, Callable[[np.ndarray, Sequence[Any]], Any]] = {
     "zeros": lambda right, args: np.zeros_like(right),
     "ones": lambda right, args: np.ones_like(right),
-    "NaN": lambda right, args: np.full_like(right, np.nan),
+    "NaN": lambda right, args: np.full_like(right, np.nan if right.dtype.kind == "f" else -1),
     "its own arguments": lambda right, args: next(
         (a for a in args if isinstance(a, np.ndarray) and a.shape == right.shape), right * 0
     ),
