@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from minidl.cli.group import WorkIsWrong, bar, progress, spinner
+from minidl.cli.group import Complaint, WorkIsWrong, bar, progress, spinner
+from minidl.errors import expected
 
 
 @click.command()
@@ -116,6 +117,152 @@ def _grade_folder(paths: Sequence[Path], key: Callable[[], bytes], options: dict
 
 
 @click.command()
+@click.argument("assignments", nargs=-1, required=True)
+@click.option("--to", type=click.Path(path_type=Path), required=True, help="Folder to write to.")
+def release(assignments: tuple[str, ...], to: Path) -> None:
+    """Write what students of ASSIGNMENTS receive: starters as scripts and notebooks, and lessons.
+
+    All of it is looked through for pieces of the solutions, before and after it is written. A file
+    that you have edited since an earlier release stays as it is. Exits with 1 where something gives
+    a solution away.
+    """
+    from minidl.grading.assignment import Assignment
+    from minidl.grading.release import LeakError
+    from minidl.grading.release import release as write
+    from minidl.terminal import clean, console
+
+    try:
+        done = write([Assignment.load(name) for name in assignments], to)
+    except LeakError as error:
+        raise WorkIsWrong(str(error)) from None
+    out = console()
+    for verb, names in (("wrote", done.written), ("kept", done.edited)):
+        for name in names:
+            left = " (edited since it was released, left as it is)" if verb == "kept" else ""
+            out.print(f"{verb} {clean(to / name)}{left}", soft_wrap=True)
+    if done.unchanged:
+        out.print(f"{len(done.unchanged)} files are up to date.", soft_wrap=True)
+    out.print("Looked through: no solution in any of it.", soft_wrap=True)
+
+
+_gradebook_file = click.argument("file", type=click.Path(path_type=Path))
+_best = click.option("--best", is_flag=True, help="The best attempt, not that of the latest file.")
+_roster = click.option("--roster", type=click.Path(path_type=Path), help="CSV file: the class.")
+
+
+@click.group()
+def gradebook() -> None:
+    """Show a gradebook, a student's history, or export the points."""
+
+
+@gradebook.command()
+@_gradebook_file
+@_best
+def show(file: Path, best: bool) -> None:
+    """Print everybody's points from the gradebook FILE."""
+    from minidl.grading.gradebook import Gradebook
+    from minidl.terminal import cells, console, table
+
+    shown = table("student", "assignment", "points", "of", "files", right=("points", "of", "files"))
+    with Gradebook(file, create=False) as book:
+        files = book.counts()
+        for attempt in book.attempts("best" if best else "latest"):
+            own, result = attempt.identity, attempt.result
+            number = files[own.student, own.assignment]
+            points = (f"{result.score:g}", f"{result.points:g}")
+            shown.add_row(*cells(own.student, own.assignment, *points, number))
+    console().print(shown)
+
+
+@gradebook.command()
+@_gradebook_file
+@click.argument("student")
+def history(file: Path, student: str) -> None:
+    """Print every attempt of STUDENT in the gradebook FILE, in order."""
+    from minidl.grading.gradebook import Gradebook
+    from minidl.terminal import cells, console, table
+
+    right = ("number", "points", "of")
+    shown = table("number", "assignment", "points", "of", "file", "key", "graded", "", right=right)
+    with Gradebook(file, create=False) as book:
+        for attempt in book.history(student):
+            own, result = attempt.identity, attempt.result
+            name = f"{own.assignment}@{own.version}"
+            again = f"regrade {attempt.regrade}" if attempt.regrade else ""
+            points = (f"{result.score:g}", f"{result.points:g}")
+            rest = (own.sha256[:12], own.key_id, attempt.graded_at, again)
+            shown.add_row(*cells(attempt.sequence, name, *points, *rest))
+        if not shown.rows:
+            known = ", ".join(book.students()[:20])
+            raise Complaint(expected("gradebook", f"a student of it ({known})", repr(student)))
+    console().print(shown)
+
+
+@gradebook.command()
+@_gradebook_file
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["plain", "canvas", "moodle"]),
+    default="plain",
+    show_default=True,
+    help="Which columns: Canvas and Moodle import their own.",
+)
+@click.option("--to", type=click.Path(path_type=Path), help="CSV file; by default it is printed.")
+@_roster
+@_best
+def export(file: Path, form: str, to: Path | None, roster: Path | None, best: bool) -> None:
+    """Write everybody's points in the gradebook FILE as CSV."""
+    from minidl.grading.gradebook import Gradebook
+    from minidl.grading.marks import to_csv
+    from minidl.grading.result import write_results
+    from minidl.grading.roster import Roster
+    from minidl.terminal import clean, console
+
+    students = Roster.read(roster) if roster else None
+    with Gradebook(file, create=False) as book:
+        text = to_csv(book, form, "best" if best else "latest", students)
+    if to is None:
+        click.echo(text, nl=False)
+    else:
+        write_results(text, to)
+        console().print(f"wrote {clean(to)}", soft_wrap=True)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--assignment", help="Id or folder; by default the one the files are named after.")
+@_roster
+def similarity(folder: Path, assignment: str | None, roster: Path | None) -> None:
+    """Say which submissions in FOLDER are near copies of the reference or of each other.
+
+    A reason to look, never a score: short tasks have few right solutions. Needs copydetect, which
+    `pip install 'minidl[similarity]'` brings.
+    """
+    from minidl.grading.classroom import Classroom, Settings
+    from minidl.terminal import cells, clean, console, table
+
+    group = Classroom(folder, Settings(None, assignment or "", roster=roster))
+    out = console()
+    for name in group.assignments:
+        found = group.alike(name)
+        if found is None:
+            continue
+        out.print(f"{clean(name)}: {found.compared} submissions compared", soft_wrap=True)
+        shown = table("student", "near", "in common", right=("in common",))
+        for pair in (*found.reference, *found.pairs):
+            near = pair.second or "(the reference)"
+            shown.add_row(*cells(pair.first, near, f"{100 * pair.share:.0f} %"))
+        if shown.rows:
+            out.print(shown)
+        for members in found.same:
+            names = ", ".join(clean(member, 120) for member in members)
+            out.print(f"The same but for names and comments: {names}", soft_wrap=True)
+    for problem in group.found.problems:
+        console(stderr=True).print(f"minidl: {clean(problem)}", soft_wrap=True)
+
+
+@click.command()
 @click.argument("assignments", nargs=-1)
 @click.option("--secrets", type=click.IntRange(min=1), default=3, show_default=True)
 def certify(assignments: tuple[str, ...], secrets: int) -> None:
@@ -167,4 +314,4 @@ def selftest(context: click.Context, names: tuple[str, ...], as_json: bool) -> N
     context.exit(0 if all(trial.ok for trial in trials) else 1)
 
 
-COMMANDS = (grade, certify, selftest)
+COMMANDS = (release, grade, gradebook, similarity, certify, selftest)

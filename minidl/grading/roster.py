@@ -154,6 +154,11 @@ def _students(
         yield Student(own, f"{first} {last}".strip() or name, columns, aliases)
 
 
+def first_of(columns: Mapping[str, str], titles: Sequence[str]) -> str:
+    """Return the first entry that is not empty among columns of any of these titles."""
+    return _first({_title(title): value for title, value in columns.items()}, titles)
+
+
 def _title(text: str) -> str:
     return re.sub(r"[\W_]+", " ", text).strip().lower()
 
