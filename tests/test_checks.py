@@ -158,7 +158,7 @@ def test_a_check_worth_nothing_or_without_cases(options):
 
 @pytest.mark.parametrize(
     "returned",
-    [None, 1.0, (np.zeros(1),), (np.zeros(1),) * 3, (np.zeros(1), 2.0), np.zeros((2, 1))],
+    [None, 1.0, (np.zeros(1),), (np.zeros(1),) * 3, (np.zeros(1), "2"), np.zeros((2, 1))],
 )
 def test_the_structure_is_looked_at_before_a_check_sees_it(returned):
     with pytest.raises(Mismatch) as info:
@@ -294,3 +294,13 @@ def test_tasks_are_independent():
         source = f"import numpy as np\n{assignment.reference.functions[task.function]}\n"
         result = grade_source(source, assignment, SECRET, LocalSandbox())
         assert {t.task: t.earned for t in result.tasks if t.earned} == {task.id: task.points}
+
+
+def test_pythons_own_numbers_count_as_arrays_without_axes():
+    returns = {"f": ("loss", "count", "flag")}
+    student = LocalStudent({"f": lambda x: (0.5, 3, True)})
+    recorder = Recorder(student, returns, {"f": ["x"]})
+    loss, count, flag = recorder.f(np.zeros(2, np.float32))
+    assert [a.dtype for a in (loss, count, flag)] == [np.float32, np.int64, np.bool_]
+    assert [a.shape for a in (loss, count, flag)] == [()] * 3
+    assert recorder.f(np.zeros(2, np.int8))[0].dtype == np.float64

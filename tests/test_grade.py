@@ -94,7 +94,7 @@ def test_files_as_editors_write_them(tmp_path, tiny, content):
         (b"\x00" * 10, "null bytes"),
         (b"x = " + b"(" * 5000 + b")" * 5000, "syntax error"),
         (b"x = " + b"-" * 300_000 + b"1", "not Python"),
-        (b"import nowhere\n" + WHOLE.encode(), "ModuleNotFoundError"),
+        (b"import nowhere\n1 + nowhere.x\n" + WHOLE.encode(), "ModuleNotFoundError"),
         (b"raise SystemExit\n", "the file"),
     ],
     ids=range(10),
@@ -166,7 +166,7 @@ def test_a_notebook_is_read_as_data(tmp_path, tiny):
         ('{"cells": [{"cell_type": "code", "source": 5}]}', "the file is not a notebook"),
         ("[" * 100_000, "the file is not a notebook"),
         ('{"cells": []}', "no code cell that defines anything"),
-        (notebook("x = 1", "def f(:\n"), "syntax error in code cell 2, line 1"),
+        (notebook("f()", "def f(:\n"), "defines anything; code cell 2, line 1 was left out"),
     ],
 )
 def test_a_notebook_that_is_none(tmp_path, tiny, text, reason):

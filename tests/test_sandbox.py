@@ -138,7 +138,7 @@ def test_a_closed_student_says_so(honest):
     [
         (b"x = 1\ndef f(:\n", "raised", "SyntaxError", 2),
         (b"def f():\nreturn 1\n", "raised", "IndentationError", 2),
-        (b"x = 1\nimport minidl\n", "raised", "ModuleNotFoundError: No module named 'minidl'", 2),
+        (b"x = 1\nimport minidl\n1 + minidl.x\n", "raised", "minidl is not there where submi", 3),
         (b"x = 1\n1 / 0\n", "raised", "ZeroDivisionError", 2),
         (b"a\0b", "raised", "null bytes", None),
         (b"\xff\xfe\x00", "raised", "SyntaxError", None),

@@ -129,7 +129,7 @@ class Recorder:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             self.inputs = _in_words(function, self._parameters[function], args)
-            returned = getattr(self._student, function)(*args, **kwargs)
+            returned = _arrayed(getattr(self._student, function)(*args, **kwargs), args)
             self._notice(function)
             names = self._returns[function]
             _demand_structure(function, names, returned)
@@ -157,7 +157,7 @@ def unrecorded(recorder: Recorder, function: str, args: Sequence[Any]) -> Any:
     Mismatch
         unless it returned as many arrays as it should.
     """
-    returned = getattr(recorder._student, function)(*args)
+    returned = _arrayed(getattr(recorder._student, function)(*args), args)
     _demand_structure(function, recorder.names(function), returned)
     return returned
 
@@ -168,6 +168,18 @@ def _in_words(function: str, parameters: Sequence[str], args: Sequence[Any]) -> 
         if isinstance(value, np.ndarray):
             return f"({function} with {name} of shape {value.shape}, {value.dtype}.)"
     return ""
+
+
+def _arrayed(returned: Any, args: Sequence[Any]) -> Any:
+    """Return Python's own numbers as arrays of shape (), a float of the dtype that came in."""
+    if type(returned) is float:
+        given = (a.dtype for a in args if isinstance(a, np.ndarray) and a.dtype.kind == "f")
+        return np.asarray(returned, next(given, np.dtype(np.float64)))
+    if type(returned) in (int, bool):
+        return np.asarray(returned)
+    if type(returned) in (tuple, list):
+        return type(returned)(_arrayed(item, args) for item in returned)
+    return returned
 
 
 def _demand_structure(function: str, names: Sequence[str], returned: Any) -> None:

@@ -36,7 +36,7 @@ class Reporter:
         """Keep the lines of the file."""
         self.file = file
         self._hidden = hidden
-        self._lines = source.decode(errors="replace").splitlines()
+        self._lines = source.decode(errors="replace").split("\n")
 
     def failure(self, kind: Kind, message: str, line: object = None) -> StudentFailure:
         """Return a failure; a line of the file is quoted, any other is forgotten."""

@@ -7,6 +7,7 @@ A check that fails stops no other; a call that hangs ends its task; a cap ends t
 from __future__ import annotations
 
 import hashlib
+import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -15,6 +16,8 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from minidl.errors import ArgumentError, expected
 from minidl.grading.assignment import Assignment, Task
@@ -58,7 +61,7 @@ def grade(
     ArgumentError
         when the call is wrong: no such file, a folder, a link, too large, a key too short.
     """
-    submission = Submission.read(path)
+    submission = Submission.read(path, assignment.targets)
     if sandbox is None and not submission.reason:
         with Sandbox() as sandbox:
             return grade_submission(submission, assignment, key, sandbox)
@@ -115,6 +118,8 @@ def grade_submission(
         points=sum(task.points for task in graded),
         reason=run.reason,
         seconds=time.perf_counter() - start,
+        environment=f"Python {platform.python_version()}, NumPy {np.__version__}",
+        notes=submission.notes,
     )
 
 

@@ -99,6 +99,8 @@ def show(result: Result, console: Console) -> None:
     if result.reason:
         console.print(f"Not graded: {clean(result.reason, MOST_SHOWN)}.", style="red")
         return
+    for note in result.notes:
+        console.print(f"Note: {clean(note, MOST_SHOWN)}.", soft_wrap=True)
     shown = table("task", "title", "points", "of", "checks passed", right=("points", "of"))
     for task in result.tasks:
         passed = sum(check.status == "passed" for check in task.checks)

@@ -9,11 +9,12 @@ import contextlib
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from minidl.errors import ArgumentError, expected
+from minidl.grading import confine
 
 Status = Literal["passed", "failed", "error"]
 
@@ -32,7 +33,7 @@ class Record:
         Raises
         ------
         ArgumentError
-            when the text is not JSON, or a field is missing or unknown.
+            when the text is not JSON, a field is unknown, or one is missing that was always there.
         """
         try:
             values = json.loads(text)
@@ -42,8 +43,10 @@ class Record:
 
     @classmethod
     def _from(cls, values: Any) -> Self:
-        names = {field.name for field in fields(cls)}  # type: ignore[arg-type]
-        if not isinstance(values, dict) or set(values) != names:
+        named = {field.name: field for field in fields(cls)}  # type: ignore[arg-type]
+        names = set(named)
+        always = {name for name in names if named[name].default is MISSING}
+        if not isinstance(values, dict) or not always <= set(values) <= names:
             got = sorted(values) if isinstance(values, dict) else type(values).__name__
             raise ArgumentError(
                 expected(cls.__name__, f"an object with the fields {', '.join(sorted(names))}", got)
@@ -129,6 +132,8 @@ class Result(Record):
     score, points : earned, and possible.
     reason : why nothing could be graded (a syntax error, an empty file); "" otherwise.
     seconds : wall-clock time.
+    environment : the Python and NumPy that graded.
+    notes : what was left out of the file, in words (a notebook's cell that is no Python).
     """
 
     assignment: str
@@ -143,6 +148,13 @@ class Result(Record):
     points: float
     reason: str = ""
     seconds: float = 0.0
+    environment: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def level(self) -> str:
+        """How far the code was confined, in one word; "" where it did not run."""
+        return confine.level(self.isolation) if "process" in self.isolation else ""
 
     @property
     def percent(self) -> float:
@@ -159,6 +171,7 @@ class Result(Record):
     def _from(cls, values: Any) -> Self:
         if isinstance(values, dict) and isinstance(values.get("tasks"), list):
             values = {**values, "tasks": tuple(TaskResult._from(t) for t in values["tasks"])}
+            values["notes"] = tuple(values.get("notes", ()))
         return super()._from(values)
 
 

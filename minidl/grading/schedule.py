@@ -128,7 +128,7 @@ class Engine:
             raise ArgumentError(expected("grade", wish, f"version {assignment.version}", hint))
         if self._sandbox is None:
             self._sandbox = self._stack.enter_context(Sandbox())
-        submission = Submission.of(job.name, job.data)
+        submission = Submission.of(job.name, job.data, assignment.targets)
         return grade_submission(submission, assignment, job.key, self._sandbox, recogniser)
 
 

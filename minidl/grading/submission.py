@@ -8,23 +8,25 @@ reason.
 from __future__ import annotations
 
 import ast
-import builtins
+import codecs
 import hashlib
-import json
+import io
 import os
 import re
 import stat
-import sys
+import tokenize
 import warnings
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from minidl.errors import ArgumentError, expected
+from minidl.grading.cells import NoNotebook, notebook_source
 
 LIMITS = {".py": 1_000_000, ".ipynb": 20_000_000}
-IMPORTABLE = {"numpy", "numba", *sys.stdlib_module_names}
-CELL_MAGICS_THAT_RUN_PYTHON = {"%%time", "%%timeit", "%%capture", "%%prun"}
+CODING = re.compile(r"^([ \t\f]*#.*?coding[:=][ \t]*)([-\w.]+)")
+NO_CODINGS = {"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "utf-7"}
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,18 @@ class Submission:
     sha256 : of the file's bytes.
     source : Python, UTF-8 with line feeds; empty when there is a reason.
     reason : why it cannot be graded; "" when it can.
+    notes : what was left out of a notebook.
     """
 
     name: str
     sha256: str
     source: bytes
     reason: str = ""
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, path: str | Path) -> Submission:
-        """Read a .py file or a notebook.
+    def read(cls, path: str | Path, wanted: Collection[str] = ()) -> Submission:
+        """Read a .py file or a notebook; `wanted` are the names that are asked for.
 
         Raises
         ------
@@ -54,20 +58,21 @@ class Submission:
             as `read_bytes` does.
         """
         path = Path(path)
-        return cls.of(path.name, read_bytes(path))
+        return cls.of(path.name, read_bytes(path), wanted)
 
     @classmethod
-    def of(cls, name: str, data: bytes) -> Submission:
+    def of(cls, name: str, data: bytes, wanted: Collection[str] = ()) -> Submission:
         """Read a file that is at hand: its name, whose ending says which kind it is, and bytes."""
         digest = hashlib.sha256(data).hexdigest()
+        notes: tuple[str, ...] = ()
         try:
             text = _text(data)
             if name.endswith(".ipynb"):
-                text = notebook_source(text)
+                text, notes = notebook_source(text, wanted)
             _demand_python(text)
-        except _Ungradable as reason:
+        except (_Ungradable, NoNotebook) as reason:
             return cls(name, digest, b"", str(reason))
-        return cls(name, digest, text.encode())
+        return cls(name, digest, text.encode(), notes=notes)
 
 
 class _Ungradable(Exception):
@@ -117,104 +122,37 @@ def _open_safely(path: str, flags: int) -> int:
 
 
 def _text(data: bytes) -> str:
+    """Decode as Python would: UTF-8, or what a coding line says; UTF-16 where it says so itself."""
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise _Ungradable(f"the file is not UTF-8 text (line {line})") from None
+        coding = "utf-16" if data.startswith(UTF_16) else tokenize.detect_encoding(_lines(data))[0]
+        if coding in NO_CODINGS:
+            raise LookupError(coding)
+        text = data.decode(coding)
+    except (UnicodeDecodeError, SyntaxError, LookupError) as error:
+        at = data.count(b"\n", 0, error.start) + 1 if isinstance(error, UnicodeDecodeError) else 1
+        hint = "save it as UTF-8"
+        raise _Ungradable(f"the file is not UTF-8 text (line {at}); {hint}") from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise _Ungradable("the file is empty")
-    return text
+    first = text.split("\n", 2)
+    first[:2] = [CODING.sub(r"\1utf-8", line) for line in first[:2]]  # for so it goes on from here
+    return "\n".join(first)
 
 
-def _demand_python(text: str, where: str = "") -> ast.Module:
+def _lines(data: bytes) -> Callable[[], bytes]:
+    """Return what reads line by line, whichever way they end."""
+    return io.BytesIO(data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")).readline
+
+
+def _demand_python(text: str) -> None:
     """Parse, or say in which line Python stops understanding it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(text)
+            ast.parse(text)
     except SyntaxError as error:
-        at = f" in {where}line {error.lineno}" if error.lineno else ""
+        at = f" in line {error.lineno}" if error.lineno else ""
         raise _Ungradable(f"syntax error{at}: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise _Ungradable(f"{where}not Python ({type(error).__name__})") from None
-
-
-def notebook_source(text: str) -> str:
-    """Return the definitions of a notebook's code cells as one source.
-
-    Functions, classes, imports of what a worker has, and plain constants stay; magics, calls,
-    plots and experiments between them do not, nor what is made of them, so that a picture that
-    cannot be drawn costs nothing.
-    """
-    try:
-        cells = json.loads(text)["cells"]
-        codes = [_joined(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise _Ungradable("the file is not a notebook (version 4 JSON with cells)") from None
-    parts = []
-    known = {*dir(builtins), "__name__"}
-    for number, code in enumerate(codes, start=1):
-        code = _without_magics(code.replace("\r\n", "\n"))
-        lines = code.splitlines()
-        for node in _demand_python(code, f"code cell {number}, ").body:
-            if _defines(node) and (_needs(node) <= known or "*" in known):
-                known |= _binds(node)
-                first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-                parts.append("\n".join(lines[first - 1 : node.end_lineno]))
-    if not parts:
-        raise _Ungradable("the notebook has no code cell that defines anything")
-    return "\n\n\n".join(parts) + "\n"
-
-
-def _joined(source: Any) -> str:
-    joined = source if isinstance(source, str) else "".join(source)
-    return str(joined)
-
-
-def _without_magics(code: str) -> str:
-    """Blank out what only IPython understands, keeping the number of lines."""
-    lines = code.split("\n")
-    first = next((line for line in lines if line.strip()), "")
-    if first.startswith("%%") and first.split()[0] not in CELL_MAGICS_THAT_RUN_PYTHON:
-        return ""
-    magic = re.compile(r"\s*(%{1,2}[A-Za-z]|![^=]|\?|[\w.]+\?{1,2}\s*$)")
-    return "\n".join(re.sub(r"\S.*", "pass", line) if magic.match(line) else line for line in lines)
-
-
-def _defines(node: ast.stmt) -> bool:
-    if isinstance(node, ast.ImportFrom):
-        return not node.level and str(node.module).partition(".")[0] in IMPORTABLE
-    if isinstance(node, ast.Import):
-        return all(alias.name.partition(".")[0] in IMPORTABLE for alias in node.names)
-    if isinstance(node, (ast.Assign, ast.AnnAssign)):
-        return not any(isinstance(part, (ast.Call, ast.Await)) for part in ast.walk(node))
-    return isinstance(node, (ast.FunctionDef, ast.ClassDef))
-
-
-def _needs(node: ast.AST) -> set[str]:
-    """Return the names that must exist when this is executed; functions' bodies run later."""
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-        arguments = [part for part in ast.walk(node.args) if isinstance(part, ast.arg)]
-        eager = [*getattr(node, "decorator_list", []), getattr(node, "returns", None)]
-        eager += [*node.args.defaults, *node.args.kw_defaults, *(a.annotation for a in arguments)]
-        return set().union(*(_needs(part) for part in eager if part is not None))
-    if isinstance(node, ast.Name):
-        return {node.id} if isinstance(node.ctx, ast.Load) else set()
-    names: set[str] = set().union(*map(_needs, ast.iter_child_nodes(node)))
-    if isinstance(node, ast.ClassDef):
-        return names.difference(*map(_binds, node.body))
-    if isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
-        return names.difference(*(_binds(generator) for generator in node.generators))
-    return names
-
-
-def _binds(node: ast.AST) -> set[str]:
-    """Return the names that exist once this is executed; "*" for an import of everything."""
-    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-        return {node.name}
-    if isinstance(node, (ast.Import, ast.ImportFrom)):
-        return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
-    stored = (part for part in ast.walk(node) if isinstance(part, ast.Name))
-    return {part.id for part in stored if isinstance(part.ctx, ast.Store)}
+        raise _Ungradable(f"not Python ({type(error).__name__})") from None

@@ -8,7 +8,7 @@ Everything here may be read, patched or killed by the student's code. So nothing
 the grader believes nothing that comes from here (minidl/grading/sandbox.py).
 
 Runs without minidl, as a package of its own made by confine.launch: it imports only the standard
-library, NumPy and the two files beside it, and what it is told to keep ready for submissions.
+library, NumPy and files beside it, and what it is told to keep ready for submissions.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from typing import Any, NoReturn, TextIO
 
 import numpy as np
 
-from . import confine, protocol
+from . import absent, confine, protocol
 
 # What submissions commonly use, imported before the fork rather than after it.
 WARM = ["dataclasses", "inspect", "typing", "numpy.fft", "numpy.lib.stride_tricks"]
@@ -292,8 +292,9 @@ class Runner:
         self.module.__file__ = self.file
         sys.modules[name] = self.module
         sys.argv = [self.file]
-        code = compile(source, self.file, "exec", dont_inherit=True)
-        exec(code, self.module.__dict__)
+        code = compile(absent.tolerant(source, self.file), self.file, "exec", dont_inherit=True)
+        vars(self.module)[absent.BINDER] = absent.bound
+        exec(code, vars(self.module))
         self.drivers = {"np": np, "__name__": "scenarios"}
         exec(compile(scenarios, "<scenarios>", "exec", dont_inherit=True), self.drivers)
         return {"loaded": True}
