@@ -32,6 +32,14 @@ from minidl.errors import expected
 )
 @click.option("--similarity", is_flag=True, help="Say in the class report who is near a copy.")
 @click.option("--regrade", is_flag=True, help="Grade a folder once more; every attempt is kept.")
+@click.option(
+    "--scheduler",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="Who grades a folder: processes here, or an existing Dask cluster.",
+)
+@click.option("--address", help="Of Dask's scheduler, tcp://HOST:8786; or DASK_SCHEDULER_ADDRESS.")
 @click.pass_context
 def grade(context: click.Context, submissions: tuple[Path, ...], **options: Any) -> None:
     """Run the hidden checks on SUBMISSIONS: .py files or notebooks, or one folder of a class.
@@ -49,7 +57,9 @@ def grade(context: click.Context, submissions: tuple[Path, ...], **options: Any)
     if options["public"] and options["key"] is not None:
         raise click.UsageError("--public and --key exclude each other.")
     a_class = len(submissions) == 1 and submissions[0].is_dir()
-    given = [name for name in ("roster", "gradebook", "regrade", "similarity") if options[name]]
+    for_folders = ("roster", "gradebook", "regrade", "similarity", "address")
+    given = [name for name in for_folders if options[name]]
+    given += ["scheduler"] if options["scheduler"] != "local" else []
     if given and not a_class:
         raise click.UsageError(f"--{given[0]} is for a folder of submissions.")
     if options["as_json"] and a_class:
@@ -93,8 +103,10 @@ def _grade_files(paths: Sequence[Path], key: Callable[[], bytes], options: dict[
 
 def _grade_folder(paths: Sequence[Path], key: Callable[[], bytes], options: dict[str, Any]) -> int:
     from minidl.grading import classroom
+    from minidl.grading.dask import Dask
     from minidl.terminal import clean, console
 
+    scheduler = Dask(options["address"]) if options["scheduler"] == "dask" else None
     settings = classroom.Settings(
         key=None if options["public"] else key(),
         assignment=options["assignment"] or "",
@@ -104,6 +116,7 @@ def _grade_folder(paths: Sequence[Path], key: Callable[[], bytes], options: dict
         regrade=options["regrade"],
         likeness=options["similarity"],
         jobs=options["jobs"] or 0,
+        scheduler=scheduler,
     )
     group = classroom.Classroom(paths[0], settings)
     with progress("grading", len(group.found.entries)) as advance:
