@@ -21,9 +21,9 @@ from typing import Any
 from rich.console import Console
 
 from minidl.grading.assignment import Assignment, Task
-from minidl.grading.check import Call
+from minidl.grading.check import Call, Outcome
 from minidl.grading.compare import same
-from minidl.grading.grade import grade_source, keeps_all
+from minidl.grading.grade import grade_source, run_checks
 from minidl.grading.impostor import EXPRESSIONS, VALUES, disguised, hollow, listening
 from minidl.grading.leak import leaks
 from minidl.grading.mistake import Alternative, Mistake
@@ -215,14 +215,14 @@ class _Certification:
         solution, starter = self.assignment.solution(), self.assignment.starter()
         for name, key in self.keys.items():
             self._keeps_all("the reference", self.grade(solution, key), name)
-            self._scores_nothing("the emptied starter", self.grade(starter, key), name)
-            for returns, make in VALUES.items():
-                impostor = self.grade(solution, key, disguised(make))
-                self._scores_nothing(f"a student that returns {returns}", impostor, name)
-            for returns, source in self._hollow_classes():
-                impostor = self.grade(source, key)
-                who = f"a class whose methods return {returns}"
-                self._scores_nothing(who, impostor, name, self._classes())
+            for task in self.assignment.tasks:
+                self._scores_nothing("the emptied starter", starter, task, (name, key))
+                for returns, make in VALUES.items():
+                    who = f"a student that returns {returns}"
+                    self._scores_nothing(who, solution, task, (name, key), disguised(make))
+                for returns, source in self._hollow_classes(task):
+                    who = f"a class whose methods return {returns}"
+                    self._scores_nothing(who, source, task, (name, key))
 
     def as_submissions(self, sandbox: Sandbox | LocalSandbox) -> None:
         """The same through the sandbox, as a submission is graded."""
@@ -230,34 +230,36 @@ class _Certification:
         self.certificate.isolation = sandbox.isolation
         whole = self.grade(self.assignment.solution(), key, sandbox)
         self._keeps_all("the reference, as a submission,", whole, "sandbox")
-        empty = self.grade(self.assignment.starter(), key, sandbox)
-        self._scores_nothing("the emptied starter, as a submission,", empty, "sandbox")
+        who, starter = "the emptied starter, as a submission,", self.assignment.starter()
+        for task in self.assignment.tasks:
+            self._scores_nothing(who, starter, task, ("sandbox", key), sandbox)
 
     def _keeps_all(self, who: str, result: Result, key: str) -> bool:
         lost = [c for task in result.tasks for c in task.checks if c.status != "passed"]
         self.problems += [f"{who} loses {c.check} ({key}): {c.seen}" for c in lost]
         return not lost
 
-    def _classes(self) -> list[str]:
-        """Return the ids of the tasks that ask for a class."""
-        reference = self.assignment.reference
-        return [t.id for t in self.assignment.tasks if reference.kind(t.function) == "class"]
+    def _outcomes(
+        self, source: str, key: bytes | None, task: Task, sandbox: Any = None
+    ) -> Iterator[Outcome]:
+        """Run the checks of a task on trusted code, in this process unless told otherwise."""
+        opened = sandbox or LocalSandbox()
+        return run_checks(source, self.assignment, key, opened, self.recogniser, task)
 
-    def _hollow_classes(self) -> Iterator[tuple[str, str]]:
+    def _hollow_classes(self, task: Task) -> Iterator[tuple[str, str]]:
         """Yield, for each kind of hollow class, what its methods return and the whole source."""
-        reference = self.assignment.reference
-        names = [self.assignment.task(task).function for task in self._classes()]
-        for returns, value in EXPRESSIONS.items() if names else ():
-            instead = {name: hollow(reference.functions[name], value) for name in names}
-            yield returns, reference.solution("Hollow classes.", instead)
+        reference, name = self.assignment.reference, task.function
+        for returns, value in EXPRESSIONS.items() if reference.kind(name) == "class" else ():
+            instead = {name: hollow(reference.functions[name], value)}
+            yield returns, reference.solution("A hollow class.", instead)
 
     def _scores_nothing(
-        self, who: str, result: Result, key: str, only: Sequence[str] | None = None
+        self, who: str, source: str, task: Task, key: tuple[str, bytes | None], sandbox: Any = None
     ) -> None:
-        for task in result.tasks:
-            passed = [c.name for c in task.checks if c.status == "passed"]
-            if passed and (only is None or task.task in only):
-                self.problems.append(f"{who} passes {task.task}: {', '.join(passed)} ({key})")
+        outcomes = self._outcomes(source, key[1], task, sandbox)
+        passed = [o.check.name.replace("_", " ") for o in outcomes if o.failure is None]
+        if passed:
+            self.problems.append(f"{who} passes {task.id}: {', '.join(passed)} ({key[0]})")
 
     def task(self, task: Task) -> None:
         """Every mistake of a task loses points under its own name; every alternative loses none."""
@@ -284,12 +286,12 @@ class _Certification:
         source = self.assignment.with_mistake(mistake.id)
         killed = recognised = True
         for name, key in self.keys.items():
-            (graded,) = self.grade(source, key, task=task).tasks
-            failed = [check for check in graded.checks if check.status != "passed"]
-            named = {check.mistake for check in failed} - {None}
+            outcomes = list(self._outcomes(source, key, task))
+            failed = [outcome.check for outcome in outcomes if outcome.failure is not None]
+            named = {found[0].id for found in self.recogniser.mistakes(task, outcomes).values()}
             if name == "public":
                 for check in failed:
-                    self.certificate.kills[check.check] += 1
+                    self.certificate.kills[f"{task.id}/{check.name}"] += 1
             if not failed:
                 killed = False
                 self.problems.append(f"mistake {mistake.id} loses no point ({name})")
@@ -367,7 +369,7 @@ class _Certification:
         for mutant in mutants(reference.functions[task.function]):
             source = reference.solution("A mutant.", {task.function: mutant.source})
             self.certificate.mutants += 1
-            if keeps_all(source, self.assignment, key, sandbox, self.recogniser, task):
+            if all(o.failure is None for o in self._outcomes(source, key, task, sandbox)):
                 self.certificate.survivors.append(f"{task.id}, line {mutant.line}: {mutant.change}")
                 yield mutant
 

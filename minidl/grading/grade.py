@@ -123,22 +123,21 @@ def grade_submission(
     )
 
 
-def keeps_all(
+def run_checks(
     source: str,
     assignment: Assignment,
     key: bytes | None,
     sandbox: Sandbox | LocalSandbox,
     recogniser: Recogniser,
     task: Task,
-) -> bool:
-    """Whether a source keeps every point of a task; stops at the first check that fails."""
+) -> Iterator[Outcome]:
+    """Yield what each check of a task finds in a source, without any explanation."""
     submission = Submission(assignment.file_name, "", source.encode())
     run = _Run(submission, assignment, key, sandbox, recogniser)
     opener = run.opener(task)
     try:
-        return all(
-            run.check(check, task, opener).failure is None for check in assignment.checks_of(task)
-        )
+        for check in assignment.checks_of(task):
+            yield run.check(check, task, opener)
     finally:
         opener.end()
 
