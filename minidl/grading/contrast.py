@@ -53,6 +53,12 @@ def _features(at: Setting) -> Iterator[tuple[str, str]]:
             yield key, f"{key} {value}"
         elif type(value) is float:
             yield f"{key} in words", f"{key} {value:g}" if value in (0, 1) else f"another {key}"
+        elif type(value) is tuple and value and {*map(type, value)} == {int}:
+            for usual in (0, 1):
+                alike = all(number == usual for number in value)
+                yield f"{key} {usual}", f"{key} {usual}" if alike else f"{key} other than {usual}"
+            twice = "the same in both numbers" if len(set(value)) == 1 else "unlike"
+            yield f"{key} alike", f"{key} {twice}"
     arrays = {k: v for k, v in at.arguments.items() if isinstance(v, np.ndarray)}
     for key, value in arrays.items():
         if value.ndim >= 2:

@@ -20,6 +20,8 @@ from minidl.grading.student import StudentFailure
 MOST_SECONDS = 1.0
 MOST_CALLS = 60
 MOST_CHARACTERS = 280
+MOST_PLACES = 8
+LENGTHS = (2, 3, 4, 6)
 
 Arrays = tuple[np.ndarray, ...]
 Given = dict[str, Any]
@@ -125,8 +127,7 @@ def smallest(
     -------
     None where student and reference agree on everything smaller, or cannot be asked.
     """
-    plain = (np.ndarray, bool, int, float, str, type(None))
-    if not all(type(value) in plain for value in given.values()):
+    if not all(map(_plain, given.values())):
         return None
     given, best = dict(given), None
     for step in (_shorter, _simpler):
@@ -138,6 +139,13 @@ def smallest(
                 given.clear()
                 given |= candidate
     return best
+
+
+def _plain(value: Any) -> bool:
+    """Whether a value can be written down: an array, a number, a text, None, or a few of these."""
+    if type(value) in (tuple, list):
+        return all(map(_plain, value))
+    return type(value) in (np.ndarray, bool, int, float, str, type(None))
 
 
 def _groups(given: Given, shapes: Mapping[str, tuple[str, ...]]) -> dict[Any, int]:
@@ -160,19 +168,28 @@ def _shorter(given: Given, shapes: Mapping[str, tuple[str, ...]]) -> Iterator[Gi
     for most in (1, 2, 3):
         yield _cut(given, shapes, dict.fromkeys(_groups(given, shapes), most))
     for group in list(_groups(given, shapes)):
-        for length in (1, 2, 3):
-            if length < _groups(given, shapes).get(group, 0):
-                yield _cut(given, shapes, {group: length})
+        for length, first in (*((1, i) for i in range(MOST_PLACES)), *((n, 0) for n in LENGTHS)):
+            if length + first <= _groups(given, shapes).get(group, 0) != length:
+                yield _cut(given, shapes, {group: length}, first)
 
 
-def _cut(given: Given, shapes: Mapping[str, tuple[str, ...]], lengths: Mapping[Any, int]) -> Given:
-    found = dict(given)
+def _cut(
+    given: Given,
+    shapes: Mapping[str, tuple[str, ...]],
+    lengths: Mapping[Any, int],
+    first: int = 0,
+) -> Given:
+    """Return the same with some axes shorter, and with every tuple that is a shape likewise."""
+    found, before = dict(given), _groups(given, shapes)
+    shorter = {before[group]: length for group, length in lengths.items() if group in before}
     for name, value in given.items():
         if isinstance(value, np.ndarray):
-            keep = [
-                slice(lengths.get(_group(name, value, axis, shapes))) for axis in range(value.ndim)
-            ]
-            found[name] = np.ascontiguousarray(value[tuple(keep)]).reshape(value[tuple(keep)].shape)
+            groups = [_group(name, value, axis, shapes) for axis in range(value.ndim)]
+            starts = [first if group in lengths else 0 for group in groups]
+            ends = [start + lengths.get(g, 10**9) for start, g in zip(starts, groups, strict=True)]
+            found[name] = value[tuple(map(slice, starts, ends))].copy()
+        elif type(value) is tuple and name.endswith("shape"):
+            found[name] = tuple(min(n, shorter.get(n, n)) for n in value)
     return found
 
 
@@ -180,27 +197,37 @@ def _simpler(given: Given, shapes: Mapping[str, tuple[str, ...]]) -> Iterator[Gi
     """Yield the same with one argument in simpler numbers, the simplest first."""
     for name in list(given):
         for value in _simple(given[name]):
-            if _plainness(value) < _plainness(given[name]):
+            if _length(value) < _length(given[name]):
                 yield {**given, name: value}
 
 
 def _simple(value: Any) -> list[Any]:
+    """Return simpler values of the same kind: fractions stay fractions, counts stay counts."""
+    if type(value) is int:
+        return list(range(1, min(value, 3)))
+    if type(value) is tuple and all(type(n) is int for n in value):
+        return [tuple(min(n, most) for n in value) for most in (1, 2)]
     if type(value) is float:
-        return [0.0, 1.0, 0.5, 2.0]
+        if 0.01 <= value <= 1:
+            return [0.5, 0.25, 0.2, 0.1]
+        return [0.0, 1.0] if 0 < value < 0.01 else [0.0, 1.0, 2.0]
     if type(value) is not np.ndarray or value.dtype.kind != "f" or not value.size:
         return []
     if not np.isfinite(value).all() or set(np.unique(value)) <= {0.0, 1.0}:
         return []
     counted = np.arange(value.size, dtype=value.dtype).reshape(value.shape)
+    if value.min() > 0 and value.max() < 1:
+        return [np.full_like(value, 0.5), (counted + 1) / 2 ** (value.size), np.round(value, 1)]
     found = [np.ones_like(value), counted + 1, counted + 2, 2 * counted + 1]
     if value.min() <= 0:
         found = [np.zeros_like(value), *found, counted - 1]
     return [*found, np.round(value), np.round(value, 1)]
 
 
-def _plainness(value: Any) -> float:
-    """How many characters it takes to write a value down, to compare two of one kind."""
-    return len(written(value)) if isinstance(value, np.ndarray) else len(_number(value))
+def _length(value: Any) -> tuple[int, int]:
+    """How much there is to read in a value, to compare two of one kind."""
+    counts = (value,) if type(value) is int else value if type(value) is tuple else ()
+    return len(written(value)), sum(n for n in counts if type(n) is int)
 
 
 def neutral(given: Given, shapes: Mapping[str, tuple[str, ...]], ask: Questions) -> list[str]:
@@ -222,10 +249,16 @@ def _neutral(given: Given, shapes: Mapping[str, tuple[str, ...]]) -> Iterator[tu
             yield f"{group} = 1", _cut(given, shapes, {group: 1})
     for name, value in given.items():
         for number in (0, 1):
-            if type(value) in (int, float) and value != number:
-                yield f"{name} = {number}", {**given, name: type(value)(number)}
+            changed: Any = value
+            if type(value) in (int, float):
+                changed = type(value)(number)
+            elif type(value) is tuple and len(value) == 2 and {*map(type, value)} == {int}:
+                changed = (number, number)
             elif isinstance(value, np.ndarray) and value.ndim < 2 and value.dtype.kind == "f":
-                yield f"{name} = {number}", {**given, name: np.full_like(value, number)}
+                changed = np.full_like(value, number)
+            if changed is not value:
+                words = written(changed) if type(changed) is tuple else str(number)
+                yield f"{name} = {words}", {**given, name: changed}
 
 
 def sentence(function: str, arguments: Given, name: str, got: np.ndarray, want: np.ndarray) -> str:
@@ -240,24 +273,20 @@ def written(value: Any) -> str:
 
     Examples
     --------
-    >>> written(np.array([[1.0, 0.3333333], [-0.0, 2e-7]])), written(None)
-    ('[[1, 0.3333], [0, 2e-07]]', 'None')
+    >>> written(np.array([[1.0, 0.3333333], [-0.0, 2e-7]])), written((1, None))
+    ('[[1, 0.3333], [0, 2e-07]]', '(1, None)')
     """
     if isinstance(value, np.ndarray):
-        return _nested(value.tolist())
+        value = value.tolist()
+    if isinstance(value, list):
+        return f"[{', '.join(map(written, value))}]"
     return _number(value) if type(value) in (int, float) else repr(value)
 
 
-def _nested(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_nested, value))}]"
-    return repr(value) if isinstance(value, bool) else _number(value)
-
-
-def _number(value: Any) -> str:
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return repr(value)
-    return "0" if value == 0 else f"{value:.4g}" if math.isfinite(value) else str(value)
+def _number(value: float) -> str:
+    if not math.isfinite(value):
+        return str(value)
+    return "0" if value == 0 else f"{value:.4g}"
 
 
 def _arrays(returned: Any) -> Arrays:

@@ -192,7 +192,9 @@ class Tutor:
         rtol = failure.allowed / largest if largest else 0.0
         returned = setting.arrays(last.returned)
         good, first = first_wrong(returned, setting.arrays(right), names, computed, rtol)
-        return (good, failure) if first is None or first.name == failure.name else ([], first)
+        if first is None or first.name == failure.name:
+            return [name for name in good if name != failure.name], failure
+        return [], first
 
     def _contrast(self, name: str, last: Call, outcomes: Sequence[Outcome]) -> str:
         """Say what tells the calls with a wrong array of this name from those where it is right."""
