@@ -11,6 +11,14 @@ from minidl.random import manual_seed
 from minidl.serialization import load, save
 from minidl.threads import get_num_threads, set_num_threads
 
+
+def load_ipython_extension(ipython: object) -> None:
+    """Add %%check, %check and %hint to a session of IPython: `%load_ext minidl`."""
+    from minidl.course.magics import Checking
+
+    Checking(ipython)
+
+
 __all__ = [
     "MinidlError",
     "Tensor",

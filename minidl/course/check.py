@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +15,11 @@ from minidl.course.workspace import Workspace
 from minidl.errors import ArgumentError, expected
 from minidl.grading import report
 from minidl.grading.assignment import Assignment, course
-from minidl.grading.grade import grade
+from minidl.grading.grade import grade_submission
 from minidl.grading.result import Result
+from minidl.grading.sandbox import Sandbox
+from minidl.grading.student import LocalSandbox
+from minidl.grading.submission import Submission
 
 NOT_THE_SCORE = (
     "These are the public checks. The final score comes from hidden checks: the same questions "
@@ -108,7 +112,20 @@ def check(found: Found) -> Result:
     ArgumentError
         when the file is not there, is a folder, or is too large.
     """
-    return grade(found.path, found.assignment)
+    return check_submission(
+        Submission.read(found.path, found.assignment.targets), found.assignment
+    )
+
+
+def check_submission(submission: Submission, assignment: Assignment) -> Result:
+    """Run the public checks on code that is at hand.
+
+    The code runs in a confined process as it does when it is graded. Where a machine offers no
+    confinement (anything but Linux), it runs in this one: it is the student's own code, on the
+    student's own machine.
+    """
+    with LocalSandbox() if sys.platform != "linux" else Sandbox() as sandbox:
+        return grade_submission(submission, assignment, None, sandbox)
 
 
 def show(*what: str, console: Console | None = None) -> None:
