@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from minidl.cli.group import spinner
+from minidl.cli.group import WorkIsWrong, spinner
 
 
 @click.command()
@@ -71,6 +71,26 @@ def check(context: click.Context, what: tuple[str, ...]) -> None:
 
 
 @click.command()
+@click.argument("what", required=False, type=click.Path(path_type=Path))
+@click.option("--to", type=click.Path(path_type=Path), help="Folder; by default beside your work.")
+@click.pass_context
+def submit(context: click.Context, what: Path | None, to: Path | None) -> None:
+    """Put together the one file to hand in, and list what it holds.
+
+    WHAT is a workspace or a file (by default the current folder). What was put together before is
+    never changed: the file goes into submission-1, then submission-2, ... Exits with 1 where the
+    file could not be graded as it is.
+    """
+    from minidl.course import check as checks
+    from minidl.course import submit as submissions
+    from minidl.terminal import console
+
+    made = submissions.submit(checks.find([str(what)] if what else []), to)
+    submissions.present(made, console())
+    context.exit(1 if made.reason else 0)
+
+
+@click.command()
 @click.argument("task")
 @click.argument("number", type=click.IntRange(min=1), default=1)
 @click.option(
@@ -89,4 +109,29 @@ def hint(task: str, number: int, where: str) -> None:
         out.print(f"One more: minidl hint {task} {number + 1}")
 
 
-COMMANDS = (course, start, check, hint)
+@click.command()
+@click.argument("task")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.pass_context
+def race(context: click.Context, task: str, file: Path | None) -> None:
+    """Time your compiled function for TASK beside NumPy's and the library's.
+
+    FILE is your file or workspace, by default the current folder. A function for Cython is compiled
+    first, which takes a C compiler; without one it is left out, and a note says so. Exits with 1
+    where the function does not compile, crashes, or gives other numbers than NumPy.
+    """
+    from minidl.course import check as checks
+    from minidl.course import race as races
+    from minidl.terminal import console
+
+    found = checks.find([task, *([str(file)] if file else [])])
+    try:
+        with spinner("compiling and racing"):
+            made = races.race(found)
+    except races.RaceError as error:
+        raise WorkIsWrong(str(error)) from None
+    races.present(made, console())
+    context.exit(0 if made.right else 1)
+
+
+COMMANDS = (course, start, check, hint, submit, race)
