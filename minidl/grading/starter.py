@@ -61,7 +61,7 @@ class Reference:
             module, name = target.split(":")[0], target_name(target)
             modules.setdefault(module, {})[name] = target.partition(":")[2].split()[0]
         for module, names in modules.items():
-            source = _Module(module, _module_path(module, folder))
+            source = Source(module, _module_path(module, folder))
             functions |= {name: source.definition(own, name) for name, own in names.items()}
             imports += [line for line in source.imports(names.values()) if line not in imports]
             helpers += source.helpers(names.values())
@@ -212,8 +212,8 @@ def _used(node: ast.stmt) -> set[str]:
     return {name.id for name in names} - own
 
 
-class _Module:
-    """The text and syntax tree of one module of the library."""
+class Source:
+    """The text and syntax tree of one module: the library's, an assignment's, a student's."""
 
     def __init__(self, name: str, path: Path) -> None:
         """Parse the text; raises ArgumentError where there is none, or it is no Python."""
@@ -241,6 +241,19 @@ class _Module:
             wish = f"{name} with a docstring on lines of its own"
             raise ArgumentError(expected("starter", wish, "none", self.name))
         return text
+
+    def alone(self, name: str) -> str:
+        """Return a module of one definition, with the imports and helpers it uses.
+
+        Raises
+        ------
+        ArgumentError
+            where there is no such definition.
+        """
+        if name not in self._defined():
+            raise ArgumentError(expected(self.name, f"a definition of {name}", "none"))
+        parts = [*self.imports([name]), *self.helpers([name]), self.text(self._defined()[name])]
+        return "\n\n\n".join(parts) + "\n"
 
     def imports(self, names: Iterable[str]) -> list[str]:
         """Return the import statements that the named definitions and their helpers use."""
