@@ -395,7 +395,8 @@ class Adam:
             its state stay as they are, and its count too
         """
         lr, beta1, beta2, eps = self.options
-        for i, (p, g) in enumerate(zip(self.params, grads, strict=True)):
+        for i, p in enumerate(self.params):
+            g = grads[i]
             if g is None:
                 continue
             self.steps[i] += 1
