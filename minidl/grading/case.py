@@ -8,11 +8,15 @@ hand still cannot know them, and a regrade with the same secret draws the same n
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 import numpy as np
 
 PUBLIC = b"minidl: public inputs"
+MOST_KNOWN = 4096
+_known: dict[tuple[bytes, str, CodeType], np.ndarray] = {}
 
 
 class Case:
@@ -40,6 +44,7 @@ class Case:
     def __init__(self, key: bytes, label: str, number: int = 0, hidden: bool = False) -> None:
         """Key the generator."""
         digest = hmac.new(key, f"{label}/{number}".encode(), "sha256").digest()
+        self._digest = digest
         self.number = number
         self.hidden = hidden
         self.rng = np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "big")))
@@ -63,3 +68,21 @@ class Case:
     def turn(self, *options: Any) -> Any:
         """Return the option whose turn it is: case 0 gets the first, case 1 the second, ..."""
         return options[self.number % len(options)]
+
+    def once(self, name: str, work_out: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return what `work_out` gives, from memory where this case has been here before.
+
+        A class's submissions meet the same cases, and what is to come out is the same for all.
+
+        Parameters
+        ----------
+        name : of what is worked out, different for each in one check.
+        work_out : may depend on what the case has drawn, and on nothing that a student returned.
+        """
+        key = (self._digest, name, work_out.__code__)
+        if key not in _known:
+            if len(_known) >= MOST_KNOWN:
+                del _known[next(iter(_known))]
+            _known[key] = np.array(work_out())
+            _known[key].flags.writeable = False
+        return _known[key]
