@@ -252,10 +252,10 @@ def nan_is_not_kept(student, case):
 # --- stochastic weight averaging -----------------------------------------------------------------
 
 
-def walks(student, path, start, every):
+def walks(student, path, start, every, touch=False):
     """Compare, after each epoch, how many weights are taken and their mean."""
     taken, means = mean_of_epochs(path, start, every)
-    got = student.walk(path, start, every)
+    got = student.walk(path, start, every, touch)
     agree(got, (taken, means[:, :3], means[:, 3:]), ("taken", "first", "second"))
 
 
@@ -266,9 +266,9 @@ def which_epochs_count(student, case):
     walks(student, draw_weights(case, 13, 5), start, every)
 
 
-@check(task="swa", points=3)
+@check(task="swa", points=2)
 def the_mean_of_all_that_count(student, case):
-    """Every weight taken has the same share, and what was returned is the caller's."""
+    """Every weight taken has the same share."""
     walks(student, draw_weights(case, case.integer(6, 12), 5), case.turn(1, 2), 1)
 
 
@@ -278,16 +278,22 @@ def the_mean_in_the_dtype_of_the_weights(student, case):
     walks(student, draw_weights(case, 8, 5, case.turn(np.float32, np.float64)), 2, 1)
 
 
+@check(task="swa", points=1)
+def the_callers_mean(student, case):
+    """What is done to the arrays that were returned does not change the next mean."""
+    walks(student, draw_weights(case, 7, 5), 1, case.turn(1, 2), True)
+
+
 # --- exponential moving average ------------------------------------------------------------------
 
 
-def follows(student, path, decay):
+def follows(student, path, decay, touch=False):
     """Compare the average after each step."""
     want = moving_average(path, decay)
-    agree(student.follow(path, decay), (want[:, :3], want[:, 3:]), ("first", "second"))
+    agree(student.follow(path, decay, touch), (want[:, :3], want[:, 3:]), ("first", "second"))
 
 
-@check(task="ema", points=4)
+@check(task="ema", points=3)
 def recent_weights_count_most(student, case):
     """The factor of each weights is decay times that of the next, and all sum to 1."""
     decay = case.turn(0.8, 0.9, 0.5, 0.99)
@@ -306,6 +312,12 @@ def the_average_in_the_dtype_of_the_weights(student, case):
     """float32 weights have a float32 average."""
     path = draw_weights(case, 8, 5, case.turn(np.float32, np.float64))
     follows(student, path, case.turn(0.9, 0.0, 0.75))
+
+
+@check(task="ema", points=1)
+def the_callers_average(student, case):
+    """What is done to the arrays that were returned does not change the next average."""
+    follows(student, draw_weights(case, 7, 5), case.turn(0.8, 0.95), True)
 
 
 # --- bootstrap -----------------------------------------------------------------------------------
@@ -337,10 +349,12 @@ def drawn_with_replacement(student, case):
 
 @check(task="bootstrap", points=2, public=1, hidden=2)
 def every_sample_for_every_member_anew(student, case):
-    """Every sample is as likely as any other, and each member draws for itself."""
+    """Every sample is as likely as any other, and each member draws for itself, from rng alone."""
     samples, members, seed = 4, 500, case.integer(0, 2**40)
-    bags, other = (student.bootstrap(samples, members, Rng(seed + i))[0] for i in (0, 1))
+    draws = [student.bootstrap(samples, members, Rng(seed + i))[0] for i in (0, 0, 1)]
+    bags, repeated, other = draws
     fresh(bags, other, "bags")
+    close(repeated, bags, "bags, from the same generator")
     fresh(bags[: members // 2], bags[members // 2 :], "the bags of different members")
     for sample in (0, samples - 1):
         drawn = int((bags == sample).sum())

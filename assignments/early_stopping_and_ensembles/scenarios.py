@@ -65,8 +65,8 @@ def keep(KeepBest, losses, path, k):
 
 
 @scenario(task="swa", returns=("taken", "first", "second"))
-def walk(SWA, path, start, every):
-    """Offer the weights after each epoch; note the mean, NaN while there is none."""
+def walk(SWA, path, start, every, touch=False):
+    """Offer the weights after each epoch; note the mean, NaN while there is none, and touch it."""
     swa = SWA(start) if every == 1 else SWA(start, every)
     weights = [np.zeros_like(path[0, :3]), path[0, 3:].copy()]
     taken, first, second = [], [], []
@@ -78,14 +78,14 @@ def walk(SWA, path, start, every):
         taken.append(int(swa.taken))
         first.append(average[0].copy() if average else np.full_like(row[:3], np.nan))
         second.append(average[1].copy() if average else np.full_like(row[3:], np.nan))
-        for array in average:
+        for array in average if touch else []:
             array += 1.0
     return np.array(taken), np.array(first), np.array(second)
 
 
 @scenario(task="ema", returns=("first", "second"))
-def follow(EMA, path, decay):
-    """Offer the weights after each step; note the average."""
+def follow(EMA, path, decay, touch=False):
+    """Offer the weights after each step; note the average, and touch it."""
     ema = EMA(decay)
     weights = [np.zeros_like(path[0, :3]), path[0, 3:].copy()]
     first, second = [], []
@@ -96,7 +96,7 @@ def follow(EMA, path, decay):
         average = ema.average()
         first.append(average[0].copy())
         second.append(average[1].copy())
-        for array in average:
+        for array in average if touch else []:
             array += 1.0
     return np.array(first), np.array(second)
 
