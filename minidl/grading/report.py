@@ -47,6 +47,18 @@ class Remark:
     question: str
     advice: str
 
+    @property
+    def lines(self) -> list[str]:
+        """What is said, each part with its label."""
+        labelled = {
+            "Seen": self.seen,
+            "For example": self.example,
+            "This is a known mistake": self.mistake,
+            "Ask yourself": self.question,
+            "Advice": self.advice,
+        }
+        return [f"{label}: {text}" for label, text in labelled.items() if text]
+
 
 def remarks(task: TaskResult) -> list[Remark]:
     """Return what there is to say about a task, the same thing only once.
@@ -63,7 +75,7 @@ def remarks(task: TaskResult) -> list[Remark]:
     for check in task.checks:
         if check.status != "passed" or check.advice:
             alike = check.status == "error" or check.mistake
-            cause = check.cause or ("" if alike else check.seen)
+            cause = "" if alike else check.cause or check.seen
             said = (check.status, cause, check.mistake, check.also, check.question, check.advice)
             together.setdefault(said, []).append(check)
     return [_remark(checks) for checks in together.values()]
@@ -118,16 +130,8 @@ def _show_remark(task: TaskResult, remark: Remark, console: Console) -> None:
     lost = f", {remark.lost:g} points lost" if remark.lost else ""
     names = "; ".join(remark.names)
     console.print(f"{task.task}, {remark.status}{lost}: {names}", style="bold")
-    lines = {
-        "Seen": remark.seen,
-        "For example": remark.example,
-        "This is a known mistake": remark.mistake,
-        "Ask yourself": remark.question,
-        "Advice": remark.advice,
-    }
-    for label, text in lines.items():
-        if text:
-            console.print(Padding(Text(f"{label}: {text}"), (0, 0, 0, 4)))
+    for line in remark.lines:
+        console.print(Padding(Text(line), (0, 0, 0, 4)))
     console.print()
 
 
