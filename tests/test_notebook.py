@@ -235,6 +235,7 @@ def test_a_lesson_without_a_file_is_one_clear_error(tiny, folder, tmp_path):
 PROOF = {
     "batch_norm": "('batch_norm', 'backward'): 600",
     "optimizers": "adam      720 calls",
+    "early_stopping_and_ensembles": "the best was epoch",
 }
 
 
