@@ -56,6 +56,7 @@ def _candidates(
     for words, value in products:
         bare = words if words.isidentifier() else f"({words})"
         yield words, f"1 / {bare}", value
+    yield from ((words, f"1 / {words}", value) for words, value in CONSTANTS.items())
     for words, value in products:
         bare = words if words.isidentifier() else f"({words})"
         yield f"sqrt({words})", f"1 / sqrt({words})", math.sqrt(value)
@@ -69,5 +70,3 @@ def _candidates(
             yield f"(1 - {words})", f"1 / (1 - {words})", 1 - value
             yield f"{words} / (1 - {words})", f"(1 - {words}) / {words}", value / (1 - value)
             yield f"sqrt(1 - {words})", f"1 / sqrt(1 - {words})", math.sqrt(1 - value)
-    for words, value in CONSTANTS.items():
-        yield words, f"1 / {words}", value

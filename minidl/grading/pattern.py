@@ -109,7 +109,10 @@ def _factor(name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Se
             other = abs(_best_factor(twin.returned[name], twin.right[name])) or 1.0
             also = natural.named(max(other, 1 / other), twin.lengths, twin.numbers)
             ways = [way for way in ways if way in also] or ways
-    ways = [way for way in ways if way != f"{size:.5g}"][:2]
+    ways = [way for way in ways if way != f"{size:.5g}"]
+    # Two readings are shown only where neither is simpler than the other.
+    plain = [way for way in ways if not set(way) & set("/(")]
+    ways = plain[:2] or ways[:1]
     which = f": that is {listed(ways, 'or')}" if ways else ""
     return f"{name} is {times} everywhere{sign}{which}.", _why(ways, size)
 

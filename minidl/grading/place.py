@@ -144,6 +144,9 @@ def extreme(odd: np.ndarray, name: str, at: Setting, hidden: bool) -> str:
     """
     if odd.all():
         return ""
+    still = _still(odd, at)
+    if still:
+        return still
     for key, value in at.alongside(name, odd):
         a = np.broadcast_to(value, odd.shape)
         if np.isnan(a).any():
@@ -159,7 +162,7 @@ def extreme(odd: np.ndarray, name: str, at: Setting, hidden: bool) -> str:
             return f"where {key} is {'largest' if hidden else above}"
         if many and inside.max() < outside.min():
             return f"where {key} is {'smallest' if hidden else below}"
-    return _still(odd, at)
+    return ""
 
 
 def _still(odd: np.ndarray, at: Setting) -> str:

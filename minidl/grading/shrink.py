@@ -55,46 +55,41 @@ class Questions:
 
     def differ(self, given: Given) -> tuple[Given, np.ndarray, np.ndarray] | None:
         """Return the arguments, the student's array and the right one, if they clearly differ."""
-        if self._calls >= MOST_CALLS or time.monotonic() > self._deadline:
+        answer = self._answer(given)
+        if answer is None:
             return None
-        arguments = self._make(given)
-        want = None if arguments is None else self._agreed(arguments)
-        if arguments is None or want is None:
+        _, got, want = answer
+        if got.shape != want.shape or not np.isfinite(got).all() or not got.size:
             return None
-        self._calls += 1
-        try:
-            returned = self._student(*arguments.values())
-        except StudentFailure as failure:
-            if failure.kind != "raised":
-                self._calls = MOST_CALLS
-            return None
-        got = _arrays(returned)
-        if len(got) <= self._position:
-            return None
-        mine, right = got[self._position], want[self._position]
-        if mine.shape != right.shape or not np.isfinite(mine).all() or not mine.size:
-            return None
-        return None if written(mine) == written(right) else (arguments, mine, right)
+        return None if written(got) == written(want) else answer
 
     def agree(self, given: Given) -> bool:
         """Whether the student's array is the right one, and no trivial one: not zero, not flat."""
+        answer = self._answer(given)
+        if answer is None:
+            return False
+        _, got, want = answer
+        flat = want.size > 1 and (want == want.flat[0]).all()
+        return bool(want.any()) and not flat and same(got, want)
+
+    def _answer(self, given: Given) -> tuple[Given, np.ndarray, np.ndarray] | None:
+        """Return the arguments, the student's array and the right one, if there are both."""
         if self._calls >= MOST_CALLS or time.monotonic() > self._deadline:
-            return False
-        arguments = self._make(given)
-        want = None if arguments is None else self._agreed(arguments)
-        if arguments is None or want is None:
-            return False
-        right = want[self._position]
-        if not right.any() or (right.size > 1 and (right == right.flat[0]).all()):
-            return False
-        self._calls += 1
-        try:
-            got = _arrays(self._student(*arguments.values()))
-        except StudentFailure as failure:
-            if failure.kind != "raised":
-                self._calls = MOST_CALLS
-            return False
-        return len(got) > self._position and same(got[self._position], right)
+            return None
+        with np.errstate(all="ignore"):
+            arguments = self._make(given)
+            want = None if arguments is None else self._agreed(arguments)
+            if arguments is None or want is None:
+                return None
+            self._calls += 1
+            try:
+                got = _arrays(self._student(*arguments.values()))
+            except StudentFailure as failure:
+                if failure.kind != "raised":
+                    self._calls = MOST_CALLS
+                return None
+        place = self._position
+        return (arguments, got[place], want[place]) if len(got) > place else None
 
     def _agreed(self, arguments: Given) -> Arrays | None:
         """Return what all right ones give, None where they fail or disagree."""
@@ -130,6 +125,7 @@ def smallest(
     if not all(map(_plain, given.values())):
         return None
     given, best = dict(given), None
+    shapes = _axes(given, shapes)
     for step in (_shorter, _simpler):
         for candidate in step(given, shapes):
             found = ask.differ(candidate)
@@ -148,19 +144,22 @@ def _plain(value: Any) -> bool:
     return type(value) in (np.ndarray, bool, int, float, str, type(None))
 
 
-def _groups(given: Given, shapes: Mapping[str, tuple[str, ...]]) -> dict[Any, int]:
-    """Return the length of each axis that can be cut, by its name or failing that its length."""
-    found: dict[Any, int] = {}
+def _axes(given: Given, shapes: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Return a name for every axis: the documented one, or one for all axes of its length."""
+    found = {}
     for name, value in given.items():
         if isinstance(value, np.ndarray):
-            for axis, length in enumerate(value.shape):
-                found[_group(name, value, axis, shapes)] = length
+            known = shapes.get(name, ())
+            found[name] = known if len(known) == value.ndim else tuple(map(str, value.shape))
     return found
 
 
-def _group(name: str, value: np.ndarray, axis: int, shapes: Mapping[str, tuple[str, ...]]) -> Any:
-    axes = shapes.get(name, ())
-    return axes[axis] if len(axes) == value.ndim else value.shape[axis]
+def _groups(given: Given, shapes: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
+    """Return the length of each axis, by its name."""
+    found: dict[str, int] = {}
+    for name, names in shapes.items():
+        found |= dict(zip(names, given[name].shape, strict=True))
+    return found
 
 
 def _shorter(given: Given, shapes: Mapping[str, tuple[str, ...]]) -> Iterator[Given]:
@@ -176,7 +175,7 @@ def _shorter(given: Given, shapes: Mapping[str, tuple[str, ...]]) -> Iterator[Gi
 def _cut(
     given: Given,
     shapes: Mapping[str, tuple[str, ...]],
-    lengths: Mapping[Any, int],
+    lengths: Mapping[str, int],
     first: int = 0,
 ) -> Given:
     """Return the same with some axes shorter, and with every tuple that is a shape likewise."""
@@ -184,9 +183,8 @@ def _cut(
     shorter = {before[group]: length for group, length in lengths.items() if group in before}
     for name, value in given.items():
         if isinstance(value, np.ndarray):
-            groups = [_group(name, value, axis, shapes) for axis in range(value.ndim)]
-            starts = [first if group in lengths else 0 for group in groups]
-            ends = [start + lengths.get(g, 10**9) for start, g in zip(starts, groups, strict=True)]
+            starts = [first if axis in lengths else 0 for axis in shapes[name]]
+            ends = [lengths[a] + first if a in lengths else None for a in shapes[name]]
             found[name] = value[tuple(map(slice, starts, ends))].copy()
         elif type(value) is tuple and name.endswith("shape"):
             found[name] = tuple(min(n, shorter.get(n, n)) for n in value)
@@ -236,6 +234,7 @@ def neutral(given: Given, shapes: Mapping[str, tuple[str, ...]], ask: Questions)
     What is left out then is where the mistake is.
     """
     found, tried = [], 0
+    shapes = _axes(given, shapes)
     for words, candidate in _neutral(given, shapes):
         tried += 1
         if ask.agree(candidate):
@@ -245,7 +244,7 @@ def neutral(given: Given, shapes: Mapping[str, tuple[str, ...]], ask: Questions)
 
 def _neutral(given: Given, shapes: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, Given]]:
     for group, length in _groups(given, shapes).items():
-        if isinstance(group, str) and length > 1:
+        if group.isidentifier() and length > 1:
             yield f"{group} = 1", _cut(given, shapes, {group: 1})
     for name, value in given.items():
         for number in (0, 1):

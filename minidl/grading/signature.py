@@ -97,9 +97,7 @@ class Signatures:
         node = self._function(name)
         if node is None:
             return False
-        required = len(self._parameters(name) or ()) - len(node.args.defaults)
-        only = [d for d in node.args.kw_defaults if d is None]
-        return required > count or bool(only)
+        return len(self._parameters(name) or ()) - len(node.args.defaults) > count
 
 
 _COPY = "Which parameters does the starter's `def` line have, and in which order?"

@@ -1,0 +1,161 @@
+"""The smallest call that goes wrong."""
+
+import numpy as np
+import pytest
+
+from minidl.grading import shrink
+from minidl.grading.student import LocalStudent, StudentFailure
+
+RNG = np.random.default_rng(2)
+SHAPES = {"x": ("n", "c", "s"), "gamma": ("c",)}
+
+
+def right(x, gamma, eps):
+    centred = x - x.mean((0, 2), keepdims=True)
+    return gamma[:, None] * centred / np.sqrt(x.var((0, 2), keepdims=True) + eps)
+
+
+def given():
+    return {"x": RNG.normal(size=(5, 3, 4)), "gamma": np.array([1.5, -2.0, 0.5]), "eps": 1e-5}
+
+
+def smallest(student, *others, start=None, shapes=SHAPES, reference=right):
+    ask = shrink.Questions(student, [reference, *others], 0)
+    return shrink.smallest(start or given(), shapes, ask)
+
+
+def said(student, *others, **options):
+    found = smallest(student, *others, **options)
+    return shrink.sentence("f", found[0], "y", *found[1:]) if found else ""
+
+
+def test_a_call_is_made_as_small_as_it_can_be():
+    """One value per channel gives zero either way; two do not, and ones would not."""
+    assert said(lambda x, gamma, eps: right(x, gamma, eps) / gamma[:, None]) == (
+        "f(x=[[[1, 2]]], gamma=[2], eps=0) gave y = [[[-1, 1]]], expected [[[-2, 2]]]."
+    )
+
+
+def test_the_call_that_is_shown_does_go_wrong():
+    def wrong(x, gamma, eps):
+        return right(x, gamma, eps + 1)
+
+    arguments, got, want = smallest(wrong)
+    assert np.array_equal(wrong(*arguments.values()), got)
+    assert np.array_equal(right(*arguments.values()), want)
+    assert not np.allclose(got, want)
+
+
+def test_axes_of_one_name_are_cut_together_even_without_names():
+    def sums(a, b):
+        return a @ b
+
+    def wrong(a, b):
+        return a @ b + 1.0 * (a.shape[1] > 1)
+
+    start = {"a": RNG.normal(size=(5, 3)), "b": RNG.normal(size=(3, 4))}
+    arguments, *_ = smallest(wrong, start=start, shapes={}, reference=sums)
+    assert (arguments["a"].shape, arguments["b"].shape) == ((1, 2), (2, 1))
+
+
+def test_a_wrong_place_in_the_middle_is_found():
+    def squares(x):
+        return x * x
+
+    def wrong(x):
+        return np.where(x > 2.5, 0.0, x * x)
+
+    start = {"x": np.array([1.0, 2.0, 3.0, 2.0, 1.0])}
+    assert said(wrong, start=start, shapes={}, reference=squares) == (
+        "f(x=[3]) gave y = [0], expected [9]."
+    )
+
+
+def test_what_right_solutions_disagree_about_is_not_asked():
+    """One needs x centred, as the checks' x always is: nothing else may be shown."""
+
+    def needs_centred(x, gamma, eps):
+        return gamma[:, None] * x / np.sqrt(np.square(x).mean((0, 2), keepdims=True) + eps)
+
+    start = given()
+    start["x"] -= start["x"].mean((0, 2), keepdims=True)
+    wrong = smallest(lambda x, gamma, eps: 2 * right(x, gamma, eps), needs_centred, start=start)
+    assert wrong is None or abs(wrong[0]["x"].mean()) < 1e-12
+
+
+def test_kinds_of_arguments_stay_what_they_are():
+    def area(x, keep, share, stride, labels, bias):
+        return x * keep * share + stride[0] + labels
+
+    start = {
+        "x": RNG.normal(size=6),
+        "keep": np.array([True] * 6),
+        "share": 0.3,
+        "stride": (3, 2),
+        "labels": np.arange(6),
+        "bias": None,
+    }
+    arguments, *_ = smallest(lambda *a: area(*a) + 1, start=start, shapes={}, reference=area)
+    assert arguments["keep"].dtype == bool
+    assert 0 < arguments["share"] < 1
+    assert arguments["stride"] == (1, 1)
+    assert arguments["labels"].dtype.kind == "i"
+    assert arguments["bias"] is None
+
+
+@pytest.mark.parametrize(
+    "student",
+    [
+        right,
+        lambda x, gamma, eps: right(x, gamma, eps) * np.nan,
+        lambda x, gamma, eps: right(x, gamma, eps)[0],
+        lambda x, gamma, eps: None,
+        LocalStudent({"f": lambda x, gamma, eps: 1 / 0}).f,
+    ],
+)
+def test_no_example_where_there_is_no_number_to_compare(student):
+    assert smallest(student) is None
+
+
+def test_a_student_that_does_not_come_back_is_asked_once():
+    asked = []
+
+    def hangs(*arguments):
+        asked.append(arguments)
+        raise StudentFailure("timeout", "too long")
+
+    assert smallest(hangs) is None
+    assert len(asked) == 1
+
+
+def test_calls_are_bounded():
+    asked = []
+
+    def wrong(x, gamma, eps):
+        asked.append(1)
+        return right(x, gamma, eps) + x
+
+    assert smallest(wrong)
+    assert len(asked) <= shrink.MOST_CALLS
+
+
+def test_values_that_cannot_be_written_down_are_left_alone():
+    assert smallest(lambda x, rng: x, start={"x": np.ones(3), "rng": object()}) is None
+
+
+@pytest.mark.parametrize(
+    ("student", "words"),
+    [
+        (lambda x, gamma, eps: right(x, gamma, eps) / gamma[:, None], ["gamma = 1"]),
+        (lambda x, gamma, eps: right(x, gamma, 0 * eps), ["eps = 0"]),
+        (lambda x, gamma, eps: right(x, gamma, eps) * (1 + (x.shape[2] > 1)), ["s = 1"]),
+        (lambda x, gamma, eps: 2 * right(x, gamma, eps), []),
+    ],
+)
+def test_with_what_neutral_it_is_right(student, words):
+    assert shrink.neutral(given(), SHAPES, shrink.Questions(student, [right], 0)) == words
+
+
+def test_a_long_call_is_not_shown():
+    big = np.arange(100.0)
+    assert shrink.sentence("f", {"x": big}, "y", big, big) == ""
