@@ -16,9 +16,14 @@ def certified(folder, **options):
     return certify(Assignment.load(folder), **{"secrets": 1, "sandbox": LocalSandbox(), **options})
 
 
-def test_batch_norm_is_certified():
-    with Sandbox() as sandbox:
-        certificate = certify(Assignment.load("batch_norm"), secrets=1, sandbox=sandbox)
+@pytest.fixture(scope="module")
+def sandbox():
+    with Sandbox(Limits(call_seconds=1.0)) as opened:
+        yield opened
+
+
+def test_batch_norm_is_certified(sandbox):
+    certificate = certify(Assignment.load("batch_norm"), secrets=1, sandbox=sandbox)
     assert certificate.problems == []
     assert certificate.ok
     assert certificate.kill_rate == certificate.recognition_rate == 1
@@ -113,6 +118,21 @@ LOOSE = """close(student.moments(x)[1], np.array([average(x**2)]), "square", ato
         (
             "checks.py",
             'close(student.centre(x), x - average(x), "y")',
+            'close(student.centre(x) + np.ones(7), x - average(x), "y")',
+            [
+                "the reference loses tiny.centre/takes_the_mean_away (public): ValueError: "
+                "operands could not be broadcast together with shapes (5,) (7,)  (checks.py, line",
+            ],
+        ),
+        (
+            "alternatives.py",
+            "return x - np.mean(x)",
+            "from minidl.grading import case\n    return x - np.mean(x)",
+            ["alternative centre_with_mean, as a submission, loses tiny.centre/takes_the_mean"],
+        ),
+        (
+            "checks.py",
+            'close(student.centre(x), x - average(x), "y")',
             'close(student.centre(x), x + average(x), "y")',
             [
                 "the reference loses tiny.centre/takes_the_mean_away (public)",
@@ -120,10 +140,22 @@ LOOSE = """close(student.moments(x)[1], np.array([average(x**2)]), "square", ato
             ],
         ),
     ],
-    ids=["unkilled", "loose", "weak", "alternative", "twins", "leak", "reference"],
+    ids=[
+        "unkilled",
+        "loose",
+        "weak",
+        "alternative",
+        "twins",
+        "leak",
+        "raises",
+        "import",
+        "reference",
+    ],
 )
-def test_a_fault_is_found(tmp_path, changed, old, new, problems):
-    certificate = certified(tiny_assignment.write(tmp_path / "tiny", changed, old, new))
+def test_a_fault_is_found(tmp_path, sandbox, changed, old, new, problems):
+    folder = tiny_assignment.write(tmp_path / "tiny", changed, old, new)
+    opened = sandbox if "case" in new else LocalSandbox()
+    certificate = certified(folder, sandbox=opened)
     assert not certificate.ok
     for problem in problems:
         assert any(problem in found for found in certificate.problems), certificate.problems
@@ -179,7 +211,7 @@ def test_an_entry_that_excuses_nothing(tmp_path, entry, message):
         Assignment.load(folder)
 
 
-def test_a_mutant_that_never_ends_is_killed(tmp_path):
+def test_a_mutant_that_never_ends_is_killed(tmp_path, sandbox):
     folder = tiny_assignment.write(
         tmp_path / "t",
         "solution.py",
@@ -187,8 +219,7 @@ def test_a_mutant_that_never_ends_is_killed(tmp_path):
         "total, i = 0.0, 0\n    while i < len(x):\n        total += x[i]\n        i += 1\n"
         "    mean = total / len(x)\n",
     )
-    with Sandbox(Limits(call_seconds=1.0)) as sandbox:
-        found = certified(folder, sandbox=sandbox)
+    found = certified(folder, sandbox=sandbox)
     assert found.survivors == []
     assert found.mutants == 23
 

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -23,13 +25,13 @@ from rich.console import Console
 from minidl.grading.assignment import Assignment, Task
 from minidl.grading.check import Call, Outcome
 from minidl.grading.compare import same
-from minidl.grading.grade import grade_source, run_checks
+from minidl.grading.diagnosis import explain
+from minidl.grading.grade import run_checks
 from minidl.grading.impostor import EXPRESSIONS, VALUES, disguised, hollow, listening
 from minidl.grading.leak import leaks
 from minidl.grading.mistake import Alternative, Mistake
 from minidl.grading.mutant import Mutant, mutants
 from minidl.grading.recognise import Recogniser
-from minidl.grading.result import Result
 from minidl.grading.sandbox import Limits, Sandbox
 from minidl.grading.student import LocalSandbox
 from minidl.terminal import cells, table
@@ -202,20 +204,12 @@ class _Certification:
         for check in assignment.checks:
             certificate.kills[f"{assignment.task(check.task).id}/{check.name}"] = 0
 
-    def grade(
-        self, source: str, key: bytes | None, sandbox: Any = None, task: Task | None = None
-    ) -> Result:
-        """Grade trusted code in this process, on one task or on all."""
-        only = [task] if task else None
-        opened = sandbox or LocalSandbox()
-        return grade_source(source, self.assignment, key, opened, self.recogniser, only)
-
     def reference_and_impostors(self) -> None:
         """The reference keeps every point; whoever knows nothing scores nothing."""
         solution, starter = self.assignment.solution(), self.assignment.starter()
         for name, key in self.keys.items():
-            self._keeps_all("the reference", self.grade(solution, key), name)
             for task in self.assignment.tasks:
+                self._keeps_all("the reference", solution, task, (name, key))
                 self._scores_nothing("the emptied starter", starter, task, (name, key))
                 for returns, make in VALUES.items():
                     who = f"a student that returns {returns}"
@@ -226,17 +220,28 @@ class _Certification:
 
     def as_submissions(self, sandbox: Sandbox | LocalSandbox) -> None:
         """The same through the sandbox, as a submission is graded."""
-        key = list(self.keys.values())[-1]
+        key = ("sandbox", list(self.keys.values())[-1])
         self.certificate.isolation = sandbox.isolation
-        whole = self.grade(self.assignment.solution(), key, sandbox)
-        self._keeps_all("the reference, as a submission,", whole, "sandbox")
-        who, starter = "the emptied starter, as a submission,", self.assignment.starter()
+        solution, starter = self.assignment.solution(), self.assignment.starter()
         for task in self.assignment.tasks:
-            self._scores_nothing(who, starter, task, ("sandbox", key), sandbox)
+            self._keeps_all("the reference, as a submission,", solution, task, key, sandbox)
+            who = "the emptied starter, as a submission,"
+            self._scores_nothing(who, starter, task, key, sandbox)
+        for other in self.assignment.alternatives:
+            who, task = (
+                f"alternative {other.id}, as a submission,",
+                self.assignment.task(other.target),
+            )
+            source = self.assignment.with_alternative(other.id)
+            self._keeps_all(who, source, task, key, sandbox)
 
-    def _keeps_all(self, who: str, result: Result, key: str) -> bool:
-        lost = [c for task in result.tasks for c in task.checks if c.status != "passed"]
-        self.problems += [f"{who} loses {c.check} ({key}): {c.seen}" for c in lost]
+    def _keeps_all(
+        self, who: str, source: str, task: Task, key: tuple[str, bytes | None], sandbox: Any = None
+    ) -> bool:
+        lost = [o for o in self._outcomes(source, key[1], task, sandbox) if o.failure is not None]
+        self.problems += [
+            f"{who} loses {task.id}/{o.check.name} ({key[0]}): {_why(o, task)}" for o in lost
+        ]
         return not lost
 
     def _outcomes(
@@ -302,14 +307,11 @@ class _Certification:
         return killed, recognised
 
     def _alternative(self, task: Task, alternative: Alternative) -> bool:
-        source = self.assignment.with_alternative(alternative.id)
-        graded = [
-            self._keeps_all(
-                f"alternative {alternative.id}", self.grade(source, key, task=task), name
-            )
-            for name, key in self.keys.items()
-        ]
-        return all(graded)
+        who, source = (
+            f"alternative {alternative.id}",
+            self.assignment.with_alternative(alternative.id),
+        )
+        return all(self._keeps_all(who, source, task, key) for key in self.keys.items())
 
     def _twins(self, task: Task, mistakes: Sequence[Mistake]) -> None:
         """No two mistakes give the same numbers on everything that is asked.
@@ -327,7 +329,7 @@ class _Certification:
 
     def _calls(self, task: Task, key: bytes | None) -> list[Call]:
         calls: list[Call] = []
-        self.grade(self.assignment.solution(), key, listening(calls), task)
+        list(self._outcomes(self.assignment.solution(), key, task, listening(calls)))
         return calls
 
     def collected(self, sandbox: Sandbox | LocalSandbox) -> None:
@@ -335,11 +337,12 @@ class _Certification:
         for collected in self.assignment.collected:
             task = self.assignment.task(collected.target)
             source = self.assignment.submitted(collected)
-            lost, named = [], set()
+            lost: list[bool] = []
+            named: set[Any] = set()
             for key in list(self.keys.values())[:2]:
-                (graded,) = self.grade(source, key, sandbox, task).tasks
-                lost.append(not graded.passed)
-                named |= {check.mistake for check in graded.checks} - {None}
+                outcomes = list(self._outcomes(source, key, task, sandbox))
+                lost.append(any(outcome.failure is not None for outcome in outcomes))
+                named |= set(self.recogniser.mistakes(task, outcomes).values())
             self.certificate.collected += 1
             self.certificate.collected_killed += all(lost)
             if not all(lost):
@@ -378,3 +381,14 @@ class _Certification:
         for check, count in self.certificate.kills.items():
             if not count:
                 self.problems.append(f"check {check} kills no mistake")
+
+
+def _why(outcome: Outcome, task: Task) -> str:
+    """Say why a check failed; where it raised itself, also where in checks.py."""
+    failure = outcome.failure
+    assert failure is not None
+    cause = failure.__cause__
+    if cause is None:
+        return explain(failure, task.function, hidden=False).seen
+    last = traceback.extract_tb(cause.__traceback__)[-1]
+    return f"{type(cause).__name__}: {cause} ({Path(last.filename).name}, line {last.lineno})"

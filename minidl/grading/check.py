@@ -255,6 +255,7 @@ def run_check(
         except Exception as error:
             message = f"the check could not use what came back ({type(error).__name__})"
             outcome.failure = StudentFailure("protocol", message)
+            outcome.failure.__cause__ = error  # for whoever wrote the check
         if outcome.failure is not None:
             break
     outcome.inputs = recorder.inputs
