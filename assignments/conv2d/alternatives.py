@@ -3,7 +3,9 @@
 Each must keep every point, whatever the secret. If one does not, the check is wrong, not it.
 """
 
+import cython
 import numpy as np
+from numba import njit
 
 from minidl.grading.mistake import alternative
 
@@ -379,3 +381,141 @@ def backward_input_with_add_at(dy, weight, x_shape, stride, padding, dilation, g
         target = dx[:, g * part : (g + 1) * part]
         np.add.at(target, (slice(None), slice(None), rows, columns), dcols)
     return dx[:, :, ph : ph + h, pw : pw + w].copy()
+
+
+@alternative(target="forward_numba")
+@njit
+def compiled_in_the_order_of_the_formula(x, weight, bias, stride, padding):
+    """Seven loops, and a test for every pixel."""
+    n, c, h, w = x.shape
+    o, _, kh, kw = weight.shape
+    oh = (h + 2 * padding[0] - kh) // stride[0] + 1
+    ow = (w + 2 * padding[1] - kw) // stride[1] + 1
+    y = np.zeros((n, o, oh, ow), dtype=x.dtype)
+    for image in range(n):
+        for k in range(o):
+            for p in range(oh):
+                for q in range(ow):
+                    total = bias[k]
+                    for channel in range(c):
+                        for i in range(kh):
+                            for j in range(kw):
+                                row = p * stride[0] - padding[0] + i
+                                column = q * stride[1] - padding[1] + j
+                                if row >= 0 and row < h and column >= 0 and column < w:
+                                    pixel = x[image, channel, row, column]
+                                    total += pixel * weight[k, channel, i, j]
+                    y[image, k, p, q] = total
+    return y
+
+
+@alternative(target="forward_numba")
+@njit
+def compiled_in_double_precision(x, weight, bias, stride, padding):
+    """Sums in float64, and zeros made anew for every image."""
+    n, c, h, w = x.shape
+    o, _, kh, kw = weight.shape
+    (sh, sw), (ph, pw) = stride, padding
+    oh, ow = (h + 2 * ph - kh) // sh + 1, (w + 2 * pw - kw) // sw + 1
+    y = np.empty((n, o, oh, ow), np.float32)
+    for image in range(n):
+        padded = np.zeros((c, h + 2 * ph, w + 2 * pw), np.float32)
+        for channel, row, column in np.ndindex(c, h, w):
+            padded[channel, row + ph, column + pw] = x[image, channel, row, column]
+        for k, p, q in np.ndindex(o, oh, ow):
+            total = float(bias[k])
+            for channel in range(c):
+                for i in range(kh):
+                    for j in range(kw):
+                        total += weight[k, channel, i, j] * padded[channel, p * sh + i, q * sw + j]
+            y[image, k, p, q] = total
+    return y
+
+
+@alternative(target="forward_numba")
+@njit(cache=True)
+def compiled_tap_by_tap(x, weight, bias, stride, padding):
+    """The taps outside, and for each of them only the rows where it lies on the image."""
+    n, c, h, w = x.shape
+    o, _, kh, kw = weight.shape
+    (sh, sw), (ph, pw) = stride, padding
+    oh, ow = (h + 2 * ph - kh) // sh + 1, (w + 2 * pw - kw) // sw + 1
+    y = np.zeros((n, o, oh, ow), x.dtype)
+    for image, k, p, q in np.ndindex(n, o, oh, ow):
+        y[image, k, p, q] = bias[k]
+    for k, channel, i, j in np.ndindex(o, c, kh, kw):
+        tap = weight[k, channel, i, j]
+        for image in range(n):
+            for p in range(oh):
+                row = p * sh - ph + i
+                if row < 0 or row >= h:
+                    continue
+                for q in range(ow):
+                    column = q * sw - pw + j
+                    if 0 <= column < w:
+                        y[image, k, p, q] += tap * x[image, channel, row, column]
+    return y
+
+
+@alternative(target="forward_cython")
+def typed_in_the_order_of_the_formula(x, weight, bias, stride, padding):
+    """Seven loops, a test for every pixel, and types for the numbers only."""
+    n, c, h, w = x.shape
+    o, _, kh, kw = weight.shape
+    (sh, sw), (ph, pw) = stride, padding
+    y = np.zeros((n, o, (h + 2 * ph - kh) // sh + 1, (w + 2 * pw - kw) // sw + 1), x.dtype)
+    total: cython.float
+    for image in range(n):
+        for k in range(o):
+            for p in range(y.shape[2]):
+                for q in range(y.shape[3]):
+                    total = bias[k]
+                    for channel in range(c):
+                        for i in range(kh):
+                            for j in range(kw):
+                                row: cython.int = p * sh - ph + i
+                                column: cython.int = q * sw - pw + j
+                                if 0 <= row < h and 0 <= column < w:
+                                    pixel = x[image, channel, row, column]
+                                    total += weight[k, channel, i, j] * pixel
+                    y[image, k, p, q] = total
+    return y
+
+
+@alternative(target="forward_cython")
+@cython.cdivision(True)
+def typed_patch_by_patch(x, weight, bias, stride, padding):
+    """Memory views, cut into patches."""
+    sh, sw = stride
+    padded = np.pad(x, ((0, 0), (0, 0), (padding[0], padding[0]), (padding[1], padding[1])))
+    pixels: cython.float[:, :, :, :] = padded
+    kh: cython.Py_ssize_t = weight.shape[2]
+    kw: cython.Py_ssize_t = weight.shape[3]
+    oh = (padded.shape[2] - kh) // sh + 1
+    ow = (padded.shape[3] - kw) // sw + 1
+    y = np.empty((len(x), len(weight), oh, ow), dtype="float32")
+    for p in range(oh):
+        for q in range(ow):
+            patch = pixels[:, :, p * sh : p * sh + kh, q * sw : q * sw + kw]
+            y[:, :, p, q] = np.tensordot(np.asarray(patch), weight, ((1, 2, 3), (1, 2, 3))) + bias
+    return y
+
+
+@alternative(target="forward_cython")
+@cython.boundscheck(False)
+@cython.wraparound(False)
+def typed_tap_by_tap(x, weight, bias, stride, padding):
+    """The taps outside, cython.declare, and sums in double."""
+    n, c, h, w = x.shape
+    o, _, kh, kw = weight.shape
+    (sh, sw), (ph, pw) = stride, padding
+    oh, ow = (h + 2 * ph - kh) // sh + 1, (w + 2 * pw - kw) // sw + 1
+    sums = np.zeros((n, o, oh, ow)) + bias[:, None, None]
+    tap = cython.declare(cython.double)
+    for k, channel, i, j in np.ndindex(o, c, kh, kw):
+        tap = weight[k, channel, i, j]
+        for image, p, q in np.ndindex(n, oh, ow):
+            row, column = p * sh - ph + i, q * sw - pw + j
+            if 0 <= row < h and 0 <= column < w:
+                sums[image, k, p, q] += tap * x[image, channel, row, column]
+    return sums.astype(np.float32)

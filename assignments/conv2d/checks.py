@@ -9,9 +9,11 @@ float32) where a check states no other; 1e-6 for central differences.
 """
 
 import numpy as np
+from numba import njit
 
 from minidl.grading.check import check
 from minidl.grading.compare import close
+from minidl.grading.race import race
 
 from .definitions import (
     Geometry,
@@ -105,23 +107,27 @@ def pads_in_the_dtype_it_was_given(student, case):
 # --- convolve ------------------------------------------------------------------------------------
 
 
+def asks_for_loops(function, case, shape, outputs, geometry, dtype=np.float64):
+    """Compare y of a function of x, weight, bias, stride and padding."""
+    x, weight, bias = draw_layer(case, shape, outputs, geometry, dtype=dtype)
+    y = function(x, weight, bias, geometry.stride, geometry.padding)
+    want = case.once("y", lambda: correlate(x, weight, bias, geometry))
+    close(y, want.astype(dtype), "y")
+
+
 @check(task="convolve", points=3)
 def one_channel_step_by_step(student, case):
     """One channel in, one out, the kernel moving by one pixel, no padding."""
     geometry = Geometry(kernel=case.turn((2, 3), (3, 3), (3, 2), (1, 2), (2, 2), (3, 1)))
     shape = (1, 1, case.integer(4, 5), case.integer(6, 7))
-    x, weight, bias = draw_layer(case, shape, 1, geometry)
-    y = student.convolve(x, weight, bias, (1, 1), (0, 0))
-    close(y, correlate(x, weight, bias, geometry), "y")
+    asks_for_loops(student.convolve, case, shape, 1, geometry)
 
 
 @check(task="convolve", points=2)
 def adds_up_all_channels(student, case):
     """Several images, channels in and channels out, each output with its own bias."""
     geometry = Geometry(kernel=case.turn((2, 2), (1, 3), (2, 3)))
-    x, weight, bias = draw_layer(case, (2, case.integer(2, 3), 3, 4), 3, geometry)
-    y = student.convolve(x, weight, bias, (1, 1), (0, 0))
-    close(y, correlate(x, weight, bias, geometry), "y")
+    asks_for_loops(student.convolve, case, (2, case.integer(2, 3), 3, 4), 3, geometry)
 
 
 @check(task="convolve", points=2, public=2, hidden=5)
@@ -129,9 +135,7 @@ def moves_by_the_stride(student, case):
     """Strides larger than 1, not the same both ways, with and without a rest at the edge."""
     stride = case.turn((1, 2), (2, 3), (3, 1), (2, 2), (4, 2))
     geometry = Geometry(kernel=(2, 2), stride=stride, padding=case.turn((0, 0), (1, 2)))
-    x, weight, bias = draw_layer(case, (1, 2, case.integer(5, 7), 8), 2, geometry)
-    y = student.convolve(x, weight, bias, stride, geometry.padding)
-    close(y, correlate(x, weight, bias, geometry), "y")
+    asks_for_loops(student.convolve, case, (1, 2, case.integer(5, 7), 8), 2, geometry)
 
 
 @check(task="convolve", points=2, public=2, hidden=5)
@@ -139,9 +143,7 @@ def sees_zeros_outside_the_image(student, case):
     """Padding, not the same both ways, also as wide as the kernel."""
     padding = case.turn((1, 2), (2, 1), (0, 1), (1, 0), (3, 3))
     geometry = Geometry(kernel=case.turn((3, 2), (2, 3)), padding=padding)
-    x, weight, bias = draw_layer(case, (1, 2, 4, 3), 2, geometry)
-    y = student.convolve(x, weight, bias, (1, 1), padding)
-    close(y, correlate(x, weight, bias, geometry), "y")
+    asks_for_loops(student.convolve, case, (1, 2, 4, 3), 2, geometry)
 
 
 @check(task="convolve", points=1, public=3, hidden=4)
@@ -150,9 +152,7 @@ def convolves_in_the_dtype_it_was_given(student, case):
     dtype = case.turn(np.float32, np.float64)
     shape = case.turn((2, 2, 3, 4), (1, 2, 1, 1), (0, 2, 3, 3))
     geometry = Geometry(kernel=case.turn((2, 2), (1, 1), (2, 3)))
-    x, weight, bias = draw_layer(case, shape, 2, geometry, dtype=dtype)
-    y = student.convolve(x, weight, bias, (1, 1), (0, 0))
-    close(y, correlate(x, weight, bias, geometry).astype(dtype), "y")
+    asks_for_loops(student.convolve, case, shape, 2, geometry, dtype)
 
 
 # --- im2col --------------------------------------------------------------------------------------
@@ -162,7 +162,8 @@ def asks_for_columns(student, case, shape, geometry, dtype=np.float64):
     """Compare the student's columns with patches laid out one by one."""
     x = case.normal(*shape, mean=1.0, dtype=dtype)
     cols = student.im2col(x, geometry.kernel, geometry.stride, geometry.dilation)
-    close(cols, laid_out(x, geometry).astype(dtype), "cols")
+    want = case.once("cols", lambda: laid_out(x, geometry))
+    close(cols, want.astype(dtype), "cols")
 
 
 @check(task="im2col", points=3)
@@ -214,7 +215,8 @@ def asks_for_images(student, case, shape, geometry, dtype=np.float64):
     depth, positions = laid_out(np.zeros((1, *shape[1:])), geometry).shape[1:]
     cols = case.normal(shape[0], depth, positions, mean=1.0, dtype=dtype)
     x = student.col2im(cols, shape, geometry.kernel, geometry.stride, geometry.dilation)
-    close(x, put_back(cols, shape, geometry).astype(dtype), "x")
+    want = case.once("x", lambda: put_back(cols, shape, geometry))
+    close(x, want.astype(dtype), "x")
 
 
 @check(task="col2im", points=3)
@@ -274,7 +276,8 @@ def asks_for_y(student, case, shape, outputs, geometry, groups=1, bias=True, dty
     x, weight, b = draw_layer(case, shape, outputs, geometry, groups, dtype)
     b = b if bias else None
     y = student.forward(x, weight, b, *geometry[1:], groups)
-    close(y, correlate(x, weight, b, geometry, groups).astype(dtype), "y")
+    want = case.once("y", lambda: correlate(x, weight, b, geometry, groups))
+    close(y, want.astype(dtype), "y")
 
 
 @check(task="forward", points=6)
@@ -336,7 +339,8 @@ def asks_for_dweight(student, case, shape, outputs, geometry, groups=1, dtype=np
     x, weight, _ = draw_layer(case, shape, outputs, geometry, groups, dtype)
     dy = draw_gradient(case, x, weight, geometry, dtype)
     got = student.backward_weight(dy, x, weight.shape, *geometry[1:], groups)
-    close(got, gradients(dy, x, weight, geometry, groups)[1].astype(dtype), "dweight")
+    want = case.once("dweight", lambda: gradients(dy, x, weight, geometry, groups)[1])
+    close(got, want.astype(dtype), "dweight")
 
 
 @check(task="backward_weight", points=3, public=1, hidden=2)
@@ -346,7 +350,11 @@ def dweight_by_central_differences(student, case):
     x, weight, bias = draw_layer(case, (2, 2, 3, 3), 2, geometry)
     dy = draw_gradient(case, x, weight, geometry)
     got = student.backward_weight(dy, x, weight.shape, *geometry[1:], 1)
-    numeric = central_differences(lambda: np.sum(dy * correlate(x, weight, bias, geometry)), weight)
+
+    def loss():
+        return np.sum(dy * correlate(x, weight, bias, geometry))
+
+    numeric = case.once("dweight", lambda: central_differences(loss, weight))
     close(got, numeric, "dweight", rtol=1e-6)
 
 
@@ -383,7 +391,8 @@ def asks_for_dx(student, case, shape, outputs, geometry, groups=1, dtype=np.floa
     x, weight, _ = draw_layer(case, shape, outputs, geometry, groups, dtype)
     dy = draw_gradient(case, x, weight, geometry, dtype)
     got = student.backward_input(dy, weight, x.shape, *geometry[1:], groups)
-    close(got, gradients(dy, x, weight, geometry, groups)[0].astype(dtype), "dx")
+    want = case.once("dx", lambda: gradients(dy, x, weight, geometry, groups)[0])
+    close(got, want.astype(dtype), "dx")
 
 
 @check(task="backward_input", points=3, public=1, hidden=2)
@@ -393,7 +402,11 @@ def dx_by_central_differences(student, case):
     x, weight, bias = draw_layer(case, (2, 2, 3, 3), 2, geometry)
     dy = draw_gradient(case, x, weight, geometry)
     got = student.backward_input(dy, weight, x.shape, *geometry[1:], 1)
-    numeric = central_differences(lambda: np.sum(dy * correlate(x, weight, bias, geometry)), x)
+
+    def loss():
+        return np.sum(dy * correlate(x, weight, bias, geometry))
+
+    numeric = case.once("dx", lambda: central_differences(loss, x))
     close(got, numeric, "dx", rtol=1e-6)
 
 
@@ -423,3 +436,90 @@ def dx_in_the_dtype_it_was_given(student, case):
     )
     dtype = case.turn(np.float32, np.float64)
     asks_for_dx(student, case, shape, 2, Geometry(kernel), dtype=dtype)
+
+
+# --- forward_numba, forward_cython ---------------------------------------------------------------
+
+
+SMALL = (
+    ((1, 2, 1, 1), (1, 1)),
+    ((2, 1, 3, 2), (3, 2)),
+    ((0, 2, 3, 3), (2, 3)),
+    ((2, 3, 2, 4), (1, 1)),
+)
+MOVES = (
+    Geometry((2, 3), (2, 1), (1, 2)),
+    Geometry((3, 2), (1, 2), (2, 0)),
+    Geometry((2, 2), (3, 2), (0, 1)),
+    Geometry((3, 3), (2, 3), (2, 2)),
+)
+
+
+@check(task="forward_numba", points=3)
+def compiled_loops_add_up_all_channels(student, case):
+    """Stride 1 and no padding: several images, channels in and channels out."""
+    shape = (2, case.integer(2, 3), 4, case.integer(5, 6))
+    geometry = Geometry(case.turn((2, 3), (3, 2), (2, 2)))
+    asks_for_loops(student.forward_numba, case, shape, 3, geometry, np.float32)
+
+
+@check(task="forward_numba", points=3, public=3)
+def compiled_loops_move_and_see_zeros(student, case):
+    """Strides and padding, not the same both ways, with and without a rest at the edge."""
+    shape = (1, 2, case.integer(5, 6), case.integer(6, 7))
+    asks_for_loops(student.forward_numba, case, shape, 2, case.turn(*MOVES), np.float32)
+
+
+@check(task="forward_numba", points=1, public=2, hidden=4)
+def compiled_loops_on_little(student, case):
+    """One pixel, a kernel as large as the image, no image."""
+    shape, kernel = case.turn(*SMALL)
+    asks_for_loops(student.forward_numba, case, shape, 2, Geometry(kernel), np.float32)
+
+
+@njit
+def plain_loops(x, weight, bias, stride, padding):
+    """Return y by compiled loops in the order of the formula: what a student is raced against."""
+    h, w = x.shape[2:]
+    oh = (h + 2 * padding[0] - weight.shape[2]) // stride[0] + 1
+    ow = (w + 2 * padding[1] - weight.shape[3]) // stride[1] + 1
+    y = np.empty((len(x), len(weight), oh, ow), x.dtype)
+    for image, k, p, q in np.ndindex(y.shape):
+        total = bias[k]
+        for channel, i, j in np.ndindex(weight.shape[1:]):
+            row, column = p * stride[0] - padding[0] + i, q * stride[1] - padding[1] + j
+            if 0 <= row < h and 0 <= column < w:
+                total += weight[k, channel, i, j] * x[image, channel, row, column]
+        y[image, k, p, q] = total
+    return y
+
+
+@check(task="forward_numba", points=5, public=1, hidden=2)
+def as_fast_as_compiled_loops(student, case):
+    """At most four times the time of plain compiled loops, side by side on one machine."""
+    geometry = Geometry((3, 3), padding=(1, 1), stride=case.turn((1, 1), (1, 2)))
+    x, weight, bias = draw_layer(case, (2, 4, 12, 20), 6, geometry, dtype=np.float32)
+    given = x, weight, bias, geometry.stride, geometry.padding
+    race(student, "forward_numba", given, plain_loops, at_most=4.0)
+
+
+@check(task="forward_cython", points=3)
+def typed_loops_add_up_all_channels(student, case):
+    """Stride 1 and no padding: several images, channels in and channels out."""
+    shape = (2, case.integer(2, 3), 3, case.integer(4, 5))
+    geometry = Geometry(case.turn((2, 3), (3, 2), (2, 2)))
+    asks_for_loops(student.forward_cython, case, shape, 3, geometry, np.float32)
+
+
+@check(task="forward_cython", points=4, public=3)
+def typed_loops_move_and_see_zeros(student, case):
+    """Strides and padding, not the same both ways, with and without a rest at the edge."""
+    shape = (1, 2, case.integer(5, 6), case.integer(6, 7))
+    asks_for_loops(student.forward_cython, case, shape, 2, case.turn(*MOVES), np.float32)
+
+
+@check(task="forward_cython", points=1, public=2, hidden=4)
+def typed_loops_on_little(student, case):
+    """One pixel, a kernel as large as the image, no image."""
+    shape, kernel = case.turn(*SMALL)
+    asks_for_loops(student.forward_cython, case, shape, 2, Geometry(kernel), np.float32)
