@@ -25,6 +25,9 @@ from minidl.grading.protocol import Rng
 SEEDS = 8
 # Student's t with seven degrees of freedom passes 10 about twice in a hundred thousand.
 USUAL = 10.0
+# Most mistakes are far off after two seeds already: in many statistics, by many times what these
+# two differ by (in one, of whole numbers, they may happen to be equal).
+FIRST, FAR, MOST_FAR = 2, 50.0, 0.2
 
 Mistakes = tuple[Mistake, ...]
 
@@ -41,7 +44,7 @@ class Likeness:
     def __init__(self, run: Callable[[Mistakes, Call], Any]) -> None:
         """Begin with nothing known."""
         self._run = run
-        self._usual: dict[tuple[Mistakes, bytes], np.ndarray | None] = {}
+        self._usual: dict[tuple[Mistakes, bytes], list[np.ndarray]] = {}
 
     def named(
         self, known: Sequence[Mistakes], outcomes: Sequence[Outcome], failed: Sequence[Outcome]
@@ -82,28 +85,34 @@ class Likeness:
         scatters as the reference does. So the larger spread of the two counts.
         """
         own = describe(calls)
-        usual, chance = self._described(mistakes, calls), self._described((), calls)
-        if own is None or usual is None or chance is None or usual.shape[1] != len(own):
+        first, chance = self._described(mistakes, calls, FIRST), self._described((), calls, SEEDS)
+        if own is None or first.shape[1] != len(own):
             return False
-        spread = usual.std(axis=0, ddof=1) + 1e-6 * np.abs(usual).max(axis=0) + 1e-9
-        if chance.shape == usual.shape:
-            spread = np.maximum(spread, chance.std(axis=0, ddof=1))
+        least = 1e-6 * np.abs(first).max(axis=0) + 1e-9
+        if chance.shape[1] == len(own):
+            least = np.maximum(least, chance.std(axis=0, ddof=1))
+        far = np.abs(own - first[0]) > FAR * (np.ptp(first, axis=0) + least)
+        if far.mean() > MOST_FAR:
+            return False
+        usual = self._described(mistakes, calls, SEEDS)
+        if usual.shape[1] != len(own):
+            return False
+        spread = np.maximum(usual.std(axis=0, ddof=1), least)
         return bool(np.all(np.abs(own - usual.mean(axis=0)) <= USUAL * spread))
 
-    def _described(self, mistakes: Mistakes, calls: Sequence[Call]) -> np.ndarray | None:
-        """Return one row of statistics for each set of seeds; None where there is no answer."""
+    def _described(self, mistakes: Mistakes, calls: Sequence[Call], count: int) -> np.ndarray:
+        """Return a row of statistics for each of some seeds, empty where there is no answer."""
         key = mistakes, _digest(calls)
-        if key not in self._usual:
-            rows: list[np.ndarray] = []
-            for step in range(1, SEEDS + 1):
-                asked = [_reseeded(call, step) for call in calls]
-                answers = [replace(call, returned=self._run(mistakes, call)) for call in asked]
-                row = None if any(a.returned is None for a in answers) else describe(answers)
-                if row is None or (rows and len(row) != len(rows[0])):
-                    break
+        rows = self._usual.setdefault(key, [])
+        while len(rows) < count:
+            asked = [_reseeded(call, len(rows) + 1) for call in calls]
+            answers = [replace(call, returned=self._run(mistakes, call)) for call in asked]
+            row = None if any(a.returned is None for a in answers) else describe(answers)
+            if row is None or (rows and len(row) != len(rows[0])):
+                rows = self._usual[key] = SEEDS * [np.empty(0)]
+            else:
                 rows.append(row)
-            self._usual[key] = np.array(rows) if len(rows) == SEEDS else None
-        return self._usual[key]
+        return np.array(rows[:count])
 
 
 def draws(call: Call) -> bool:
