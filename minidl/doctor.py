@@ -155,7 +155,10 @@ def advice() -> list[str]:
             "results are the same, some are slower."
         )
         lines.append(_how_to_build())
-    without = [layer.name for layer in confine.layers() if not layer.available]
+    # A user of its own is what root alone can give, and no loss to anybody else.
+    optional = () if getattr(os, "getuid", lambda: -1)() == 0 else (confine.OWN_USER,)
+    missing = [layer.name for layer in confine.layers() if not layer.available]
+    without = [name for name in missing if name not in optional]
     if without:
         lines.append(
             f"Confinement without {', '.join(without)}: submissions you do not trust are better "
@@ -221,9 +224,13 @@ def show(console: Console) -> None:
     if shown.rows:
         console.print(shown)
     shown = table("Confinement of submissions", "here", "used", "what it does")
-    for layer in confine.layers():
+    layers = confine.layers()
+    for layer in layers:
         yes = ["yes" if fact else "no" for fact in (layer.available, layer.used)]
         shown.add_row(*cells(layer.name, *yes, layer.note))
     console.print(shown)
+    level = confine.level(", ".join(layer.name for layer in layers if layer.used))
+    console.print(f"Isolation of submissions: {level} ({confine.LEVELS[level]}).", soft_wrap=True)
+    console.print("To try it: minidl selftest")
     for line in advice() or ["Nothing is missing."]:
         console.print(line)

@@ -27,6 +27,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ from . import landlock, namespaces, seccomp
 from .landlock import libc
 from .namespaces import INSTALLED, check
 
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
+PR_SET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 3, 4, 24
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, CLEAR_ALL = 36, 38, 47, 4
 CAPABILITY_VERSION_3 = 0x20080522
 SIGKILL = 9
@@ -63,11 +64,15 @@ NOTES = {
 }
 
 
-def level(isolation: str) -> str:
-    """Return how far a submission is confined, in words, from the layers reached.
+LEVELS = {
+    "full": "no files, network, processes or memory but its own",
+    "good": "the same, but the names of files can be learnt, and nothing can be written",
+    "weak": "some way out is open: only for submissions you trust",
+}
 
-    "full": no files, network, processes and memory but its own. "good": the same but for the names
-    of files. "weak": some way out is open; for submissions you trust.
+
+def level(isolation: str) -> str:
+    """Return how far a submission is confined, one word of LEVELS, from the layers reached.
 
     Examples
     --------
@@ -224,6 +229,34 @@ class Confinement:
         # Limits come after Landlock, whose rules hold more descriptors than they leave.
         reached += [PRIVILEGES, *files, *limit(limits)]
         return [*reached, *_try(SECCOMP, seccomp.enforce, self._view or bool(files))]
+
+
+class Shut:
+    """While any is entered, no other process of the same user reads or traces this one.
+
+    The grader holds the instructor's secret; where a worker has the grader's uid and no seccomp,
+    this is what keeps it in. Elsewhere than on Linux it does nothing.
+    """
+
+    _entered = 0
+    _before = 1
+    _lock = threading.Lock()
+
+    def __enter__(self) -> Shut:
+        """Make this process undumpable."""
+        with Shut._lock:
+            if Shut._entered == 0 and sys.platform == "linux":
+                Shut._before = libc().prctl(PR_GET_DUMPABLE, 0, 0, 0, 0)
+                _try(UNDUMPABLE, prctl, PR_SET_DUMPABLE, 0)
+            Shut._entered += 1
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Leave it as it was found, once the last is left."""
+        with Shut._lock:
+            Shut._entered -= 1
+            if Shut._entered == 0 and sys.platform == "linux":
+                _try(UNDUMPABLE, prctl, PR_SET_DUMPABLE, min(Shut._before, 1))
 
 
 def _first_in_line() -> None:

@@ -112,6 +112,7 @@ class Sandbox:
             root = Path(tempfile.mkdtemp(prefix="minidl-"))
             stack.callback(_remove_if_possible, root)
             stack.callback(self._zygote.stop)
+            stack.enter_context(confine.Shut())
             self._root = root
             self._zygote.start()
             worker = _Worker(self._zygote, self._root, self.limits)
