@@ -257,7 +257,9 @@ class TestGrade:
         assert "5 of 5" in next(line for line in answer.stdout.splitlines() if "tiny" in line)
         written = {path.name for path in (here / "reports").iterdir()}
         assert written == {
-            f"{name}.{end}" for name in ("empty", "syntax", "tiny") for end in ("json", "html")
+            f"{name}.{end}"
+            for name in ("empty", "syntax", "tiny")
+            for end in ("json", "html", "md")
         }
 
     def test_unreadable_work_is_exit_code_1_when_every_call_is_right(self, here, tiny, key):
