@@ -75,7 +75,7 @@ def mutants(source: str) -> Iterator[Mutant]:
     Operators and comparisons are exchanged (+ and -, < and <=, and and or), conditions negated,
     whole numbers and fractions become one larger, True becomes False, axis 0 and others change
     places, and so do the first two arguments of a call (not of max and its like); a minus goes; a
-    statement goes; of what is returned the first changes its sign.
+    statement goes; of what is returned the first changes its sign, a condition is denied.
 
     Examples
     --------
@@ -114,6 +114,8 @@ def _parts(tree: ast.AST) -> Iterator[tuple[ast.AST, ast.stmt]]:
 
 def _inside(node: ast.AST, statement: ast.stmt) -> Iterator[tuple[ast.AST, ast.stmt]]:
     if isinstance(node, (ast.Raise, ast.Assert, ast.arguments, ast.JoinedStr, ast.Import)):
+        return
+    if isinstance(node, ast.keyword) and node.arg == "strict":  # of zip: an assertion
         return
     yield node, statement
     for name, value in ast.iter_fields(node):
@@ -162,7 +164,7 @@ def _variants(node: ast.AST) -> Iterator[ast.AST]:
     elif isinstance(new, ast.keyword) and new.arg == "axis" and isinstance(new.value, ast.Constant):
         new.value = ast.Constant(0 if new.value.value else 1)
         yield new
-    elif isinstance(new, ast.Return) and new.value is not None:
+    elif isinstance(new, ast.Return) and not isinstance(new.value, (ast.Constant, type(None))):
         yield _negative(new)
     elif isinstance(new, ast.Constant):
         yield from _numbers(new.value)
@@ -173,11 +175,13 @@ def _name(called: ast.expr) -> str:
 
 
 def _negative(statement: ast.Return) -> ast.Return:
-    """Change the sign of what is returned, of several values that of the first."""
-    if isinstance(statement.value, ast.Tuple) and statement.value.elts:
-        statement.value.elts[0] = ast.UnaryOp(ast.USub(), statement.value.elts[0])
-    elif statement.value is not None:
-        statement.value = ast.UnaryOp(ast.USub(), statement.value)
+    """Change the sign of what is returned, of several values that of the first, or deny it."""
+    value = statement.value
+    if isinstance(value, ast.Tuple) and value.elts:
+        value.elts[0] = ast.UnaryOp(ast.USub(), value.elts[0])
+    elif value is not None:
+        denied = isinstance(value, (ast.Compare, ast.BoolOp))
+        statement.value = ast.UnaryOp(ast.Not() if denied else ast.USub(), value)
     return statement
 
 
