@@ -53,7 +53,7 @@ def leave() -> None:
         ("uid_map", f"{uid} {uid} 1"),
         ("gid_map", f"{gid} {gid} 1"),
     ):
-        # Root without capabilities may not map itself: it is nobody in there, confined all the same.
+        # Root without capabilities may not map itself: it is nobody there, confined all the same.
         with suppress(OSError), open(f"/proc/self/{name}", "w") as file:
             file.write(text)
 
