@@ -1,3 +1,4 @@
+import importlib
 import json
 import os
 from functools import cache
@@ -7,6 +8,7 @@ import pytest
 import tiny_assignment
 
 from minidl.errors import ArgumentError
+from minidl.grading import grade as exported
 from minidl.grading.assignment import Assignment
 from minidl.grading.case import PUBLIC, Case
 from minidl.grading.grade import grade, grade_source
@@ -251,8 +253,18 @@ def test_a_file_that_hangs_is_tried_once(tiny, sandbox):
     assert result.seconds < 5
 
 
+def test_one_call_grades_a_file_named_after_its_assignment(tiny, sandbox, tmp_path, monkeypatch):
+    assert exported is grade
+    path = tmp_path / "tiny.py"
+    path.write_text(WHOLE)
+    assert grade(path, tiny.folder, sandbox=sandbox).score == grade(path, tiny).score == 5
+    with pytest.raises(ArgumentError, match="expected one of batch_norm"):
+        grade(path)
+
+
 def test_a_cap_for_the_whole_submission(tiny, monkeypatch):
-    monkeypatch.setattr("minidl.grading.grade.MOST_SECONDS", -1.0)
+    module = importlib.import_module("minidl.grading.grade")  # the package's `grade` is a function
+    monkeypatch.setattr(module, "MOST_SECONDS", -1.0)
     result = grade_source(WHOLE, tiny, None, LocalSandbox())
     assert result.score == 0
     assert "has used its" in result.tasks[0].checks[0].seen

@@ -178,11 +178,14 @@ class Classroom:
             when copydetect is not installed.
         """
         entries = [entry for entry in self.found.entries if entry.assignment == assignment]
-        sources = {}
+        if not entries:
+            return None
+        loaded, sources = self.assignments[assignment], {}
         for entry in entries:
             with suppress(MinidlError):
-                sources[entry.student] = Submission.read(entry.path).source.decode()
-        return compare(sources, self.assignments[assignment]) if entries else None
+                read = Submission.read(entry.path, loaded.targets)
+                sources[entry.student] = read.source.decode()
+        return compare(sources, loaded)
 
     def _report(self, entry: Entry, result: Result) -> None:
         folder = self.settings.out / "feedback" / feedback.file_name(entry.student)

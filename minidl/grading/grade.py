@@ -38,7 +38,7 @@ MOST_SECONDS = 300.0
 
 def grade(
     path: str | Path,
-    assignment: Assignment,
+    assignment: Assignment | str | Path | None = None,
     key: bytes | None = None,
     sandbox: Sandbox | LocalSandbox | None = None,
 ) -> Result:
@@ -47,7 +47,7 @@ def grade(
     Parameters
     ----------
     path : a .py file or a notebook.
-    assignment : what it answers.
+    assignment : what it answers, or its id or folder; by default the one the file is named after.
     key : None for the public checks; an instructor's secret for the hidden ones.
     sandbox : an entered Sandbox, so that many submissions share one; by default one is started.
 
@@ -59,8 +59,18 @@ def grade(
     Raises
     ------
     ArgumentError
-        when the call is wrong: no such file, a folder, a link, too large, a key too short.
+        when the call is wrong: no such file, a folder, a link, too large, a key too short; no such
+        assignment.
+
+    Examples
+    --------
+    >>> from minidl.grading import grade
+    >>> result = grade("batch_norm.py")  # doctest: +SKIP
+    >>> result.score, result.mistakes  # doctest: +SKIP
+    (91.0, ['mean_held_constant'])
     """
+    if not isinstance(assignment, Assignment):
+        assignment = Assignment.load(Path(path).stem if assignment is None else assignment)
     submission = Submission.read(path, assignment.targets)
     if sandbox is None and not submission.reason:
         with Sandbox() as sandbox:
