@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from minidl.grading import confine, protocol
+from minidl.grading import confine, protocol, worker
 from minidl.grading.worker import WARM, Runner, failed, serve
 
 SOURCE = b"""
@@ -74,6 +74,52 @@ def test_a_syntax_error_names_its_line():
     source = np.frombuffer(b"x = 1\ny = = 2\n", np.uint8)
     answer = Runner().answer({"do": "load", "name": "broken", "source": source})
     assert answer == failed("raised", "invalid syntax", "SyntaxError", 2)
+
+
+SCENARIO = b"""
+def drive(double, x, start=1.0):
+    return np.array([double(x), start])
+
+def drive_number(number):
+    return number
+"""
+
+
+def test_a_scenario_is_handed_what_the_student_wrote(runner):
+    load = {"do": "load", "name": "worker_test_module", "source": np.frombuffer(SOURCE, np.uint8)}
+    load["scenarios"] = {"drive": "double", "drive_number": "number"}
+    load["scenario_source"] = np.frombuffer(SCENARIO, np.uint8)
+    assert runner.answer(load) == {"loaded": True}
+    answer = call(runner, "drive", 3.0, start=0.5)
+    np.testing.assert_array_equal(answer["returned"], [6.0, 0.5])
+    assert answer["args"] == [protocol.checksum(3.0)]
+    assert answer["kwargs"] == {"start": protocol.checksum(0.5)}
+    assert call(runner, "drive_number") == failed("missing")
+    assert call(runner, "double", 2)["returned"] == 4
+    assert call(runner, "drive")["line"] is None
+
+
+def test_a_compilers_exception_names_the_line_in_its_text(runner):
+    wrong = ValueError('in one of ours\nFile "worker_test_module.py", line 3:\n and line 7')
+    assert runner.failure(wrong)["line"] == 3
+    assert runner.failure(ValueError('File "other.py", line 3'))["line"] is None
+
+
+def test_packages_are_imported_from_a_folder_that_is_forgotten(tmp_path, monkeypatch):
+    (tmp_path / "single.py").write_text("import folder_of_files")
+    (tmp_path / "folder_of_files").mkdir()
+    (tmp_path / "folder_of_files" / "__init__.py").write_text("")
+    monkeypatch.setattr(worker, "OFFERED", {*sys.modules, "single"})
+    before, path = set(sys.modules), list(sys.path)
+    try:
+        ready = dict.fromkeys(["single", "folder_of_files"], str(tmp_path))
+        assert worker._import_ready(ready) == [str(tmp_path / "folder_of_files")]
+        assert "single" in sys.modules
+        assert "folder_of_files" not in sys.modules  # needed, but not offered
+    finally:
+        sys.modules.pop("single", None)
+    assert set(sys.modules) == before
+    assert sys.path == path
 
 
 def test_serving_ends_with_the_stream(runner):
