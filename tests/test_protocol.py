@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import os
 import tracemalloc
 
 import numpy as np
@@ -27,7 +28,10 @@ from minidl.grading.protocol import (
 )
 
 CAP = 2**20
-quick = settings(deadline=None, max_examples=150, derandomize=True, database=None)
+LONG = os.environ.get("MINIDL_FUZZ") == "long"  # many more random frames (minutes)
+quick = settings(
+    deadline=None, max_examples=30_000 if LONG else 150, derandomize=not LONG, database=None
+)
 
 dtypes = st.sampled_from(sorted(DTYPES)).map(np.dtype)
 arrays = dtypes.flatmap(lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, min_side=0)))
