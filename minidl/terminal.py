@@ -17,8 +17,10 @@ from rich.text import Text
 PIPE_WIDTH = 100
 # One line below the head, in characters that every console has.
 _BOX = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
-# Control characters, and the marks that turn the direction of writing around.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+# Control characters, marks that turn the direction of writing around, halves of characters.
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
 _ESCAPE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-_])")
 
 

@@ -179,6 +179,12 @@ class TestBrokenOnes:
         assert rest.graded == ["bob"]
         assert_whole()
 
+    def test_halves_of_characters_stop_nothing(self, folder, tiny):
+        broken = result(0, reason="half \ud800 of one", submission="b\udcff.py")
+        summary = grade(folder, tiny, Quick(found=broken))
+        assert (summary.graded, summary.problems) == (4, [])
+        assert_whole()
+
     def test_a_file_that_changes_while_it_is_read(self, folder, tiny, monkeypatch):
         real = os.fstat
         looks = []
@@ -381,10 +387,11 @@ def test_files_are_graded_in_the_order_given(folder, tiny, here):
     assignment = Assignment.load(tiny)
     paths = [folder / name / "tiny.py" for name in ("dave", "alice")]
     paths.insert(1, folder / "nobody.py")
+    paths.append(hand_in(folder, "od\udcffd", "x = 1\n"))
     plan = bulk.Plan({"tiny": assignment}, KEY, Gradebook(":memory:"), Here())
     found = bulk.grade_files(paths, assignment, plan, lambda graded: None)
-    assert [g.label for g in found] == ["dave-tiny", "nobody", "alice-tiny"]
-    assert [bool(g.error) for g in found] == [False, True, False]
+    assert [g.label for g in found] == ["dave-tiny", "nobody", "alice-tiny", "od_d-tiny"]
+    assert [bool(g.error) for g in found] == [False, True, False, False]
     plan.gradebook.close()
 
 

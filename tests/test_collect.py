@@ -143,6 +143,12 @@ class TestProblems:
         assert [entry.student for entry in collected.entries] == ["bob"]
         assert "got a link" in collected.problems[0]
 
+    def test_a_name_that_is_no_text(self, tmp_path):
+        make(tmp_path, "bob/batch_norm.py", "al\udcffice/batch_norm.py")
+        collected = collect(tmp_path, IDS)
+        assert [entry.student for entry in collected.entries] == ["bob"]
+        assert "expected a name in UTF-8; rename it" in collected.problems[0]
+
     def test_somebody_the_roster_does_not_know(self, tmp_path):
         make(tmp_path / "class", "jane/batch_norm.py", "eve/batch_norm.py")
         collected = collect(tmp_path / "class", IDS, roster=roster(tmp_path, CANVAS))

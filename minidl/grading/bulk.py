@@ -163,7 +163,7 @@ class _Batch:
             assignment = self.plan.assignments[entry.assignment]
             job = Job.of(entry.student, entry.path.name, data, assignment, self.plan.key)
             if self.plan.gradebook.known(job.identity, self.number):
-                self.plan.gradebook.hand_in(job.identity, entry.path.name)
+                self.plan.gradebook.hand_in(job.identity, job.name)
                 self._aside.append((entry, job.identity))
             else:
                 self._open[entry.student, entry.assignment] = entry

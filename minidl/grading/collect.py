@@ -146,7 +146,9 @@ def _files(folder: Path, top: Path, ignored: list[Path], problems: list[str]) ->
         path = folder / entry.name
         if entry.name.startswith(".") or entry.name == "__pycache__":
             continue
-        if entry.is_symlink():
+        if not _is_text(entry.name):
+            problems.append(f"{path}: expected a name in UTF-8; rename it")
+        elif entry.is_symlink():
             problems.append(f"{path}: expected a file, got a link; hand in the file itself")
         elif entry.is_dir() and len(path.relative_to(top).parts) < DEPTH:
             yield from _files(path, top, ignored, problems)
@@ -154,6 +156,11 @@ def _files(folder: Path, top: Path, ignored: list[Path], problems: list[str]) ->
             yield path
         else:
             ignored.append(path)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is text: a file system may hold bytes that are none."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _candidate(path: Path, top: Path, ids: Sequence[str]) -> _Candidate:

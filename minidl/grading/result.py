@@ -23,8 +23,12 @@ class Record:
     """A dataclass of plain values that travels as JSON: the base of the three results below."""
 
     def to_json(self) -> str:
-        """Return the result as JSON text; `from_json` reads it back unchanged."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False)  # type: ignore[call-overload]
+        """Return the result as JSON text; `from_json` reads it back unchanged.
+
+        Halves of characters, which a name or a message may hold and no file can, become "?".
+        """
+        text = json.dumps(asdict(self), indent=2, ensure_ascii=False)  # type: ignore[call-overload]
+        return str(text).encode("utf-8", "replace").decode()
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -55,7 +55,8 @@ class Job:
         secret = PUBLIC_KEY if key is None else key_id(key)
         digest = hashlib.sha256(data).hexdigest()
         identity = Identity(student, assignment.id, assignment.version, secret, digest)
-        return cls(identity, str(assignment.folder.absolute()), name, data, key)
+        readable = name.encode("utf-8", "replace").decode()
+        return cls(identity, str(assignment.folder.absolute()), readable, data, key)
 
 
 @dataclass(frozen=True)
