@@ -77,7 +77,7 @@ def test_a_factor_that_one_case_leaves_open_is_settled_by_another():
         (WANT / GAMMA[:, None], "y would be right if it were multiplied by gamma."),
         (np.abs(WANT), "y is the absolute value of what it should be."),
         (1 / WANT, "y is the inverse of what it should be."),
-        (WANT / 0.7, "1.4286 times too large everywhere: that is 1 / (1 - p)."),
+        (WANT / 0.7, "y is too large everywhere: by 1 / (1 - p)."),
         (WANT * 5, "5 times too large everywhere: that is n."),
         (np.where(np.arange(3)[:, None] == 1, 9.0, WANT), "index 1 of axis 1 (c) alone (all of"),
         (np.where(np.arange(4) == 3, 9.0, WANT), "at index 3, the last, of axis 2 (s) alone"),

@@ -101,7 +101,7 @@ def _factor(name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Se
     if not factor or not within((got / factor).astype(want.dtype), want, 2 * allowed):
         return None
     size = max(abs(factor), 1 / abs(factor))
-    times = f"{size:.5g} times too {'large' if abs(factor) >= 1 else 'small'}"
+    too = f"too {'large' if abs(factor) >= 1 else 'small'}"
     sign = ", and of the wrong sign" if factor < 0 else ""
     ways = natural.named(size, at.lengths or _lengths(want.shape), at.numbers)
     for twin in at.twins:
@@ -113,8 +113,13 @@ def _factor(name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Se
     # Two readings are shown only where neither is simpler than the other.
     plain = [way for way in ways if not set(way) & set("/(")]
     ways = plain[:2] or ways[:1]
-    which = f": that is {listed(ways, 'or')}" if ways else ""
-    return f"{name} is {times} everywhere{sign}{which}.", _why(ways, size)
+    said = f"{size:.5g} times {too} everywhere{sign}"
+    if ways:
+        # A whole number is easily seen to be n * s; of another the words say more.
+        whole = abs(size - round(size)) < 1e-4 * size and size < 1000
+        words = listed(ways, "or")
+        said = f"{said}: that is {words}" if whole else f"{too} everywhere{sign}: by {words}"
+    return f"{name} is {said}.", _why(ways, size)
 
 
 def _lengths(shape: tuple[int, ...]) -> dict[str, int]:

@@ -104,6 +104,9 @@ class Recogniser:
                 named = tuple(parts) or self._by_array(known, outcome)
                 if named and outcome.check.name not in found:
                     found[outcome.check.name] = named
+            if both and not set(both) <= {m for named in found.values() for m in named}:
+                # The array that ends every check is wrong for one of the two; both are made.
+                found[failed[0].check.name] = both
             missing = [outcome for outcome in failed if outcome.check.name not in found]
             found |= self._likeness.named(known, outcomes, missing)
         return found

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from minidl.grading.compare import same
 from minidl.grading.student import StudentFailure
 
 MOST_SECONDS = 1.0
-MOST_CALLS = 60
+MOST_CALLS = 90
 MOST_CHARACTERS = 280
+FEW = 60
 MOST_PLACES = 8
 LENGTHS = (2, 3, 4, 6)
 
@@ -122,19 +124,39 @@ def smallest(
     -------
     None where student and reference agree on everything smaller, or cannot be asked.
     """
-    if not all(map(_plain, given.values())):
+    empty = any(isinstance(value, np.ndarray) and not value.size for value in given.values())
+    if empty or not all(map(_plain, given.values())):
         return None
+    found = _search(given, shapes, ask, numbers_first=False)
+    if found is None or _size(found[0]) > FEW:
+        # With a larger eps, say, fewer values may be enough to see it.
+        other = _search(given, shapes, ask, numbers_first=True)
+        if other and (found is None or _size(other[0]) < _size(found[0])):
+            return other
+    return found
+
+
+def _search(
+    given: Given, shapes: Mapping[str, tuple[str, ...]], ask: Questions, numbers_first: bool
+) -> tuple[Given, np.ndarray, np.ndarray] | None:
+    """Go through smaller and simpler calls, each time on from the last one that went wrong."""
     given, best = dict(given), None
     shapes = _axes(given, shapes)
-    for step in (_shorter, _simpler):
-        for candidate in step(given, shapes):
-            found = ask.differ(candidate)
-            if found:
-                best = found
-                # The generator goes on from what was found.
-                given.clear()
-                given |= candidate
+    shares = {name for name, value in given.items() if _is_share(value)}
+    numbers = [name for name, value in given.items() if type(value) is float and numbers_first]
+    steps = (_simpler(given, shares, numbers), _shorter(given, shapes))
+    for candidate in chain(*steps, _simpler(given, shares, given)):
+        found = ask.differ(candidate)
+        if found:
+            best = found
+            # The generators go on from what was found.
+            given.clear()
+            given |= candidate
     return best
+
+
+def _size(given: Given) -> int:
+    return sum(len(written(value)) for value in given.values())
 
 
 def _plain(value: Any) -> bool:
@@ -191,31 +213,36 @@ def _cut(
     return found
 
 
-def _simpler(given: Given, shapes: Mapping[str, tuple[str, ...]]) -> Iterator[Given]:
-    """Yield the same with one argument in simpler numbers, the simplest first."""
-    for name in list(given):
-        for value in _simple(given[name]):
+def _is_share(value: Any) -> bool:
+    """Whether a value is a fraction, or an array of some, and should stay between 0 and 1."""
+    if type(value) is np.ndarray and value.dtype.kind == "f" and value.size > 1:
+        return bool(value.min() > 0 and value.max() < 1)
+    return type(value) is float and 0.01 <= value <= 1
+
+
+def _simpler(given: Given, shares: Set[str], names: Iterable[str]) -> Iterator[Given]:
+    """Yield the same with one of some arguments in simpler numbers, the simplest first."""
+    for name in list(names):
+        for value in _simple(given[name], name in shares):
             if _length(value) < _length(given[name]):
                 yield {**given, name: value}
 
 
-def _simple(value: Any) -> list[Any]:
-    """Return simpler values of the same kind: fractions stay fractions, counts stay counts."""
+def _simple(value: Any, share: bool) -> list[Any]:
+    """Return simpler values of the same kind: shares stay shares, counts stay counts."""
     if type(value) is int:
         return list(range(1, min(value, 3)))
     if type(value) is tuple and all(type(n) is int for n in value):
         return [tuple(min(n, most) for n in value) for most in (1, 2)]
     if type(value) is float:
-        if 0.01 <= value <= 1:
-            return [0.5, 0.25, 0.2, 0.1]
-        return [0.0, 1.0] if 0 < value < 0.01 else [0.0, 1.0, 2.0]
+        return [0.5, 0.25, 0.2, 0.1] if share else [0.0, 1.0, 2.0]
     if type(value) is not np.ndarray or value.dtype.kind != "f" or not value.size:
         return []
     if not np.isfinite(value).all() or set(np.unique(value)) <= {0.0, 1.0}:
         return []
     counted = np.arange(value.size, dtype=value.dtype).reshape(value.shape)
-    if value.min() > 0 and value.max() < 1:
-        return [np.full_like(value, 0.5), (counted + 1) / 2 ** (value.size), np.round(value, 1)]
+    if share:
+        return [np.full_like(value, 0.5), np.round(value, 1)]
     found = [np.ones_like(value), counted + 1, counted + 2, 2 * counted + 1]
     if value.min() <= 0:
         found = [np.zeros_like(value), *found, counted - 1]
