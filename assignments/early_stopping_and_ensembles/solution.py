@@ -23,7 +23,7 @@ def split(x, y, held, rng):
     x_val, y_val : (held, ...)
     """
     order = rng.permutation(len(x))
-    out, kept = order[:held], order[held:]
+    out, kept = np.split(order, [held])
     return x[kept], y[kept], x[out], y[out]
 
 
