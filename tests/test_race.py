@@ -17,6 +17,7 @@ from minidl.grading.mistake import Mistake
 from minidl.grading.race import Slow, as_slow_as, race
 from minidl.grading.sandbox import Limits, Sandbox
 from minidl.grading.student import LocalSandbox, LocalStudent, StudentFailure
+from minidl.grading.zygote import SandboxError
 
 SECRET = b"a secret of the instructor's own"
 
@@ -118,6 +119,17 @@ def test_confinement_is_the_same(compiled, sandbox):
     ordinary = sandbox.student(b"import cython\ndef f(): return cython.compiled", functions=["f"])
     with ordinary as student:
         assert student.f() is False
+
+
+def test_workers_with_numba_reach_the_layers_that_were_reported(monkeypatch):
+    with Sandbox() as sandbox:
+        monkeypatch.setattr(sandbox._zygote, "reached", ["another layer"])
+        opened = sandbox.student(PARALLEL, "fast.py", FUNCTIONS, compiler=True)
+        with (
+            pytest.raises(SandboxError, match="layers another layer for workers with Numba"),
+            opened,
+        ):
+            pytest.fail("a worker less confined than was reported")
 
 
 def test_only_calls_with_new_types_may_take_longer(compiled):

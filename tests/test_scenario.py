@@ -140,7 +140,9 @@ def test_the_whole_assignment_is_certified(counting, sandbox):
     ("changed", "old", "new", "message"),
     [
         ("scenarios.py", 'task="counter"', 'task="count"', "an existing task, got count"),
-        ("scenarios.py", "def count(", "def twice(", "not what a student writes, got twice"),
+        ("scenarios.py", "def count(", "def twice(", "neither the student's code nor.*got twice"),
+        ("scenarios.py", "def count(", "def calls(", "nor `student` itself has, got calls"),
+        ("scenarios.py", "def count(", "def names(", "nor `student` itself has, got names"),
         ("scenarios.py", "def count(Counter, values, start=0.0)", "def count()", "first parameter"),
         ("scenarios.py", "counter.largest", "nowhere", "outside but NumPy as np.*got nowhere"),
         ("scenarios.py", "factor * y", "factor * pi * y", "twice_scaled.*got pi"),

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from minidl.errors import ArgumentError, MinidlError, expected
+from minidl.grading.check import Recorder
 from minidl.grading.mistake import (
     Alternative,
     Collected,
@@ -29,6 +30,8 @@ from minidl.grading.mistake import (
 from minidl.grading.mutant import Equivalent
 from minidl.grading.scenario import Scenario, ScenarioDraft, demand_self_contained
 from minidl.grading.starter import Reference
+
+ATTRIBUTES = {"calls", "damaged", "inputs"}  # of a Recorder
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -146,8 +149,9 @@ def scenarios(path: Path, targets: Mapping[str, str], reference: Reference) -> t
         label = f"{path}: {name}"
         if draft.task not in targets:
             raise ArgumentError(expected(label, "an existing task", draft.task))
-        if name in targets.values():
-            raise ArgumentError(expected(label, "a name that is not what a student writes", name))
+        if name in targets.values() or hasattr(Recorder, name) or name in ATTRIBUTES:
+            wish = "a name that neither the student's code nor `student` itself has"
+            raise ArgumentError(expected(label, wish, name))
         if not draft.function.__code__.co_argcount:
             wish = "a first parameter for what the student wrote"
             raise ArgumentError(expected(label, wish, "none"))

@@ -132,12 +132,23 @@ class Sandbox:
         self._compilers = None
 
     def zygote(self, compiler: bool) -> Zygote:
-        """Return the parent of new workers; one with Numba is made when it is first needed."""
+        """Return the parent of new workers; one with Numba is started when it is first needed.
+
+        Raises
+        ------
+        SandboxError
+            when it does not come up, or reaches other layers than were reported.
+        """
         if not compiler:
             return self._zygote
         if self._compilers is None:
-            self._compilers = Zygote(self._confined, compiler=True)
-            self._stack.callback(self._compilers.stop)
+            zygote = Zygote(self._confined, compiler=True)
+            self._stack.callback(zygote.stop)
+            zygote.start()
+            if zygote.reached != self._zygote.reached:
+                wish = f"the layers {', '.join(self._zygote.reached)} for workers with Numba too"
+                raise SandboxError(expected("sandbox", wish, ", ".join(zygote.reached)))
+            self._compilers = zygote
         return self._compilers
 
     @property
