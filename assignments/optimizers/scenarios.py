@@ -84,6 +84,7 @@ def rates_of_steps(warmup_cosine, steps, lr, warmup, total):
 @scenario(task="adam_class", returns=("first_path", "second_path"))
 def train_two(Adam, first, second, first_grads, second_grads, takes_part, options):
     """Move two parameters; where takes_part is 0, a parameter has no gradient in that step."""
+    first, second = first.copy(), second.copy()
     optimizer = Adam([first, second], *options)
     paths = [first.copy()], [second.copy()]
     for i, parts in enumerate(takes_part):
