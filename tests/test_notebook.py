@@ -236,6 +236,7 @@ PROOF = {
     "batch_norm": "('batch_norm', 'backward'): 600",
     "optimizers": "adam      720 calls",
     "early_stopping_and_ensembles": "the best was epoch",
+    "dropout_family": "('drop_block', 'forward'): 120",
 }
 
 
