@@ -137,6 +137,20 @@ def test_no_value(failure, words):
     assert finding.question.endswith("?")
 
 
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("NameError: name 'n' is not defined", "Where, before line 3, does that name get its"),
+        ("IndexError: index 2 is out of bounds", "How long is the array on line 3, and which"),
+        ("ValueError: operands could not be broadcast together", "Which array on line 3 needs an"),
+        ("TypeError: no", "What are the shapes and dtypes on line 3?"),
+    ],
+)
+def test_every_exception_has_its_question(message, words):
+    finding = explain(StudentFailure("raised", message, 3), "backward", False)
+    assert finding.question.startswith(words)
+
+
 def test_a_hidden_exception_is_its_type_and_line():
     failure = StudentFailure("raised", "ValueError: x was [1.2345]", 3)
     assert explain(failure, "backward", True).seen == "backward raised ValueError (line 3)."

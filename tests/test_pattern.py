@@ -107,6 +107,12 @@ def test_results_that_changed_places_or_are_one_array():
     assert "y holds the numbers that z should have." in found(X, at=other).seen
 
 
+def test_of_what_a_result_of_another_shape_is_the_mean():
+    finding = found(X.mean((0, 1)), X.mean((0, 2)))
+    assert "expected (3,); it is the mean of x over axis 0 (n) and axis 1 (c)." in finding.seen
+    assert "it is the sum of x over axis 1 (c)." in found(X.sum(1), X.mean((0, 2))).seen
+
+
 def bordered(*edges):
     mask = np.zeros((2, 6, 7), bool)
     for edge in edges:

@@ -17,6 +17,7 @@ from minidl.grading.compare import Mismatch, close, tolerance, within
 from minidl.grading.finding import Finding, row
 from minidl.grading.pattern import pattern, shape_pattern
 from minidl.grading.place import extreme, where
+from minidl.grading.relation import reduction
 from minidl.grading.setting import NOTHING, Setting
 from minidl.grading.statistics import Unlikely
 from minidl.grading.student import StudentFailure
@@ -86,7 +87,10 @@ def _no_value(failure: StudentFailure, function: str, hidden: bool) -> Finding:
                 f"{function} is not written yet.", "What does the docstring ask for first?"
             )
         shown = error if hidden else said
-        question = QUESTIONS.get(error, "What are the shapes and dtypes on {}?").format(where)
+        question = QUESTIONS.get(error, "What are the shapes and dtypes on {}?")
+        if "broadcast" in shown:
+            question = "Which array on {} needs an axis of length one, and where, to be lined up?"
+        question = question.format(where)
         return Finding(f"{function} raised {shown}{line}.", question)
     if failure.kind == "memory":
         return Finding(
@@ -150,6 +154,7 @@ def _type(failure: Mismatch, hidden: bool, at: Setting) -> Finding:
 def _shape(failure: Mismatch, hidden: bool, at: Setting) -> Finding:
     seen = f"{failure.name} has shape {failure.got.shape}, expected {failure.want.shape}"
     mended = shape_pattern(failure.got, failure.want, _allowed(failure))
+    mended = mended or reduction(failure.got, at)
     question = f"Which axes should be left in {failure.name}, and in which order?"
     return Finding(f"{seen}; {mended}." if mended else f"{seen}.", question)
 

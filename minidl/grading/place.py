@@ -59,10 +59,12 @@ def first(wrong: np.ndarray) -> list[int]:
 def _at_values(wrong: np.ndarray, name: str, at: Setting) -> str:
     """Say which values of an argument of the same shape the wrong places have in common.
 
-    Of a short vector any values could be the wrong ones by chance, so other calls must agree.
+    Of a short vector any values could be the wrong ones by chance, so other calls must agree that
+    are wrong in other places.
     """
     others = [(mask, twin) for twin in at.twins if (mask := twin.wrong(name)) is not None]
-    if wrong.size <= MOST_CHANCE and not others:
+    elsewhere = any(not np.array_equal(mask, wrong) for mask, _ in others)
+    if wrong.size <= MOST_CHANCE and not elsewhere:
         return ""
     for key, value in at.arguments.items():
         if not isinstance(value, np.ndarray) or value.shape != wrong.shape:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 
 import numpy as np
 
-from minidl.grading.compare import within
+from minidl.grading.compare import tolerance, within
+from minidl.grading.finding import listed
 from minidl.grading.setting import Setting
 
 Found = tuple[str, str] | None
@@ -108,3 +110,28 @@ def _function(name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: 
             seen = f"{name} is {words} of what it should be."
             return seen, f"By hand, for one number: what should {name} be?"
     return None
+
+
+def reduction(got: np.ndarray, at: Setting) -> str:
+    """Say of which argument, and over which axes, a result of the wrong shape is the mean or sum.
+
+    Parameters
+    ----------
+    got : the result.
+    at : the call.
+
+    Returns
+    -------
+    str
+        "it is the mean of means over axis 1 (c)"; "" for no such thing.
+    """
+    for key, value in at.arguments.items():
+        if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not value.size:
+            continue
+        for count in range(1, value.ndim):
+            for axes in combinations(range(value.ndim), count):
+                for words, made in (("mean", value.mean(axes)), ("sum", value.sum(axes))):
+                    if made.shape == got.shape and within(got, made, tolerance(made)):
+                        over = listed([at.axis(key, axis) for axis in axes])
+                        return f"it is the {words} of {key} over {over}"
+    return ""
