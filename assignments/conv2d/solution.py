@@ -158,6 +158,12 @@ def backward_bias(dy):
 
 
 @njit
+def _positions(size, kernel, stride, padding):
+    """Count the positions of a kernel on one axis."""
+    return (size + 2 * padding - kernel) // stride + 1
+
+
+@njit
 def forward_numba(x, weight, bias, stride, padding):
     """Convolution in loops, compiled by Numba (`from numba import njit`), for float32.
 
@@ -180,8 +186,7 @@ def forward_numba(x, weight, bias, stride, padding):
     n, c, h, w = x.shape
     o, _, kh, kw = weight.shape
     (sh, sw), (ph, pw) = stride, padding
-    oh = (h + 2 * ph - kh) // sh + 1
-    ow = (w + 2 * pw - kw) // sw + 1
+    oh, ow = _positions(h, kh, sh, ph), _positions(w, kw, sw, pw)
     y = np.empty((n, o, oh, ow), x.dtype)
     for image in range(n):
         for k in range(o):
