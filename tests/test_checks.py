@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minidl.errors import ArgumentError
+from minidl.grading import case as case_module
 from minidl.grading.assignment import Assignment
 from minidl.grading.case import PUBLIC, Case
 from minidl.grading.check import Recorder, check, run_check
@@ -54,6 +55,26 @@ def test_what_a_case_draws():
 
 
 # --- comparison
+
+
+def test_what_a_case_works_out_it_works_out_once(monkeypatch):
+    calls = []
+
+    def expected_of(case):
+        return case.once("y", lambda: calls.append(case.number) or np.full(2, case.number))
+
+    for _ in range(2):
+        for number in (3, 4):
+            np.testing.assert_array_equal(expected_of(Case(SECRET, "once@1/a.b/c", number)), number)
+    assert calls == [3, 4]
+    again = Case(SECRET, "once@1/a.b/c", 3)
+    assert again.once("other", lambda: calls.append("other") or np.zeros(1)) == 0
+    assert again.once("y", lambda: np.ones(1)) == 1, "what works it out counts too"
+    with pytest.raises(ValueError, match="read-only"):
+        again.once("y", lambda: np.ones(1))[0] = 7
+    monkeypatch.setattr("minidl.grading.case.MOST_KNOWN", len(case_module._known))
+    expected_of(Case(SECRET, "once@1/a.b/c", 9))
+    assert len(case_module._known) == case_module.MOST_KNOWN
 
 
 def test_close_accepts_rounding_and_nothing_more():

@@ -319,6 +319,83 @@ class TestGrade:
         assert "expected" not in html
 
 
+class TestClass:
+    @pytest.fixture
+    def graded(self, here, tiny, key):
+        """A folder of three students, graded once."""
+        (here / "class").mkdir()
+        submissions(here / "class", Assignment.load(tiny))
+        answer = call("grade", "class", "--assignment", tiny, "--key", key, "--jobs", "1")
+        assert answer.exit_code == 1, answer.output
+        return answer
+
+    def test_a_folder_is_graded_once(self, graded, here, tiny, key):
+        assert "3 submissions graded: 1 with every point." in graded.output
+        assert "Isolation: separate process" in graded.output
+        assert (here / "graded" / "feedback" / "bob" / "tiny.html").is_file()
+        assert "mean doubled" in (here / "graded" / "class.html").read_text()
+        answer = call("grade", "class", "--assignment", tiny, "--key", key, "--similarity")
+        assert "0 submissions graded, 3 known from before: 1 with every point." in answer.output
+        assert "submissions were compared" in (here / "graded" / "class.md").read_text()
+
+    def test_the_gradebook_is_shown_and_exported(self, graded, here):
+        book = here / "graded" / "gradebook.sqlite"
+        shown = call("gradebook", "show", book)
+        assert re.search(r"bob +tiny +4 +5 +1", shown.output)
+        assert re.search(r"tiny@1 +4 +5", call("gradebook", "history", book, "bob").output)
+        assert call("gradebook", "export", book).output.count("\n") == 4
+        (here / "roster.csv").write_text("id,name\nbob,Bob\neve,Eve\n")
+        words = ["--as", "moodle", "--roster", "roster.csv", "--to", "points.csv"]
+        assert call("gradebook", "export", book, *words).exit_code == 0
+        assert "bob,Bob,,4" in (here / "points.csv").read_text()
+
+    def test_a_roster_names_who_is_not_in_it_and_who_is_missing(self, graded, here, tiny, key):
+        (here / "roster.csv").write_text("id,name\nalice,Alice\ncarol,Carol\neve,Eve\n")
+        words = ["--assignment", tiny, "--key", key, "--roster", "roster.csv"]
+        answer = call("grade", "class", *words)
+        assert answer.exit_code == 2
+        assert_one_line(answer.stderr, "bob/tiny.py: 'bob' is not in the roster")
+        assert "1 could not be graded, and will be tried again next time." in answer.output
+        assert "<h3>Nothing handed in</h3>\n<p>eve" in (here / "graded/class.html").read_text()
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["grade", "class"], "none in class"),
+            (["grade", "class", "--json"], "--json is for files"),
+            (["grade", "a.py", "--regrade"], "--regrade is for a folder"),
+            (["grade", "class", "--roster", "no.csv"], "no such file"),
+            (["gradebook", "show", "no.sqlite"], "`minidl grade FOLDER` makes one"),
+            (["release", "batch_norm"], "Missing option '--to'"),
+            (["release", "nonsense", "--to", "out"], "expected one of batch_norm"),
+            (["similarity", "class"], "none in class"),
+        ],
+    )
+    def test_mistakes_of_the_call(self, here, key, words, said):
+        (here / "class").mkdir()
+        more = ["--key", key] if words[0] == "grade" else []
+        answer = call(*words, *more)
+        assert answer.exit_code == 2, answer.output
+        assert said in answer.stderr
+        assert {path.name for path in here.iterdir()} == {"class"}
+
+    def test_an_unknown_student_is_named(self, graded):
+        answer = call("gradebook", "history", "graded/gradebook.sqlite", "eve")
+        assert answer.exit_code == 2
+        assert_one_line(answer.stderr, "a student of it (alice, bob, carol), got 'eve'")
+
+    def test_release_writes_once_and_keeps_edits(self, here, tiny):
+        assert "wrote out/tiny/script/tiny.py" in call("release", tiny, "--to", "out").output
+        (here / "out/tiny/script/tiny.py").write_text("mine\n")
+        answer = call("release", tiny, "--to", "out")
+        assert answer.exit_code == 0
+        assert "kept out/tiny/script/tiny.py (edited since it was released" in answer.output
+        (here / "out/solution.txt").write_text(Assignment.load(tiny).solution())
+        answer = call("release", tiny, "--to", "out")
+        assert answer.exit_code == 1
+        assert_one_line(answer.stderr, "solution.txt: holds statements of centre")
+
+
 @pytest.mark.parametrize(
     ("paths", "names"),
     [

@@ -46,6 +46,14 @@ def students():
 
 
 class TestOverview:
+    def test_two_mistakes_at_once_are_counted_as_both(self):
+        (task,) = result(0, mistake="mean_doubled").tasks
+        both = replace(task.checks[0], also="square_not_averaged")
+        found = overview.TaskOverview("tiny.a", "First", 5.0)
+        found.add(replace(task, checks=(both, both)))
+        assert found.mistakes == {"mean_doubled": 1, "square_not_averaged": 1}
+        assert found.unnamed == 0
+
     def test_scores_tasks_mistakes_and_who_is_missing(self, book, students):
         (found,) = overview.overviews(book, students)
         assert dict(found.bins) == {

@@ -57,7 +57,7 @@ class TaskOverview:
         self.none += found.earned == 0
         self.earned += found.earned
         self.no_result += any(check.status == "error" for check in found.checks)
-        named = list(dict.fromkeys(check.mistake for check in found.checks if check.mistake))
+        named = {name for check in found.checks for name in (check.mistake, check.also) if name}
         self.mistakes.update(named)
         self.unnamed += found.earned < found.points and not named
         self.seconds.append(sum(check.seconds for check in found.checks))
