@@ -4,7 +4,7 @@ Expected values come from definitions.py. Classes are used through scenarios.py.
 those of minidl.grading.compare where a check states no other.
 
 What is drawn is judged whatever the order of drawing. Statistical comparisons have a false-alarm
-rate of 1e-9 each (minidl/grading/statistics.py), 26 of them in a graded submission, so that a right
+rate of 1e-9 each (minidl/grading/statistics.py), 12 of them in a graded submission, so that a right
 submission is rejected with probability below 1e-7 in all.
 """
 
