@@ -184,6 +184,7 @@ def test_neither_average_can_raise_the_cross_entropy():
     logits, labels = rng.normal(size=(5, 200, 4)) * 4, rng.integers(0, 4, 200)
     alone = -np.log([solution().average(z[None])[0][np.arange(200), labels] for z in logits])
     for p in solution().average(logits):
+        np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-12)
         together = -np.log(p[np.arange(200), labels])
         assert (together <= alone.mean(axis=0) + 1e-12).all()
 
