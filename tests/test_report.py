@@ -105,6 +105,20 @@ def test_html_escapes_what_a_submission_says():
     assert "<i>.py" not in page
 
 
+def test_markdown_says_the_same_and_takes_nothing_for_markup():
+    nasty = "*b* <i> [x](y) `c` | # _d_\n\n# heading"
+    text = report.to_markdown(result(seen=nasty, submission="- [a](b).py", reason=""))
+    assert r"\*b\* &lt;i&gt; \[x\]\(y\) \`c\` \| # \_d\_ # heading" in text
+    assert text.startswith(r"# \- \[a\]\(b\).py: 1 of 4 points (25 %)")
+    for line in (
+        "- This is a known mistake: forgot it",
+        "- Ask yourself: Why?",
+        "one way; other way",
+    ):
+        assert line in text
+    assert "Not graded" in report.to_markdown(result(reason="the file is empty"))
+
+
 def test_control_characters_and_direction_marks_go_and_length_is_capped():
     nasty = "a\x1b[2Jb\x07c\u202edcba" + "z" * 5000
     for text in (shown(result(seen=nasty)), report.to_html(result(seen=nasty))):
