@@ -25,6 +25,9 @@ IMPORTS = (ast.Import, ast.ImportFrom)
 ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
 NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 MOST_NOTES = 20
+MOST_BYTES = 1_000_000
+MOST_BRACES, MOST_IN_A_LINE = 20_000, 2_000
+MOST_PASSES = 100
 
 
 class NoNotebook(ValueError):
@@ -49,6 +52,8 @@ def notebook_source(text: str, wanted: Collection[str] = ()) -> tuple[str, tuple
         codes = [_joined(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise NoNotebook("the file is not a notebook (version 4 JSON with cells)") from None
+    if reason := too_much("\n".join(codes)):
+        raise NoNotebook(reason)
     found: list[_Statement] = []
     notes: list[str] = []
     for number, code in enumerate(codes, start=1):
@@ -61,6 +66,20 @@ def notebook_source(text: str, wanted: Collection[str] = ()) -> tuple[str, tuple
         hint = f"; {notes[0]}" if notes else ""
         raise NoNotebook(f"the notebook has no code cell that defines anything{hint}")
     return "\n\n\n".join(parts) + "\n", tuple(notes[:MOST_NOTES])
+
+
+def too_much(code: str) -> str:
+    """Return why code is not even parsed, "" when it is.
+
+    Python 3.11 takes time that grows as the square of the expressions in an f-string.
+    """
+    if len(code) > MOST_BYTES:
+        return f"more than {MOST_BYTES // 1_000_000} MB of code"
+    if code.count("{") > MOST_BRACES:
+        return f"more than {MOST_BRACES} braces in the code"
+    if any(line.count("{") > MOST_IN_A_LINE for line in code.split("\n")):
+        return f"more than {MOST_IN_A_LINE} braces in a line"
+    return ""
 
 
 def _joined(source: Any) -> str:
@@ -112,12 +131,12 @@ class _Statement:
 def _statements(code: str) -> Iterator[_Statement]:
     tree, code = _parsed(code)
     lines = code.split("\n")
-    starts = [_first_line(node) for node in tree.body]
-    for place, node in enumerate(tree.body):
+    starts = [0, *map(_first_line, tree.body), len(lines) + 1]
+    ends = [0, *(node.end_lineno or 0 for node in tree.body), 0]
+    for place, node in enumerate(tree.body, start=1):
         if not _defines(node):
             continue
-        alone = starts[place] not in [n.end_lineno for n in tree.body[:place]]
-        alone &= node.end_lineno not in starts[place + 1 :]
+        alone = ends[place - 1] < starts[place] and ends[place] < starts[place + 1]
         calls = isinstance(node, ASSIGNMENTS) and _calls(node)
         if calls:  # what it calls may raise here, though it did not in the notebook
             nothing = ast.parse("try:\n    pass\nexcept Exception:\n    pass").body[0]
@@ -125,7 +144,7 @@ def _statements(code: str) -> Iterator[_Statement]:
             nothing.body = [node]
             text = ast.unparse(nothing)
         elif alone and node.col_offset == 0:
-            text = "\n".join(lines[starts[place] - 1 : node.end_lineno])
+            text = "\n".join(lines[starts[place] - 1 : ends[place]])
         else:
             text = ast.unparse(node)
         yield _Statement(node, text)
@@ -153,14 +172,22 @@ def _calls(node: ast.AST) -> bool:
 
 def _chosen(found: list[_Statement], wanted: Collection[str]) -> list[_Statement]:
     """Leave out what is computed and neither wanted nor used by a function that stays."""
-    certain = [s for s in found if not (isinstance(s.node, ASSIGNMENTS) and _calls(s.node))]
-    used = {*wanted}.union(*(_globals(s.node) | s.needs for s in certain))
-    while True:
-        more = [s for s in found if s not in certain and s.binds & used]
-        if not more:
-            return [s for s in found if s in certain]
-        certain += more
-        used = used.union(*(s.needs for s in more))
+    computed: dict[str, list[_Statement]] = {}
+    certain = set()
+    names = list(wanted)
+    for statement in found:
+        if isinstance(statement.node, ASSIGNMENTS) and _calls(statement.node):
+            for name in statement.binds:
+                computed.setdefault(name, []).append(statement)
+        else:
+            certain.add(statement)
+            names += _globals(statement.node) | statement.needs
+    while names:
+        for statement in computed.pop(names.pop(), ()):
+            if statement not in certain:
+                certain.add(statement)
+                names += statement.needs
+    return [statement for statement in found if statement in certain]
 
 
 def _in_order(chosen: list[_Statement]) -> list[_Statement]:
@@ -168,17 +195,19 @@ def _in_order(chosen: list[_Statement]) -> list[_Statement]:
     ready = [s for s in chosen if s.first]
     known = {*dir(builtins), "__name__"}
     waiting = [s for s in chosen if not s.first]
-    while True:
+    for _ in range(MOST_PASSES):
+        last = {name: place for place, s in enumerate(waiting) for name in s.binds}
         again = []
         for place, statement in enumerate(waiting):
             if statement.needs <= known or "*" in known:
                 ready.append(statement)
                 known |= statement.binds
-            elif not any(statement.binds & later.binds for later in waiting[place + 1 :]):
-                again.append(statement)  # a later definition would win anyway
+            elif all(last[name] == place for name in statement.binds):
+                again.append(statement)  # where it is not the last one, the last one wins anyway
         if len(again) == len(waiting):
-            return ready
+            break
         waiting = again
+    return ready
 
 
 def _globals(node: ast.stmt) -> set[str]:

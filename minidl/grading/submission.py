@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minidl.errors import ArgumentError, expected
-from minidl.grading.cells import NoNotebook, notebook_source
+from minidl.grading.cells import NoNotebook, notebook_source, too_much
 
 LIMITS = {".py": 1_000_000, ".ipynb": 20_000_000}
 CODING = re.compile(r"^([ \t\f]*#.*?coding[:=][ \t]*)([-\w.]+)")
@@ -89,7 +89,7 @@ def read_bytes(path: Path) -> bytes:
         1 MB (20 MB for a notebook), or changed while it was read.
     """
     limit = LIMITS.get(path.suffix)
-    if limit is None and not path.is_dir():
+    if limit is None and not os.path.isdir(path):
         raise ArgumentError(expected("submission", "a .py file or a notebook", str(path)))
     try:
         with open(path, "rb", opener=_open_safely) as file:
@@ -100,7 +100,7 @@ def read_bytes(path: Path) -> bytes:
             after = os.fstat(file.fileno())
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        why = "a link" if path.is_symlink() else why.lower()
+        why = "a link" if os.path.islink(path) else why.lower()
         wish = "a file that can be read"
         raise ArgumentError(expected("submission", wish, f"{path} ({why})")) from None
     if len(data) > (limit or 0):
@@ -147,6 +147,8 @@ def _lines(data: bytes) -> Callable[[], bytes]:
 
 def _demand_python(text: str) -> None:
     """Parse, or say in which line Python stops understanding it."""
+    if reason := too_much(text):
+        raise _Ungradable(reason)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
