@@ -238,6 +238,15 @@ def changes(body):
         ("return x + y", ["return -(x + y)", "return x - y"]),
         ("return x // 2", ["return -(x // 2)", "return x * 2", "return x // 3"]),
         ("return x < 1.5", ["return not x < 1.5", "return x <= 1.5", "return x < 2.5"]),
+        (
+            "return 0 < x <= y",
+            [
+                "return not 0 < x <= y",
+                "return 0 <= x <= y",
+                "return 0 < x < y",
+                "return 1 < x <= y",
+            ],
+        ),
         ("return x is None", ["return not x is None", "return x is not None"]),
         ("return x and y", ["return not (x and y)", "return x or y"]),
         ("return not x", ["return -(not x)", "return x"]),

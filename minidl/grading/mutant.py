@@ -154,8 +154,10 @@ def _variants(node: ast.AST) -> Iterator[ast.AST]:
         new.op = SWAPS[type(new.op)]()
         yield new
     elif isinstance(new, ast.Compare):
-        new.ops[0] = SWAPS[type(new.ops[0])]()
-        yield new
+        for i, comparison in enumerate(new.ops):
+            changed = copy.deepcopy(new)
+            changed.ops[i] = SWAPS[type(comparison)]()
+            yield changed
     elif isinstance(new, ast.UnaryOp) and isinstance(new.op, (ast.Not, ast.USub)):
         yield new.operand
     elif isinstance(new, ast.Call) and len(new.args) > 1 and _name(new.func) not in EITHER_WAY:
