@@ -113,6 +113,33 @@ def test_an_example_is_shown_once_for_a_cause():
     assert examples[0].startswith("backward(dy=[[[1]]], x_hat=[[[0]]], inv_std=[1], gamma=[1])")
 
 
+@pytest.mark.parametrize(
+    "result",
+    [
+        "x[..., None]",
+        "x.reshape((1,) * 20 + x.shape)",
+        "np.zeros((300, 300, 20))",
+        "np.zeros(0)",
+        "np.float64(2)",
+        "np.full(x.shape, np.nan)",
+        "np.full(x.shape, 1e308) * 10",
+        "x.astype(np.float16)",
+        "x.astype(np.int8)",
+        "x > 0",
+        "(x,)",
+        "[x, [x]]",
+        "'x'",
+        "None",
+    ],
+)
+@pytest.mark.parametrize("key", [None, SECRET])
+def test_whatever_comes_back_is_told_in_words(result, key):
+    for check in told("inference", wrong("inference", f"return {result}"), key).checks:
+        assert check.status != "passed"
+        assert check.seen.endswith(".") or check.seen.endswith(".)")
+        assert check.question.endswith("?")
+
+
 def numbers(values):
     """Return how numbers may be written, those of at least four digits only."""
     for value in np.ravel(values):
