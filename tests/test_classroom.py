@@ -362,7 +362,8 @@ class TestKilled:
         (here / "key").write_text(KEY.hex())
         command = [sys.executable, "-m", "minidl.cli", "grade", "class", "--assignment", tiny]
         command += ["--key", "key", "--jobs", "2"]
-        hand_in(folder, "bob", "while True:\n    pass\n")
+        hangs = "while True:\n        pass\n"  # twice ten seconds, unless somebody ends it
+        hand_in(folder, "bob", f"def centre(x):\n    {hangs}def moments(x):\n    {hangs}")
         with subprocess.Popen(command, stdout=subprocess.DEVNULL) as grader:
             until = time.monotonic() + 30
             while not Path("graded/feedback/alice/tiny.json").exists():

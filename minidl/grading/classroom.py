@@ -197,5 +197,6 @@ def on_this_machine(submissions: int, jobs: int = 0) -> Scheduler:
 
     A single process is this one: starting another costs a second.
     """
-    number = min(jobs or len(os.sched_getaffinity(0)), submissions)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    number = min(jobs or cores or 1, submissions)
     return Processes(number) if number > 1 else Here()

@@ -117,22 +117,33 @@ def collect(
         raise ArgumentError(expected("grade", wish, f"none in {folder}", hint))
     entries: list[Entry] = []
     for student, candidates in groups.items():
-        chosen = _chosen(candidates, only)
-        taken = {path for paths in chosen.values() for path in paths}
-        rest = [candidate.path for candidate in candidates if candidate.path not in taken]
-        if not chosen:
-            hint = "say which one with --assignment"
-            problems += [f"{p}: expected an assignment's name in its path; {hint}" for p in rest]
-        else:
-            ignored += rest
-        for assignment, paths in chosen.items():
-            if len(paths) == 1:
-                entries.append(Entry(student, assignment, paths[0]))
-            else:
-                both = " and ".join(map(str, paths))
-                problems.append(f"{student}: expected one file for {assignment}, got {both}")
+        entries += _entries(student, candidates, only, ignored, problems)
     entries.sort(key=lambda entry: (entry.assignment, entry.student))
     return Found(tuple(entries), tuple(sorted(problems)), tuple(sorted(ignored)))
+
+
+def _entries(
+    student: str,
+    candidates: Sequence[_Candidate],
+    only: str,
+    ignored: list[Path],
+    problems: list[str],
+) -> Iterator[Entry]:
+    """Yield one student's submissions, and put the other files where they belong."""
+    chosen = _chosen(candidates, only)
+    taken = {path for paths in chosen.values() for path in paths}
+    rest = [candidate.path for candidate in candidates if candidate.path not in taken]
+    if chosen:
+        ignored += rest
+    else:
+        hint = "say which one with --assignment"
+        problems += [f"{p}: expected an assignment's name in its path; {hint}" for p in rest]
+    for assignment, paths in chosen.items():
+        if len(paths) == 1:
+            yield Entry(student, assignment, paths[0])
+        else:
+            both = " and ".join(map(str, paths))
+            problems.append(f"{student}: expected one file for {assignment}, got {both}")
 
 
 def _files(folder: Path, top: Path, ignored: list[Path], problems: list[str]) -> Iterator[Path]:

@@ -54,6 +54,7 @@ class Processes:
         """Yield what came of each job, in the order in which they end."""
         waiting = iter(jobs)
         again: list[Job] = []
+        ended: list[Done] = []
         with ExitStack() as stack:
             crew = [stack.enter_context(_Process(self.seconds)) for _ in range(self.number)]
             while True:
@@ -62,6 +63,8 @@ class Processes:
                         job = again.pop() if again else next(waiting, None)
                         if job is not None:
                             process.give(job)
+                yield from ended  # whoever takes them works meanwhile, and so do the processes
+                ended.clear()
                 busy = [process for process in crew if process.job is not None]
                 if not busy:
                     return
@@ -71,10 +74,8 @@ class Processes:
                     ready, late = process.ready, time.monotonic() > process.until
                     if ready or late:
                         done = process.answer(late and not ready)
-                        if isinstance(done, Job):
-                            again.append(done)
-                        else:
-                            yield done
+                        again += [done] if isinstance(done, Job) else []
+                        ended += [done] if isinstance(done, Done) else []
 
 
 class _Process:
