@@ -38,7 +38,7 @@ def said(compare, *args, hidden=False, **options):
 
 def test_right_draws_pass():
     normal = np.random.default_rng(1).normal(2.0, 0.5, N)
-    for seed in range(50):
+    for seed in range(20):
         y = drawn(seed)
         mean_within(y, 1.0, SIGMA, "y", bound=BOUND)
         variance_within(y, 1.0, SIGMA, "y", bound=BOUND)
@@ -51,10 +51,10 @@ def test_right_draws_pass():
 
 
 def test_false_alarms_are_as_rare_as_promised():
-    """At a rate that can be measured: of 2000 right samples at most alarms of them are rejected."""
+    """At a rate that can be measured: of 800 right samples at most that part is rejected."""
     rng = np.random.default_rng(2)
     alarms = {"mean": 0, "variance": 0, "rate": 0, "correlation": 0, "distribution": 0}
-    for _ in range(2000):
+    for _ in range(800):
         z, mask = rng.normal(size=60), rng.random(60) < 0.2
         for kind, compare in {
             "mean": lambda z=z: mean_within(z, 0, 1, "z", alarms=0.05),
@@ -67,9 +67,9 @@ def test_false_alarms_are_as_rare_as_promised():
                 compare()
             except Unlikely:
                 alarms[kind] += 1
-    # 100 expected of the exact one, and the bounds stay below; 5 standard errors more are allowed.
-    assert 50 < alarms["mean"] < 150
-    assert all(count < 150 for count in alarms.values()), alarms
+    # 40 expected of the exact one, and the bounds stay below; 5 standard errors more are allowed.
+    assert 10 < alarms["mean"] < 72
+    assert all(count < 72 for count in alarms.values()), alarms
 
 
 def test_thresholds_beside_the_exact_distributions():
