@@ -22,6 +22,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -89,8 +90,14 @@ def _tree(value: Any, where: str, buffers: list[memoryview], depth: int) -> Any:
     )
 
 
+@lru_cache
+def _name(dtype: np.dtype) -> str:
+    """Return a dtype's name; NumPy puts it together each time it is asked."""
+    return dtype.name
+
+
 def _array_tree(array: np.ndarray, where: str, buffers: list[memoryview]) -> Any:
-    name = array.dtype.name
+    name = _name(array.dtype)
     if name not in DTYPES:
         raise ProtocolError(f"{where} has dtype {name}, expected bool, an integer or a float")
     if array.ndim > MAX_RANK:
