@@ -496,11 +496,15 @@ def plain_loops(x, weight, bias, stride, padding):
 
 @check(task="forward_numba", points=5, public=1, hidden=2)
 def as_fast_as_compiled_loops(student, case):
-    """At most four times the time of plain compiled loops, side by side on one machine."""
+    """At most ten times the time of plain compiled loops, side by side on one machine.
+
+    Plain Python takes several hundred times as long; honest compiled loops of any order take less
+    than three. On a busy machine a call may wait some milliseconds for its turn.
+    """
     geometry = Geometry((3, 3), padding=(1, 1), stride=case.turn((1, 1), (1, 2)))
-    x, weight, bias = draw_layer(case, (2, 4, 12, 20), 6, geometry, dtype=np.float32)
+    x, weight, bias = draw_layer(case, (2, 6, 12, 20), 8, geometry, dtype=np.float32)
     given = x, weight, bias, geometry.stride, geometry.padding
-    race(student, "forward_numba", given, plain_loops, at_most=4.0)
+    race(student, "forward_numba", given, plain_loops, at_most=10.0)
 
 
 @check(task="forward_cython", points=3)
