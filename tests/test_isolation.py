@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +80,27 @@ def test_as_it_is():
         assert int(uid) == os.getuid()
     if confine.level(isolation) == "full":
         assert (made, other) == ("True", "FileNotFoundError")
+
+
+def kernel_offers():
+    """Return the layers that others' tools and files say this kernel has."""
+    spaces = ["--mount", "--net", *([] if ROOT else ["--user"])]
+    tool = shutil.which("unshare")
+    offers = []
+    if tool and subprocess.run([tool, *spaces, "true"], check=False).returncode == 0:
+        offers += [confine.NETWORK, confine.VIEW, *([confine.OWN_USER] if ROOT else [])]
+    if Path("/proc/sys/kernel/seccomp/actions_avail").exists():
+        offers.append(confine.SECCOMP)
+    with suppress(OSError):
+        modules = Path("/sys/kernel/security/lsm").read_text().split(",")
+        offers += [confine.LANDLOCK] if "landlock" in modules else []
+    return offers
+
+
+def test_what_the_kernel_offers_is_used():
+    with Sandbox() as sandbox:
+        for layer in kernel_offers():
+            assert layer in sandbox.isolation
 
 
 @pytest.mark.skipif(not ROOT, reason=AS_ROOT)
