@@ -26,8 +26,8 @@ def to_csv(
     form : "plain", a row for each student and assignment; "canvas" or "moodle", a row for each
         student and a column for each assignment, as these import them.
     which : "latest" or "best" attempts.
-    roster : names and numbers of the students; in Canvas's and Moodle's form, whoever of them handed
-        in nothing has an empty entry.
+    roster : names and numbers of the students; in Canvas's and Moodle's form, whoever handed in
+        nothing has an empty entry.
 
     Raises
     ------
