@@ -1,10 +1,13 @@
+import json
 import os
 import stat
+from dataclasses import replace
 
 import pytest
 
 from minidl.errors import ArgumentError
 from minidl.grading.key import key_id, load_or_create_key
+from minidl.grading.report import to_html
 from minidl.grading.result import CheckResult, Result, TaskResult, write_results
 
 
@@ -35,6 +38,30 @@ def test_an_unknown_field_is_refused():
     text = make_result().to_json().replace('"version"', '"edition"')
     with pytest.raises(ArgumentError, match="version"):
         Result.from_json(text)
+
+
+def test_a_file_of_an_older_version_is_read():
+    values = json.loads(make_result().to_json())
+    for name in ("environment", "notes"):
+        del values[name]
+    for check in values["tasks"][0]["checks"]:
+        del check["example"]
+    assert Result.from_json(json.dumps(values)) == make_result()
+    del values["sha256"]
+    with pytest.raises(ArgumentError, match="sha256"):
+        Result.from_json(json.dumps(values))
+
+
+def test_evidence_travels_along():
+    evidence = {"environment": "Python 3.11.7, NumPy 2.4.6", "notes": ("code cell 3 was left out",)}
+    result = replace(make_result(), isolation="separate process, deadline", **evidence)
+    again = Result.from_json(result.to_json())
+    assert again == result
+    assert again.level == "weak"
+    assert make_result().level == ""
+    page = to_html(result)
+    for words in ("Python 3.11.7", "weak (separate process", "0" * 64, "code cell 3", "0.50"):
+        assert words in page
 
 
 def test_percent_is_100_for_everything_only():
