@@ -326,8 +326,8 @@ def show(trials: Sequence[Trial], isolation: str, console: Console) -> None:
     console.print(f"Isolation: {confine.level(isolation)} ({isolation})", soft_wrap=True)
     console.print(
         f"{len(trials)} attacks in two forms, {len(covered)} of {len(CATALOGUE)} rows of the "
-        f"catalogue: {len(trials) - len(failed)} failed as they should, "
-        f"{len(failed) or 'none'} did not{': ' * bool(failed)}{', '.join(failed)}.",
+        f"catalogue: {len(failed) or 'none'} had any success or left something behind"
+        f"{': ' * bool(failed)}{', '.join(failed)}.",
         soft_wrap=True,
     )
 
