@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import click
 
-from minidl.cli import instructor, library, student
+from minidl.cli import exports, instructor, library, student
 from minidl.cli.group import EXIT_CODES, Commands
 
 __all__ = ["EXIT_CODES", "main"]
@@ -28,7 +28,7 @@ def main() -> None:
 for title, commands in {
     "First": (library.demo,),
     "For students": student.COMMANDS,
-    "For instructors": instructor.COMMANDS,
+    "For instructors": (*instructor.COMMANDS, *exports.COMMANDS),
     "The library itself": library.COMMANDS,
 }.items():
     main.add_section(title, commands)

@@ -248,11 +248,12 @@ class Assignment:
 
 def course(folder: Path | None = None) -> list[str]:
     """Return the ids of the assignments in the order of the course, from course.toml."""
-    values = bank.read_toml((folder or _shipped()) / "course.toml")
+    values = bank.read_toml((folder or shipped_folder()) / "course.toml")
     return list(values.get("assignments", []))
 
 
-def _shipped() -> Path:
+def shipped_folder() -> Path:
+    """Return the folder of the course that comes with minidl."""
     spec = importlib.util.find_spec("minidl.assignments")
     if spec is None or spec.origin is None:
         raise ArgumentError(expected("assignments", "the package minidl.assignments", "none"))
@@ -260,7 +261,7 @@ def _shipped() -> Path:
 
 
 def _find(where: str | Path) -> Path:
-    for folder in (Path(where), _shipped() / where):
+    for folder in (Path(where), shipped_folder() / where):
         if (folder / "assignment.toml").is_file():
             return folder
     wish = f"one of {', '.join(course())}, or a folder that holds an assignment.toml"
