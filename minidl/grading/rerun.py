@@ -56,6 +56,8 @@ class Rerun:
     def example(self, task: Task, outcome: Outcome, last: Call, focus: Mismatch) -> str:
         """Return the smallest call found that goes wrong, in words; "" where there is none.
 
+        Where checks are hidden it is one of public numbers, and what is right is left to be found.
+
         Parameters
         ----------
         task : whose check failed.
@@ -75,9 +77,11 @@ class Rerun:
             with self._open() as student:
                 given, shapes, ask = self._questions(task, public, focus.name, student)
                 found = shrink.smallest(given, shapes, ask)
-            return (
-                shrink.sentence(public.function, found[0], focus.name, *found[1:]) if found else ""
-            )
+            if found is None:
+                return ""
+            arguments, got, want = found
+            shown = None if self.hidden else want
+            return shrink.sentence(public.function, arguments, focus.name, got, shown)
         except StudentFailure:
             return ""
         finally:

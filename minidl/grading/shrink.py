@@ -287,10 +287,16 @@ def _neutral(given: Given, shapes: Mapping[str, tuple[str, ...]]) -> Iterator[tu
                 yield f"{name} = {words}", {**given, name: changed}
 
 
-def sentence(function: str, arguments: Given, name: str, got: np.ndarray, want: np.ndarray) -> str:
-    """Return "forward(x=[[[1, 3]]], eps=0) gave mean [4], expected [2]."; "" if that is long."""
+def sentence(
+    function: str, arguments: Given, name: str, got: np.ndarray, want: np.ndarray | None
+) -> str:
+    """Return "forward(x=[[[1, 3]]], eps=0) gave mean [4], expected [2]."; "" if that is long.
+
+    Without `want` it ends in the question what it should be.
+    """
     inside = ", ".join(f"{key}={written(value)}" for key, value in arguments.items())
-    said = f"{function}({inside}) gave {name} = {written(got)}, expected {written(want)}."
+    right = "; what should it be?" if want is None else f", expected {written(want)}."
+    said = f"{function}({inside}) gave {name} = {written(got)}{right}"
     return said if len(said) <= MOST_CHARACTERS else ""
 
 
