@@ -112,9 +112,7 @@ def check(found: Found) -> Result:
     ArgumentError
         when the file is not there, is a folder, or is too large.
     """
-    return check_submission(
-        Submission.read(found.path, found.assignment.targets), found.assignment
-    )
+    return check_submission(Submission.read(found.path, found.assignment.targets), found.assignment)
 
 
 def check_submission(submission: Submission, assignment: Assignment) -> Result:
