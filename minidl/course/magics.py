@@ -105,7 +105,8 @@ class Checking:
             assignment = replace(assignment, tasks=wanted)
         name = f"{assignment.id}.ipynb"
         code = [{"cell_type": "code", "source": text} for text in cells]
-        submission = Submission.of(name, json.dumps({"cells": code}).encode())
+        data = json.dumps({"cells": code}).encode()
+        submission = Submission.of(name, data, assignment.targets)
         result = checks.check_submission(submission, assignment)
         return Shown(replace(result, submission="this session"))
 

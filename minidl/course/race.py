@@ -76,7 +76,7 @@ def race(found: Found) -> Race:
         when the student's function is not written, cannot be compiled, or crashes.
     """
     task = _only_task(found)
-    submission = Submission.read(found.path)
+    submission = Submission.read(found.path, found.assignment.targets)
     if submission.reason:
         raise RaceError(expected("race", "a file that can be run", submission.reason))
     with tempfile.TemporaryDirectory(prefix="minidl-race-") as name:

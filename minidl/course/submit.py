@@ -74,7 +74,7 @@ def submit(found: Found, to: Path | None = None) -> HandIn:
         when the work cannot be read, or the folder cannot be written to.
     """
     data = read_bytes(found.path)
-    submission = Submission.of(found.path.name, data)
+    submission = Submission.of(found.path.name, data, found.assignment.targets)
     name = f"{found.assignment.id}{found.path.suffix}"
     folder = to or found.path.parent
     earlier = _earlier(folder)
