@@ -15,6 +15,7 @@ from functools import cache
 import jinja2
 from rich.console import Console
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from minidl.grading.result import CheckResult, Result, TaskResult
@@ -35,7 +36,7 @@ class Remark:
     status : in words.
     lost : the points lost.
     seen, example, question, advice : as in CheckResult.
-    mistake : the one recognised, or both, in words.
+    mistakes : the one recognised, or both, in words.
     """
 
     names: tuple[str, ...]
@@ -43,21 +44,29 @@ class Remark:
     lost: float
     seen: str
     example: str
-    mistake: str
+    mistakes: tuple[str, ...]
     question: str
     advice: str
 
     @property
+    def known(self) -> str:
+        """The mistakes in a label and their names: "A known mistake: no root"."""
+        if not self.mistakes:
+            return ""
+        label = "A known mistake" if len(self.mistakes) == 1 else "Two known mistakes"
+        return f"{label}: {'; '.join(self.mistakes)}"
+
+    @property
     def lines(self) -> list[str]:
         """What is said, each part with its label."""
-        labelled = {
-            "Seen": self.seen,
-            "For example": self.example,
-            "This is a known mistake": self.mistake,
-            "Ask yourself": self.question,
-            "Advice": self.advice,
-        }
-        return [f"{label}: {text}" for label, text in labelled.items() if text]
+        labelled = [
+            f"Seen: {self.seen}" if self.seen else "",
+            f"For example: {self.example}" if self.example else "",
+            self.known,
+            f"Ask yourself: {self.question}" if self.question else "",
+            f"Advice: {self.advice}" if self.advice else "",
+        ]
+        return [line for line in labelled if line]
 
 
 def remarks(task: TaskResult) -> list[Remark]:
@@ -90,7 +99,7 @@ def _remark(checks: Sequence[CheckResult]) -> Remark:
         lost=sum(check.points - check.earned for check in checks),
         seen=clean(first.seen, MOST_SHOWN),
         example=clean(first.example, MOST_SHOWN),
-        mistake=" and ".join(clean(m, 120).replace("_", " ") for m in named),
+        mistakes=tuple(clean(m, 120).replace("_", " ") for m in named),
         question=clean(first.question, MOST_SHOWN),
         advice=clean(first.advice, MOST_SHOWN),
     )
@@ -117,7 +126,7 @@ def show(result: Result, console: Console) -> None:
     for task in result.tasks:
         passed = sum(check.status == "passed" for check in task.checks)
         shown.add_row(
-            *cells(task.task, task.title, f"{task.earned:g}", f"{task.points:g}"),
+            *cells(short(task), task.title, f"{task.earned:g}", f"{task.points:g}"),
             Text(f"{passed} of {len(task.checks)}", style="green" if task.passed else "red"),
         )
     console.print(shown)
@@ -127,33 +136,56 @@ def show(result: Result, console: Console) -> None:
 
 
 def _show_remark(task: TaskResult, remark: Remark, console: Console) -> None:
-    lost = f", {remark.lost:g} points lost" if remark.lost else ""
+    points = "1 point" if remark.lost == 1 else f"{remark.lost:g} points"
+    lost = f", {points} lost" if remark.lost else ""
     names = "; ".join(remark.names)
-    console.print(f"{task.task}, {remark.status}{lost}: {names}", style="bold")
+    console.print(f"{short(task)}, {remark.status}{lost}: {names}", style="bold")
     for line in remark.lines:
         console.print(Padding(Text(line), (0, 0, 0, 4)))
     console.print()
 
 
+def short(task: TaskResult) -> str:
+    """Return a task's name without its assignment's: "forward"."""
+    return clean(task.task.partition(".")[2] or task.task, 120)
+
+
 def show_table(results: Iterable[Result], console: Console) -> None:
-    """Print one line for each submission, and the mistakes recognised in it below the table."""
+    """Print what several submissions earned: one alone task by task, of others what they lost."""
     rows = list(results)
     if not rows:
         return
-    names = [task.task.partition(".")[2].replace("_", " ") for task in rows[0].tasks]
-    columns = ("score", *names)
-    shown = table("submission", *columns, right=columns)
-    shown.columns[0].no_wrap = shown.columns[1].no_wrap = True
-    for result in rows:
-        points = [f"{task.earned:g}" for task in result.tasks]
-        score = f"{result.score:g} of {result.points:g}"
-        shown.add_row(*cells(result.submission, score, *points))
-    console.print(shown)
+    console.print(_by_task(rows[0]) if len(rows) == 1 else _by_submission(rows))
     for result in rows:
         mistakes = ", ".join(name.replace("_", " ") for name in result.mistakes)
-        said = f"not graded: {result.reason}" if result.reason else mistakes
+        known = mistakes if len(rows) > 1 else ""  # one alone has them beside its tasks
+        said = f"not graded: {result.reason}" if result.reason else known
         if said:
             console.print(f"{clean(result.submission, 120)}: {clean(said)}", soft_wrap=True)
+
+
+def _by_task(result: Result) -> Table:
+    """Return a row for each task."""
+    title = f"{clean(result.submission, 120)}: {result.score:g} of {result.points:g}"
+    shown = table("task", "points", "of", "known mistakes", title=title, right=("points", "of"))
+    for task in result.tasks:
+        known = dict.fromkeys(m for check in task.checks for m in (check.mistake, check.also) if m)
+        mistakes = ", ".join(name.replace("_", " ") for name in known)
+        shown.add_row(*cells(short(task), f"{task.earned:g}", f"{task.points:g}", mistakes))
+    return shown
+
+
+def _by_submission(results: Sequence[Result]) -> Table:
+    """Return a row for each submission: its score, and in which tasks it lost how much."""
+    shown = table("submission", "score", "points lost", right=("score",))
+    shown.columns[1].no_wrap = True
+    for result in results:
+        lost = [(short(t), t.points - t.earned) for t in result.tasks if t.earned < t.points]
+        whole = len(lost) == len(result.tasks) and not result.score
+        words = "all" if whole else ", ".join(f"{name} {points:g}" for name, points in lost)
+        score = f"{result.score:g} of {result.points:g}"
+        shown.add_row(*cells(result.submission, score), Text(clean(words)))
+    return shown
 
 
 def to_html(result: Result) -> str:
