@@ -276,6 +276,27 @@ def test_what_was_kept_from_the_first_call_does_not_win():
     assert caught.value.what == "values"
 
 
+def test_turns_cannot_be_worked_out_beforehand():
+    """A submission has half a minute for the first call: it could answer all it foresees."""
+    runs = []
+    for _ in range(2):
+        given = []
+
+        def function(x, n, given=given):
+            given.append(x.copy())
+            return 2 * x
+
+        args = [np.arange(12, dtype=np.float32).reshape(3, 4), 1]
+        race(recorder(function), "f", args, waiting(0.002))
+        runs.append(given)
+    (first, *turns), (_, *others) = runs
+    for x in turns:
+        np.testing.assert_array_equal(np.sort(x, axis=None), first.ravel())
+        assert (x.shape, x.dtype) == (first.shape, first.dtype)
+        assert not any(np.array_equal(x, y) for y in others)
+        assert not any(np.array_equal(x, np.roll(first, shift)) for shift in range(12))
+
+
 @pytest.mark.parametrize(
     ("returned", "what"), [(lambda x: 0 * x, "values"), (lambda x: None, "structure")]
 )

@@ -2,8 +2,8 @@
 
 Calls take turns, so that whatever else the machine does slows both; the fastest counts, of as many
 as it takes to be fast enough, within bounds. The first call, in which a compiler runs, is timed
-apart. Each turn has inputs of its own and its values are compared, so that nothing computed before,
-and nothing wrong, wins.
+apart. Each turn has inputs of its own, which nobody can foresee, and its values are compared, so
+that nothing computed before, and nothing wrong, wins.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def race(
     student : what the check was given.
     function : what is called.
     args : its arguments; enough work for some milliseconds. In each turn the values of the float
-        arrays among them stand in other places.
+        arrays among them stand in other places, drawn anew: no secret key, no seed gives them away.
     reference : returns what is right; runs here, compiled and on one thread.
     at_most : how many times as long as the reference the student may take, 2 or more.
     rtol : accepted difference in the values, as in `close`.
@@ -78,11 +78,12 @@ def race(
         call = student.calls[-1]
         _compare(student, call, right, rtol)
         mine, yours, turn = math.inf, math.inf, 0
+        rng = np.random.default_rng()
         overhead = CALL_SECONDS + SECONDS_PER_BYTE * (_bytes(args) + _bytes(right))
         until = time.perf_counter() + MOST_SECONDS
         while turn < FAIR_TURNS or (turn < MOST_TURNS and time.perf_counter() < until):
             turn += 1
-            given = tuple(_moved(value, turn) for value in args)
+            given = tuple(_moved(value, rng) for value in args)
             start = time.perf_counter()
             right = reference(*given)
             mine = min(mine, time.perf_counter() - start)
@@ -106,11 +107,11 @@ def _compare(student: Recorder, call: Call, right: Any, rtol: float | None) -> N
         close(got, want, name, rtol=rtol)
 
 
-def _moved(value: Any, turn: int) -> Any:
+def _moved(value: Any, rng: np.random.Generator) -> Any:
     """Return a float array with its values in other places; anything else as it is."""
     if not isinstance(value, np.ndarray) or value.dtype.kind != "f":
         return value
-    return np.roll(value, turn)
+    return rng.permutation(value.reshape(-1)).reshape(value.shape)
 
 
 def _bytes(value: Any) -> int:
