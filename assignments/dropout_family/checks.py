@@ -373,10 +373,11 @@ def blocks_of_every_size(student, case):
 # --- drop_block ----------------------------------------------------------------------------------
 
 
-def _normalized(student, case, keep, channels):
+def _normalized(student, case, keep, channels, rectified=False):
     """Compare y and scale of drop_block_once with the counts of the mask."""
     n, _, h, w = keep.shape
     x = draw_values(case, n, channels, h, w, dtype=draw_dtype(case))
+    x = np.maximum(x, 0) if rectified else x
     kept = sum(bool(k) for k in keep.flat)
     scale = keep.size / kept if kept else 0.0
     y, got = student.drop_block_once(x, keep)
@@ -384,7 +385,7 @@ def _normalized(student, case, keep, channels):
     close(y, scaled(x, keep, scale), "y")
 
 
-@check(task="drop_block", points=5)
+@check(task="drop_block", points=4)
 def scaled_by_what_the_mask_keeps(student, case):
     """y is scaled by the number of values of the mask over those it keeps, counted in all."""
     n, c, h, w = case.turn((3, 2, 4, 5), (2, 3, 5, 3), (4, 1, 3, 3))
@@ -392,6 +393,13 @@ def scaled_by_what_the_mask_keeps(student, case):
     keep[0] = True
     keep[1, 0, :2, :2] = False
     _normalized(student, case, keep, c)
+
+
+@check(task="drop_block", points=1)
+def zeros_of_x_are_not_dropped(student, case):
+    """What is kept is counted in the mask: a zero that x has itself, behind a ReLU, was kept."""
+    n, c, h, w = case.turn((2, 2, 4, 3), (3, 1, 5, 4), (1, 3, 3, 3))
+    _normalized(student, case, draw_keep(case, n, c, h, w, p=0.2), c, rectified=True)
 
 
 @check(task="drop_block", points=3)
