@@ -41,7 +41,7 @@ def test_values_of_an_input():
     odd.arguments["x"][0, 0, 0, 0] = -1.0
     said = contrast([call(), call()], [odd])
     assert said == (
-        "All 2 calls with no negative values in x are right, "
+        "Both calls with no negative values in x are right, "
         "the one with negative values in x is not."
     )
 

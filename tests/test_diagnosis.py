@@ -125,7 +125,7 @@ def test_structure(got, words):
         (StudentFailure("timeout", "x", 7), "backward did not come back in time (line 7)"),
         (StudentFailure("raised", "NotImplementedError: a"), "backward is not written yet"),
         (StudentFailure("raised", "ValueError: [1.5]", 3), "raised ValueError: [1.5] (line 3)"),
-        (StudentFailure("memory", "x"), "ran out of memory"),
+        (StudentFailure("memory", "f ran out of memory"), "ran out of memory"),
         (StudentFailure("crashed", "exit code 3"), "the process died: exit code 3."),
         (StudentFailure("raised", "ValueError: no (line 3: `a: 1`)", 3), "no (line 3: `a: 1`)."),
         (StudentFailure("protocol", "got an object"), "backward: got an object."),
@@ -187,3 +187,58 @@ def test_which_gradient_is_wrong_first():
 def test_truth_values_and_single_numbers_are_compared_too(got, want, words):
     assert words in explained(got, want).numbers
     assert not explained(got, want, hidden=True).numbers
+
+
+@pytest.mark.parametrize(
+    ("message", "line", "seen", "question"),
+    [
+        (
+            "ValueError: too many values to unpack (expected 2)",
+            0,
+            "backward should return 2 results; more came, or one array alone",
+            "under Returns",
+        ),
+        (
+            "ValueError: not enough values to unpack (expected 3, got 1)",
+            0,
+            "backward should return 3 results; 1 came.",
+            "under Returns",
+        ),
+        (
+            "ValueError: too many values to unpack (expected 2)",
+            7,
+            "raised ValueError",
+            "shapes and dtypes on line 7",
+        ),
+        (
+            "TypeError: '<' not supported between instances of 'float' and 'NoneType'",
+            7,
+            "raised TypeError",
+            "What on line 7 is still None",
+        ),
+        (
+            "AttributeError: 'SWA' object has no attribute 'sum' (line 7: `return self.sum`)",
+            7,
+            "raised AttributeError",
+            "Which method gives the object its attributes on line 7",
+        ),
+    ],
+)
+def test_what_an_exception_is_asked_about(message, line, seen, question):
+    for hidden in (False, True):
+        finding = explain(StudentFailure("raised", message, line), "backward", hidden)
+        assert seen in finding.seen
+        assert question in finding.question
+
+
+def test_values_a_check_cannot_use():
+    message = "the check could not use what came back (IndexError)"
+    finding = explain(StudentFailure("protocol", message), "split", True)
+    assert finding.seen == f"split: {message}."
+    assert "Do order, shapes and dtypes" in finding.question
+
+
+def test_truths_are_false_and_lengths_are_asked_for():
+    said = explained(np.zeros(4, bool), np.ones(4, bool))
+    assert said.seen == "dx is False everywhere."
+    assert "How many numbers should dx have" in explained(np.zeros(3), np.ones(4)).question

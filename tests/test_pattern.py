@@ -107,6 +107,26 @@ def test_results_that_changed_places_or_are_one_array():
     assert "y holds the numbers that z should have." in found(X, at=other).seen
 
 
+def test_results_that_should_be_the_same_are_not_suspected_of_being_one_array():
+    one = WANT + X**2
+    at = Setting({}, {}, dict.fromkeys("yz", one), {"y": WANT, "z": WANT.copy()})
+    assert "same numbers" not in found(one, at=at).seen
+
+
+def test_a_factor_is_asked_about_by_the_argument_in_it():
+    at = Setting({"lr": 0.3}, SHAPES)
+    finding = found(WANT * np.sqrt(0.7), at=at)
+    assert "y is too small everywhere: by 1 / sqrt(1 - lr)." in finding.seen
+    assert "lr or 1 - lr" in finding.question
+
+
+def test_another_result_in_the_place_of_one():
+    right = {"y": WANT, "z": X[:, 0]}
+    finding = found(X[:, 0].copy(), at=Setting({}, {}, {"y": X[:, 0], "z": WANT}, right))
+    assert "y has shape (5, 4), expected (5, 3, 4); z came in its place." in finding.seen
+    assert finding.question == "In which order does the docstring list what is returned?"
+
+
 def test_of_what_a_result_of_another_shape_is_the_mean():
     finding = found(X.mean((0, 1)), X.mean((0, 2)))
     assert "expected (3,); it is the mean of x over axis 0 (n) and axis 1 (c)." in finding.seen

@@ -125,7 +125,7 @@ def test_a_mistake_is_found_by_what_a_scenario_returned(counting, sandbox):
     (check,) = result.tasks[0].checks
     assert "sums is right. largest " in check.seen
     assert "(count with values of shape (5,), float64.)" in check.seen
-    assert "changed in place: values of count" in check.advice
+    assert "changed in place: what Counter was given (values of count)" in check.advice
 
 
 def test_the_whole_assignment_is_certified(counting, sandbox):

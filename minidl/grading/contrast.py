@@ -43,7 +43,8 @@ def contrast(right: Sequence[Setting], wrong: Sequence[Setting]) -> str:
         if len(wrong) == 1
         else f"none of the {len(wrong)} with {odd} is"
     )
-    return f"All {len(right)} calls with {fine} are right, {last}."
+    all_right = "Both" if len(right) == 2 else f"All {len(right)}"
+    return f"{all_right} calls with {fine} are right, {last}."
 
 
 def _features(at: Setting) -> Iterator[tuple[str, str]]:

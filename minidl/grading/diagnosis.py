@@ -8,6 +8,7 @@ exception only its type and the student's own line.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -86,11 +87,10 @@ def _no_value(failure: StudentFailure, function: str, hidden: bool) -> Finding:
             return Finding(
                 f"{function} is not written yet.", "What does the docstring ask for first?"
             )
+        if not failure.line and "values to unpack" in said:
+            return _unpacked(said, function)
         shown = error if hidden else said
-        question = QUESTIONS.get(error, "What are the shapes and dtypes on {}?")
-        if "broadcast" in shown:
-            question = "Which array on {} needs an axis of length one, and where, to be lined up?"
-        question = question.format(where)
+        question = _ask(error, said, line, hidden).format(where)
         return Finding(f"{function} raised {shown}{line}.", question)
     if failure.kind == "memory":
         return Finding(
@@ -101,8 +101,34 @@ def _no_value(failure: StudentFailure, function: str, hidden: bool) -> Finding:
             f"the process died: {said}{line}.",
             "What in it could end Python itself: endless recursion, an exit?",
         )
+    if said.startswith("the check could not use"):
+        question = "Do order, shapes and dtypes of what is returned agree with the docstring?"
+        return Finding(f"{function}: {said}{line}.", question)
     whose = "" if said.startswith(function) else f"{function}: "
     return Finding(f"{whose}{said}{line}.", "Does it return NumPy arrays, and nothing else?")
+
+
+def _ask(error: str, said: str, line: str, hidden: bool) -> str:
+    """Return the question about an exception; {} stands for its line."""
+    if "broadcast" in said and not hidden:
+        return "Which array on {} needs an axis of length one, and where, to be lined up?"
+    if "NoneType" in said:
+        return "What on {} is still None, and which line should have given it a value?"
+    if error == "AttributeError" and "self." in line:
+        return "Which method gives the object its attributes on {}, and has it run by then?"
+    return QUESTIONS.get(error, "What are the shapes and dtypes on {}?")
+
+
+def _unpacked(said: str, function: str) -> Finding:
+    """Describe results of another number than whoever called the function takes apart."""
+    wanted = re.search(r"expected (?:at least )?(\d+)", said)
+    got = re.search(r"got (\d+)", said)
+    number = wanted[1] if wanted else "another number of"
+    came = f"{got[1]} came" if got else "more came, or one array alone, whose rows were counted"
+    return Finding(
+        f"{function} should return {number} results; {came}.",
+        "What does the docstring list under Returns, and in which order?",
+    )
 
 
 def is_unwritten(failure: Mismatch | StudentFailure) -> bool:
@@ -154,9 +180,22 @@ def _type(failure: Mismatch, hidden: bool, at: Setting) -> Finding:
 def _shape(failure: Mismatch, hidden: bool, at: Setting) -> Finding:
     seen = f"{failure.name} has shape {failure.got.shape}, expected {failure.want.shape}"
     mended = shape_pattern(failure.got, failure.want, _allowed(failure))
-    mended = mended or reduction(failure.got, at)
+    mended = mended or _in_its_place(failure, at) or reduction(failure.got, at)
     question = f"Which axes should be left in {failure.name}, and in which order?"
+    if failure.got.ndim == failure.want.ndim == 1:
+        question = f"How many numbers should {failure.name} have here, and why?"
+    if mended.endswith("came in its place"):
+        question = "In which order does the docstring list what is returned?"
     return Finding(f"{seen}; {mended}." if mended else f"{seen}.", question)
+
+
+def _in_its_place(failure: Mismatch, at: Setting) -> str:
+    """Say which other result came where this one should be."""
+    for name, right in at.right.items():
+        alike = right.size and right.shape == failure.got.shape
+        if name != failure.name and alike and within(failure.got, right, tolerance(right)):
+            return f"{name} came in its place"
+    return ""
 
 
 def _dtype(failure: Mismatch, hidden: bool, at: Setting) -> Finding:

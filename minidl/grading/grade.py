@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -227,10 +227,12 @@ class _Run:
 
     def _results(self, task: Task, outcomes: Sequence[Outcome]) -> Iterator[CheckResult]:
         lessons = self.tutor.lessons(task, outcomes)
+        owners = {s.name: s.target for s in self.assignment.scenarios}
         advised: set[str] = set()
         for outcome in outcomes:
-            advice = "" if outcome.damaged.keys() <= advised else _advice(outcome)
-            advised |= outcome.damaged.keys()
+            damaged = {owners.get(called, called) for called in outcome.damaged}
+            advice = "" if damaged <= advised else _advice(outcome, owners)
+            advised |= damaged
             check, failure = outcome.check, outcome.failure
             result = CheckResult(
                 check=f"{task.id}/{check.name}",
@@ -286,7 +288,14 @@ class _Opener:
         self._student = None
 
 
-def _advice(outcome: Outcome) -> str:
-    """Say which arguments were changed in place; it costs nothing here, and much in a network."""
-    said = [f"{name} of {f}" for f, names in outcome.damaged.items() for name in sorted(names)]
+def _advice(outcome: Outcome, owners: Mapping[str, str]) -> str:
+    """Say which arguments were changed in place; it costs nothing here, and much in a network.
+
+    Of a scenario's own arguments a student knows nothing: `owners` says whose they came to.
+    """
+    said = []
+    for called, names in outcome.damaged.items():
+        listed = [f"{name} of {called}" for name in sorted(names)]
+        owner = owners.get(called)
+        said += [f"what {owner} was given ({', '.join(listed)})"] if owner else listed
     return f"changed in place: {', '.join(said)}. The caller may still need what it passed in."

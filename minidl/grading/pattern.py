@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations, permutations
 
 import numpy as np
@@ -81,7 +82,8 @@ def pattern(
     finite = np.isfinite(want)
     g, w = got[finite].astype(np.float64), want[finite].astype(np.float64)
     if not g.any():
-        return f"{name} is zero everywhere.", f"Where does {name} get its values?"
+        nothing = "False" if got.dtype == np.bool_ else "zero"
+        return f"{name} is {nothing} everywhere.", f"Where does {name} get its values?"
     if got.size < 2 or got.dtype == np.bool_:
         return None
     # A pattern must explain the difference, not just be close: a hundredth of it may be left over.
@@ -132,8 +134,10 @@ def _lengths(shape: tuple[int, ...]) -> dict[str, int]:
 
 def _why(ways: list[str], size: float) -> str:
     """Return the question for a factor."""
-    if any("1 - " in way for way in ways):
-        return "Which probability is meant, and is it multiplied with or divided by?"
+    part = next(filter(None, (re.search(r"1 - (\w+)", way) for way in ways)), None)
+    if part is not None:
+        other = f"{part[1]} or 1 - {part[1]}"
+        return f"Where does the formula ask for {other}, and is it multiplied with or divided by?"
     if any("- 1)" in way for way in ways):
         return "Which of the two denominators does the docstring ask for, m or m - 1?"
     if ways:

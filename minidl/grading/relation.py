@@ -56,7 +56,7 @@ def _other_result(
                 f"{name} and {other} have changed places.",
                 "In which order does the docstring list what is returned?",
             )
-        if np.array_equal(mine, got):
+        if np.array_equal(mine, got) and not within(right, want, allowed):
             return (
                 f"{name} and {other} came back as the same numbers.",
                 f"What makes {name} differ from {other}, and could they be one array in memory?",
