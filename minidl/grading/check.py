@@ -25,6 +25,12 @@ from minidl.grading.case import Case
 from minidl.grading.compare import Mismatch
 from minidl.grading.student import StudentFailure
 
+# Values that may come back from one call: so many, and so many for each one passed in. Whatever is
+# then worked out from them in the grader (float64 of int8, a row for each index) stays bearable.
+MOST_VALUES, MOST_FOR_EACH = 2**20, 64
+# And from all calls of one check, whose results are kept.
+MOST_IN_ALL = 2**24
+
 
 @dataclass(frozen=True)
 class Check:
@@ -118,6 +124,7 @@ class Recorder:
         self.calls: list[Call] = []
         self.damaged: dict[str, set[str]] = {}
         self.inputs = ""
+        self._values = 0
 
     def __getattr__(self, function: str) -> Callable[..., Any]:
         """Return the caller of one function or scenario; raises CheckError for any other name."""
@@ -130,6 +137,9 @@ class Recorder:
         def call(*args: Any, **kwargs: Any) -> Any:
             self.inputs = _in_words(function, self._parameters[function], args)
             returned = _arrayed(getattr(self._student, function)(*args, **kwargs), args)
+            self._values += _demand_bearable(function, args, kwargs, returned)
+            if self._values > MOST_IN_ALL:
+                raise StudentFailure("memory", f"{function} has returned too many values in all")
             self._notice(function)
             names = self._returns[function]
             _demand_structure(function, names, returned)
@@ -158,6 +168,7 @@ def unrecorded(recorder: Recorder, function: str, args: Sequence[Any]) -> Any:
         unless it returned as many arrays as it should.
     """
     returned = _arrayed(getattr(recorder._student, function)(*args), args)
+    _demand_bearable(function, args, {}, returned)
     _demand_structure(function, recorder.names(function), returned)
     return returned
 
@@ -180,6 +191,24 @@ def _arrayed(returned: Any, args: Sequence[Any]) -> Any:
     if type(returned) in (tuple, list):
         return type(returned)(_arrayed(item, args) for item in returned)
     return returned
+
+
+def _demand_bearable(
+    function: str, args: Sequence[Any], kwargs: Mapping[str, Any], returned: Any
+) -> int:
+    """Return how many values came back; raise StudentFailure where they are far too many."""
+    came = _count(returned)
+    if came > MOST_VALUES + MOST_FOR_EACH * (_count(args) + _count(tuple(kwargs.values()))):
+        raise StudentFailure("memory", f"{function} returned far more values than it was given")
+    return came
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, (tuple, list)):
+        return sum(map(_count, value))
+    if isinstance(value, dict):
+        return sum(map(_count, value.values()))
+    return value.size if isinstance(value, np.ndarray) else 1
 
 
 def _demand_structure(function: str, names: Sequence[str], returned: Any) -> None:

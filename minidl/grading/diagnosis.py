@@ -93,9 +93,7 @@ def _no_value(failure: StudentFailure, function: str, hidden: bool) -> Finding:
         question = _ask(error, said, line, hidden).format(where)
         return Finding(f"{function} raised {shown}{line}.", question)
     if failure.kind == "memory":
-        return Finding(
-            f"{function} ran out of memory{line}.", "Which array is larger than x itself?"
-        )
+        return Finding(f"{said}{line}.", "Which array is larger than x itself?")
     if failure.kind == "crashed":
         return Finding(
             f"the process died: {said}{line}.",

@@ -29,7 +29,7 @@ from minidl.grading.recognise import Recogniser
 from minidl.grading.rerun import Opener
 from minidl.grading.result import CheckResult, Result, TaskResult
 from minidl.grading.sandbox import Sandbox
-from minidl.grading.student import LocalSandbox, StudentFailure
+from minidl.grading.student import LocalSandbox, StudentFailure, Until
 from minidl.grading.submission import Submission
 from minidl.grading.tutor import Tutor
 
@@ -217,7 +217,8 @@ class _Run:
         label = f"{self.assignment.id}@{self.assignment.version}/{task.id}/{check.name}"
         try:
             with opener() as student:
-                recorder = Recorder(student, self.assignment.returns, self.assignment.parameters)
+                hurried = Until(student, self.deadline)
+                recorder = Recorder(hurried, self.assignment.returns, self.assignment.parameters)
                 return run_check(check, recorder, self.key, label, self.hidden)
         except StudentFailure as failure:
             # The file itself could not be executed, so no other check can succeed either.

@@ -141,6 +141,8 @@ class Pair:
                 moved = value.copy()
                 moved[index] += step
                 y = self.forward({**given, of: moved})[self.gradient.result]
+                if y.shape != given[self.gradient.comes].shape:
+                    return False
                 ends.append(float(np.sum(y * given[self.gradient.comes])))
             numeric = (ends[0] - ends[1]) / (2 * STEP)
             if not abs(numeric - gradient[index]) <= ACCURACY * scale:

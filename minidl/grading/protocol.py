@@ -32,6 +32,7 @@ PREFIX = struct.Struct("<4sQIQ")
 MAX_HEADER = 64 * 1024
 MAX_DEPTH = 16
 MAX_RANK = 32
+MAX_EMPTY = 2**20  # values of an array without any, were its empty axes of length one
 INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
 NAMES = ["bool", "float16", "float32", "float64", *INTEGERS]
 DTYPES = {name: np.dtype(name).newbyteorder("<") for name in NAMES}
@@ -233,7 +234,10 @@ class _Parser:
         if len(shape) > MAX_RANK or not all(type(n) is int and 0 <= n < 2**31 for n in shape):
             raise ProtocolError("an array of an impossible shape")
         size = math.prod(shape) * DTYPES[name].itemsize
-        if size > self.left or math.prod(max(n, 1) for n in shape) > 2**48:
+        if not size and math.prod(max(n, 1) for n in shape) > MAX_EMPTY:
+            # A sum over its empty axis would fill the memory, a loop over the other never end.
+            raise ProtocolError("an empty array of an impossible shape")
+        if size > self.left:
             raise ProtocolError("an array larger than the payload")
         self.left -= size
         array = np.empty(tuple(shape), dtype=np.dtype(name))

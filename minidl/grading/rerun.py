@@ -8,8 +8,8 @@ each submission.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from minidl.grading.finding import listed
 from minidl.grading.gradient import Gradient, Pair
 from minidl.grading.recognise import Recogniser
 from minidl.grading.statistics import Unlikely
-from minidl.grading.student import StudentFailure
+from minidl.grading.student import StudentFailure, Until
 
 MOST_SECONDS = 2.0
 
@@ -53,6 +53,12 @@ class Rerun:
         self._left = MOST_SECONDS
         self._forward: dict[str, str] = {}
 
+    @contextmanager
+    def _hurried(self) -> Iterator[Until]:
+        """Open a student who is asked nothing more once the time left is over."""
+        with self._open() as student:
+            yield Until(student, time.monotonic() + self._left)
+
     def example(self, task: Task, outcome: Outcome, last: Call, focus: Mismatch) -> str:
         """Return the smallest call found that goes wrong, in words; "" where there is none.
 
@@ -74,7 +80,7 @@ class Rerun:
             public = self._as_public(task, outcome) if self.hidden else last
             if public is None:
                 return ""
-            with self._open() as student:
+            with self._hurried() as student:
                 given, shapes, ask = self._questions(task, public, focus.name, student)
                 found = shrink.smallest(given, shapes, ask)
             if found is None:
@@ -98,7 +104,7 @@ class Rerun:
             return ""
         start = time.monotonic()
         try:
-            with self._open() as student:
+            with self._hurried() as student:
                 given, shapes, ask = self._questions(task, last, focus.name, student)
                 found = shrink.neutral(given, shapes, ask)
         except StudentFailure:
@@ -109,7 +115,7 @@ class Rerun:
 
     def _as_public(self, task: Task, outcome: Outcome) -> Call | None:
         """Return the call that ends the public twin of a hidden check, if it fails likewise."""
-        with self._open() as student:
+        with self._hurried() as student:
             public = self._run(task, outcome.check, student)
         same_array = getattr(public.failure, "name", "") == getattr(outcome.failure, "name", "")
         return public.calls[-1] if same_array and public.calls else None
@@ -157,7 +163,7 @@ class Rerun:
         given = self._forward_arguments(gradient)
         start = time.monotonic()
         try:
-            with self._open() as student:
+            with self._hurried() as student:
                 pair = Pair(
                     gradient,
                     lambda named: self._results(student, forward, named),

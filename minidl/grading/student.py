@@ -10,6 +10,7 @@ ndarrays, Python scalars, None, strings, and tuples, lists and dicts of these, a
 from __future__ import annotations
 
 import ast
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -189,6 +190,33 @@ class LocalStudent:
             absent = scenario.missing() if scenario else f"there is no function named {function}"
             raise StudentFailure("missing", absent)
         return partial(scenario.function(), target) if scenario else target
+
+
+class Until:
+    """A student who is asked nothing more after some moment: the last call ends within its own cap.
+
+    Parameters
+    ----------
+    student : a sandboxed or a local student.
+    moment : of time.monotonic().
+    """
+
+    def __init__(self, student: Any, moment: float) -> None:
+        """Keep both."""
+        self._student, self._moment = student, moment
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a function to call, or another attribute of the student.
+
+        Raises
+        ------
+        StudentFailure
+            of kind "timeout", for a function when the time is over.
+        """
+        found = getattr(self._student, name)
+        if callable(found) and time.monotonic() > self._moment:
+            raise StudentFailure("timeout", f"all calls before {name} have used up its time")
+        return found
 
 
 @lru_cache(maxsize=32)
