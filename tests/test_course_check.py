@@ -57,6 +57,10 @@ def test_a_known_mistake_is_named_with_its_question(work, tiny):
     assert "What is the mean of ones?" in text
 
 
+def test_the_name_of_the_assignment_means_all_of_it(work):
+    assert len(check.find(["tiny"]).assignment.tasks) == len(check.find().assignment.tasks) > 1
+
+
 def test_a_task_alone_is_checked_alone(work):
     found = check.find(["moments"])
     assert [task.id for task in found.assignment.tasks] == ["tiny.moments"]

@@ -9,7 +9,7 @@ import pytest
 import tiny_assignment
 from minidl.kernels import batch_norm_numpy
 
-from minidl.grading.assignment import Assignment
+from minidl.grading.assignment import Assignment, course
 from minidl.grading.leak import leaks, statements
 from minidl.grading.starter import Reference
 from minidl.grading.student import LocalStudent, StudentFailure
@@ -63,6 +63,11 @@ def test_the_solution_is_the_library_function():
         strict=True,
     ):
         np.testing.assert_array_equal(got, want)
+
+
+def test_no_starter_of_the_course_has_lines_beyond_100_columns():
+    for name in course():
+        assert max(map(len, Assignment.load(name).starter().splitlines())) <= 100, name
 
 
 def test_the_starter_hash_follows_the_text(tmp_path):

@@ -46,6 +46,7 @@ def test_a_script_workspace_holds_starter_lesson_readme_and_record(tmp_path):
     assert Workspace.read(tmp_path / "w") == started.workspace
     assert started.workspace.starter_sha256 == assignment.starter_hash
     readme = (tmp_path / "w" / "README.md").read_text()
+    assert "minidl submit" in readme
     assert all(f"`{task.function}`" in readme for task in assignment.tasks)
 
 

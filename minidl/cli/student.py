@@ -16,11 +16,13 @@ def course() -> None:
     from minidl.grading.assignment import course as ids
     from minidl.terminal import cells, console, table
 
-    shown = table("assignment", "title", "tasks", "points", "minutes", right=("points", "minutes"))
+    numbers = ("tasks", "points", "minutes")
+    shown = table("assignment", "title", *numbers, right=numbers)
+    shown.columns[0].no_wrap = True
     for name in ids():
         found = Assignment.load(name)
-        tasks = ", ".join(task.name for task in found.tasks)
-        shown.add_row(*cells(found.id, found.title, tasks, f"{found.points:g}", found.minutes))
+        values = (len(found.tasks), f"{found.points:g}", found.minutes)
+        shown.add_row(*cells(found.id, found.title, *values))
     console().print(shown)
 
 

@@ -49,7 +49,7 @@ def find(what: Sequence[str] = ()) -> Found:
     Parameters
     ----------
     what : a workspace folder or a file (by default the current folder, or the one workspace in
-        it), and names of tasks (by default all).
+        it), and names of tasks (by default all); the assignment's own name means all as well.
 
     Raises
     ------
@@ -60,7 +60,8 @@ def find(what: Sequence[str] = ()) -> Found:
     if len(paths) > 1:
         raise ArgumentError(expected("check", "one workspace or file", " ".join(map(str, paths))))
     found = _in_file(paths[0]) if paths and not paths[0].is_dir() else _in_folder(*paths)
-    names = [word for word in what if not _is_path(word)]
+    # An assignment's own name is all of it: that is how `minidl start` says it, one folder up.
+    names = [word for word in what if not _is_path(word) and word != found.assignment.id]
     if not names:
         return found
     wanted = {found.assignment.task(name).id for name in names}

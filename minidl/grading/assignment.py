@@ -18,6 +18,7 @@ import ast
 import hashlib
 import importlib.util
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,13 +34,13 @@ from minidl.grading.mutant import Equivalent
 from minidl.grading.scenario import Scenario
 from minidl.grading.starter import Reference, target_name
 
-HEADER = """{title}.
-
+HEADER = """
 Write the {what} below: each docstring says what must hold. `minidl check` tells you how far you
 are, `minidl hint` helps you on. The {what} are graded one by one, so one that is missing costs
 the others nothing. Arrays come in, fresh arrays go out, of the dtype that came in; the inputs stay
 as they are.
 """
+WIDTH = 99
 
 
 @dataclass(frozen=True)
@@ -213,7 +214,7 @@ class Assignment:
         kinds = {self.reference.kind(name) for name in self.targets}
         words = {"function": "functions", "class": "classes"}
         what = " and ".join(word for kind, word in words.items() if kind in kinds)
-        header = HEADER.format(title=self.title, what=what)
+        header = f"{self.title}.\n\n{textwrap.fill(HEADER.strip().format(what=what), WIDTH)}\n"
         return self.reference.starter(header, {task.function: task.id for task in self.tasks})
 
     @property
