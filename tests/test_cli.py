@@ -136,7 +136,7 @@ class TestMistakesOfTheCall:
         answer = run("check")
         assert answer.returncode == 2
         assert answer.stdout == b""
-        assert_one_line(answer.stderr.decode(), "minidl: check: expected a workspace")
+        assert_one_line(answer.stderr.decode(), "minidl: your work: expected a workspace")
 
     def test_a_damaged_key_is_refused_before_anything_is_graded(self, here, tiny):
         (here / "bad.key").write_text("zz")

@@ -38,6 +38,7 @@ def test_the_starter_scores_nothing_and_is_told_so(work):
     text = shown(found, result)
     assert "centre is not written yet" in text
     assert "hidden checks" in text
+    assert "minidl hint centre" in text
 
 
 def test_the_solution_scores_everything(work, tiny):

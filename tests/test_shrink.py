@@ -103,6 +103,18 @@ def test_kinds_of_arguments_stay_what_they_are():
     assert arguments["bias"] is None
 
 
+def test_numbers_between_0_and_1_stay_there_and_only_eps_may_vanish():
+    def step(x, lr, alpha, eps):
+        return x * alpha / (lr + eps)
+
+    start = {"x": np.array([0.7, -1.3]), "lr": 0.00137, "alpha": 0.93, "eps": 1e-8}
+    arguments, *_ = smallest(lambda *a: step(*a) + 1, start=start, shapes={}, reference=step)
+    assert 0 < arguments["lr"] < 1
+    assert 0 < arguments["alpha"] < 1
+    assert arguments["eps"] == 0
+    assert len(str(arguments["lr"])) < len("0.00137")
+
+
 @pytest.mark.parametrize(
     "student",
     [

@@ -88,7 +88,7 @@ def _in_folder(folder: Path = Path()) -> Found:
                 return _in_file(files[0])
             got = f"{'none' if not files else len(files)} in {folder.absolute()}"
             hint = f"`minidl start {course()[0]}` makes one"
-            raise ArgumentError(expected("check", "a workspace", got, hint))
+            raise ArgumentError(expected("your work", "a workspace", got, hint))
         workspace = inside[0]
     assignment = Assignment.load(workspace.assignment)
     return Found(workspace.path, assignment, workspace.fits(assignment))
@@ -138,4 +138,8 @@ def present(found: Found, result: Result, console: Console) -> None:
     report.show(result, console)
     if found.notice:
         console.print(f"Note: {found.notice}.", soft_wrap=True)
+    unsolved = next((task.task for task in result.tasks if not task.passed), "")
+    if unsolved and not result.reason:
+        name = unsolved.partition(".")[2]
+        console.print(f"A question that leads on: minidl hint {name}", soft_wrap=True)
     console.print(NOT_THE_SCORE, soft_wrap=True)

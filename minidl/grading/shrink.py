@@ -223,19 +223,25 @@ def _is_share(value: Any) -> bool:
 def _simpler(given: Given, shares: Set[str], names: Iterable[str]) -> Iterator[Given]:
     """Yield the same with one of some arguments in simpler numbers, the simplest first."""
     for name in list(names):
-        for value in _simple(given[name], name in shares):
+        for value in _simple(name, given[name], name in shares):
             if _length(value) < _length(given[name]):
                 yield {**given, name: value}
 
 
-def _simple(value: Any, share: bool) -> list[Any]:
-    """Return simpler values of the same kind: shares stay shares, counts stay counts."""
+def _simple(name: str, value: Any, share: bool) -> list[Any]:
+    """Return simpler values of the same kind: shares stay shares, counts stay counts.
+
+    A number between 0 and 1 stays there: only eps may vanish, and numbers that matter are seen.
+    """
     if type(value) is int:
-        return list(range(1, min(value, 3)))
+        return [count for count in (1, 2, 4, 10) if count < value]
     if type(value) is tuple and all(type(n) is int for n in value):
         return [tuple(min(n, most) for n in value) for most in (1, 2)]
     if type(value) is float:
-        return [0.5, 0.25, 0.2, 0.1] if share else [0.0, 1.0, 2.0]
+        inside = [0.5, 0.25, 0.2, 0.1]
+        if name.startswith("eps"):
+            return [0.0, 1.0, *inside]
+        return inside if share or 0 < value < 1 else [0.0, 1.0, 2.0]
     if type(value) is not np.ndarray or value.dtype.kind != "f" or not value.size:
         return []
     if not np.isfinite(value).all() or set(np.unique(value)) <= {0.0, 1.0}:
