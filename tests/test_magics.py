@@ -66,6 +66,15 @@ def test_a_cell_is_run_and_what_it_defines_is_checked(run, tiny):
     assert run("moments.__name__")[0].strip().endswith("'moments'")  # the cell did run, here
 
 
+def test_in_jupyter_the_text_is_plain_and_shown_once(run, tiny, monkeypatch):
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    text, html = run("%check moments")
+    assert text.count("this session: ") == 1
+    assert "\x1b" not in text
+    assert "this session: " in html
+
+
 def test_the_last_definition_counts_and_helpers_come_along(run, tiny):
     run("import numpy as np\nHALF = 0.5\n" + function(tiny.solution(), "half_sum"))
     run("def broken(:")

@@ -21,6 +21,11 @@ class Scaled(nn.Module):
         return self.inner(x) * self.scale
 
 
+def test_jupyter_gets_the_text_as_well(monkeypatch):
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert "MaxPool2d" in repr(nn.summary(LeNet(), (2, 1, 28, 28)))
+
+
 def test_rows_in_the_order_they_ran():
     found = nn.summary(LeNet(), (2, 1, 28, 28))
     assert [(r.path, r.layer, r.output_shape, r.parameters) for r in found.rows][:4] == [

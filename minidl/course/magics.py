@@ -40,7 +40,15 @@ class Shown:
     def __repr__(self) -> str:
         """Return the text."""
         out = io.StringIO()
-        console = Console(file=out, width=PIPE_WIDTH, highlight=False, markup=False)
+        # Left to itself, a console within Jupyter displays each line, and colours the text.
+        console = Console(
+            file=out,
+            width=PIPE_WIDTH,
+            highlight=False,
+            markup=False,
+            force_jupyter=False,
+            force_terminal=False,
+        )
         report.show(self.result, console)
         console.print(checks.NOT_THE_SCORE, soft_wrap=True)
         return out.getvalue().rstrip("\n")

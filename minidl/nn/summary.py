@@ -49,7 +49,7 @@ class Summary:
         table.add_column("parameters", justify="right")
         for row in self.rows:
             table.add_row(row.path, row.layer, str(row.output_shape), f"{row.parameters:,}")
-        console = Console(file=io.StringIO(), width=100, force_terminal=False)
+        console = Console(file=io.StringIO(), width=100, force_terminal=False, force_jupyter=False)
         console.print(table)
         return console.file.getvalue().rstrip()  # type: ignore[attr-defined]
 
