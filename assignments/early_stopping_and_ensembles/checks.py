@@ -62,7 +62,7 @@ def parts(student, case, n, held):
 @check(task="split", points=3)
 def every_sample_is_in_one_part(student, case):
     """The parts have the sizes asked for, and together hold every sample once."""
-    n, held = case.turn((12, 5), (30, 7), (9, 8), (25, 1))
+    n, held = case.turn((40, 30), (30, 7), (9, 8), (25, 1))
     x, y, (x_train, y_train, x_val, y_val) = parts(student, case, n, held)
     wanted = (x_train, x[held:]), (y_train, y[held:]), (x_val, x[:held]), (y_val, y[:held])
     names = ("x_train", "y_train", "x_val", "y_val")
@@ -96,6 +96,9 @@ def held_out_at_random(student, case):
     for half in (y < n // 2, y % 2 == 0):
         count = int(half[chosen].sum())
         rate_within(count, held, 0.5, "the part of y_val from one half of the samples")
+    middle = int((np.abs(chosen - n // 2) < n // 8).sum())  # of a block, more or less
+    share = (n // 4 - 1) / n
+    rate_within(middle, held, share, "the part of y_val from the middle of the samples")
 
 
 # --- early stopping ------------------------------------------------------------------------------
@@ -183,6 +186,7 @@ def the_first_lowest_loss_that_is_a_number(student, case):
     lowest = int(losses.argmin())
     losses[lowest + 1] = case.turn(losses[lowest], NAN)
     losses[-1] = case.turn(NAN, losses[lowest], losses[-1])
+    losses[lowest - 1] = case.turn(NAN, losses[lowest - 1])
     plans(student, case, losses)
 
 
@@ -212,8 +216,8 @@ def a_flat_direction(student, case):
 
 @check(task="as_penalty", points=2)
 def digits_of_a_nearly_flat_direction(student, case):
-    """With lr lambda around 1e-12, kept and alpha are as exact as elsewhere."""
-    eigenvalues = case.uniform(5, low=1e-11, high=9e-11)
+    """With lr lambda from 1e-12 to 1e-3, kept and alpha are as exact as elsewhere."""
+    eigenvalues = case.turn(1e-11, 1e-4, 1e-3, 1e-6) * case.uniform(5, low=1.0, high=9.0)
     penalizes(student, eigenvalues, case.turn(0.1, 0.03), case.turn(7, 50, 3))
 
 
