@@ -357,7 +357,10 @@ class TestClass:
         answer = call("grade", "class", *words)
         assert answer.exit_code == 2
         assert_one_line(answer.stderr, "bob/tiny.py: 'bob' is not in the roster")
-        assert "1 could not be graded, and will be tried again next time." in answer.output
+        assert (
+            "1 could not be graded, for the reason below; the next run tries again."
+            in answer.output
+        )
         assert "<h3>Nothing handed in</h3>\n<p>eve" in (here / "graded/class.html").read_text()
 
     @pytest.mark.parametrize(

@@ -72,6 +72,14 @@ class TestLayouts:
         assert found(tmp_path / "submitted") == want
         assert len(collect(tmp_path, IDS).entries) == 2
 
+    def test_what_lies_beside_submitted_is_named(self, tmp_path):
+        make(tmp_path, "submitted/alice/batch_norm/batch_norm.py", "bob/batch_norm.py")
+        make(tmp_path, "release/batch_norm/batch_norm.ipynb", "nbgrader_config.py")
+        made = collect(tmp_path, IDS)
+        assert [entry.student for entry in made.entries] == ["alice"]
+        (problem,) = made.problems
+        assert problem.startswith(f"{tmp_path / 'bob/batch_norm.py'}: expected all submissions in")
+
     def test_canvas(self, tmp_path):
         make(tmp_path, "doejane_101_9_batch_norm.py", "mullerzoe_LATE_102_8_batch_norm-2.ipynb")
         make(tmp_path, "doe_jane_101_9_conv2d.py")

@@ -93,15 +93,21 @@ class Summary:
     def lines(self, out: Path, gradebook: Path) -> Iterator[str]:
         """Yield what to tell the instructor at the end."""
         known = f", {self.again} known from before" if self.again else ""
-        yield f"{self.graded} submissions graded{known}: {self.right} with every point."
+        yield f"{_counted(self.graded)} graded{known}: {self.right} with every point."
         if self.unreadable:
-            yield f"{self.unreadable} of them are not Python; their feedback says why."
+            verb = "is" if self.unreadable == 1 else "are"
+            yield f"{self.unreadable} of them {verb} no Python; the feedback says why."
         if self.problems:
-            yield f"{len(self.problems)} could not be graded, and will be tried again next time."
+            number, why = len(self.problems), "reason" if len(self.problems) == 1 else "reasons"
+            yield f"{number} could not be graded, for the {why} below; the next run tries again."
         for level in sorted(self.isolation):
             yield f"Isolation: {level}"
         yield f"Gradebook: {gradebook}"
         yield f"Feedback for each student: {out / 'feedback'}; the class: {out / 'class.html'}"
+
+
+def _counted(number: int) -> str:
+    return "1 submission" if number == 1 else f"{number} submissions"
 
 
 class Classroom:

@@ -2,7 +2,8 @@
 
     batch_norm/alice.py                               one assignment's folder, or with --assignment
     FOLDER/alice/batch_norm.py                        a folder for each student
-    FOLDER/submitted/alice/batch_norm/batch_norm.py   nbgrader's (FOLDER or FOLDER/submitted)
+    FOLDER/submitted/alice/batch_norm/batch_norm.py   nbgrader's (FOLDER or FOLDER/submitted);
+                                                      what lies beside submitted/ is not graded
     FOLDER/doejane_LATE_123_456_batch_norm-1.py       what Canvas makes of a file's name
     FOLDER/Jane Doe_123_assignsubmission_file_/...    what Moodle does
 
@@ -22,6 +23,8 @@ from minidl.grading.roster import Roster
 from minidl.grading.submission import LIMITS
 
 DEPTH = 3
+# What nbgrader keeps beside submitted/.
+_NBGRADERS = {"source", "release", "autograded", "feedback", "exchange"}
 _CANVAS = re.compile(r"(?P<name>.+?)_(?:LATE_)?(?P<user>\d+)_\d+_(?P<stem>.+)", re.S)
 _MOODLE = re.compile(r"(?P<name>.+?)_(?P<user>\d+)_assignsubmission_file_?(?P<stem>.*)", re.S)
 
@@ -97,7 +100,7 @@ def collect(
     """
     top = folder / "submitted" if (folder / "submitted").is_dir() else folder
     ignored: list[Path] = []
-    problems: list[str] = []
+    problems: list[str] = list(_beside(folder, top, ids))
     groups: dict[str, list[_Candidate]] = {}
     spelled: dict[str, str] = {}
     for path in _files(top, top, ignored, problems):
@@ -120,6 +123,17 @@ def collect(
         entries += _entries(student, candidates, only, ignored, problems)
     entries.sort(key=lambda entry: (entry.assignment, entry.student))
     return Found(tuple(entries), tuple(sorted(problems)), tuple(sorted(ignored)))
+
+
+def _beside(folder: Path, top: Path, ids: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence for each file beside submitted/ that bears an assignment's name."""
+    if folder == top:
+        return
+    for path in _files(folder, folder, [], []):
+        inside = path.relative_to(folder).parts[0]
+        if inside not in {top.name, *_NBGRADERS} and _candidate(path, folder, ids).sure:
+            wish = f"all submissions in {top}, where there is such a folder"
+            yield f"{path}: expected {wish}; move it there, or grade its folder by itself"
 
 
 def _entries(
