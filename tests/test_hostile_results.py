@@ -76,6 +76,17 @@ def test_it_is_told_in_words(tmp_path):
     assert "centre returned far more values than it was given." in result.tasks[0].checks[0].seen
 
 
+@pytest.mark.parametrize("value", ["1e308", "-1e300 * np.arange(5)", "5e-324"])
+def test_numbers_at_the_ends_of_their_range_are_explained_in_silence(tmp_path, value):
+    tiny = Assignment.load(tiny_assignment.write(tmp_path))
+    source = "import numpy as np\n"
+    source += f"def centre(x):\n    return 0 * x + {value}\n"
+    source += f"def moments(x):\n    return np.array([{value}]).ravel()[-1:], np.full(1, 1e308)\n"
+    result = grade_source(source, tiny, None, LocalSandbox())  # a warning would be an error here
+    assert result.score == 0
+    assert all(check.seen for task in result.tasks for check in task.checks)
+
+
 # --- time
 
 

@@ -346,6 +346,8 @@ def drawn_with_replacement(student, case):
     """
     samples, members = 200, 30
     bags, _ = student.bootstrap(samples, members, draw_rng(case))
+    if bags.shape != (members, samples):
+        raise Mismatch("shape", "bags", bags, np.zeros((members, samples)))
     missing = sum(samples - len(np.unique(bag)) for bag in bags)
     rate = (1 - 1 / samples) ** samples
     rate_within(missing, samples * members, rate, "the part of samples that a bag lacks")

@@ -227,7 +227,8 @@ class _Run:
             return Outcome(check, failure, seconds=time.perf_counter() - start)
 
     def _results(self, task: Task, outcomes: Sequence[Outcome]) -> Iterator[CheckResult]:
-        lessons = self.tutor.lessons(task, outcomes)
+        with np.errstate(all="ignore"):  # numbers of a submission's own overflow in any formula
+            lessons = self.tutor.lessons(task, outcomes)
         owners = {s.name: s.target for s in self.assignment.scenarios}
         advised: set[str] = set()
         for outcome in outcomes:
