@@ -241,4 +241,6 @@ def test_values_a_check_cannot_use():
 def test_truths_are_false_and_lengths_are_asked_for():
     said = explained(np.zeros(4, bool), np.ones(4, bool))
     assert said.seen == "dx is False everywhere."
-    assert "How many numbers should dx have" in explained(np.zeros(3), np.ones(4)).question
+    assert explained(np.zeros((4, 3)), np.ones((4, 5))).question == (
+        "How long should axis 1 of dx be, and why?"
+    )

@@ -43,6 +43,7 @@ def test_axes_are_read_from_docstrings():
         (np.sqrt(20), "sqrt(n * s)"),
         (1 / 0.7, "1 / (1 - p)"),
         (0.7, "(1 - p)"),
+        (0.49, "(1 - p)^2"),
         (1 / 0.3, "1 / p"),
         (1 / 60, "1 / (n * c * s)"),
         (7, "k"),
@@ -77,7 +78,7 @@ def test_a_factor_that_one_case_leaves_open_is_settled_by_another():
         (WANT / GAMMA[:, None], "y would be right if it were multiplied by gamma."),
         (np.abs(WANT), "y is the absolute value of what it should be."),
         (1 / WANT, "y is the inverse of what it should be."),
-        (WANT / 0.7, "y is too large everywhere: by 1 / (1 - p)."),
+        (WANT / 0.7, "y is too large everywhere: by the factor 1 / (1 - p)."),
         (WANT * 5, "5 times too large everywhere: that is n."),
         (np.where(np.arange(3)[:, None] == 1, 9.0, WANT), "index 1 of axis 1 (c) alone (all of"),
         (np.where(np.arange(4) == 3, 9.0, WANT), "at index 3, the last, of axis 2 (s) alone"),
@@ -116,8 +117,10 @@ def test_results_that_should_be_the_same_are_not_suspected_of_being_one_array():
 def test_a_factor_is_asked_about_by_the_argument_in_it():
     at = Setting({"lr": 0.3}, SHAPES)
     finding = found(WANT * np.sqrt(0.7), at=at)
-    assert "y is too small everywhere: by 1 / sqrt(1 - lr)." in finding.seen
+    assert "y is too small everywhere: by the factor 1 / sqrt(1 - lr)." in finding.seen
     assert "lr or 1 - lr" in finding.question
+    assert finding.question.startswith("Where does the formula ask for")
+    assert found(WANT * 0.3, at=at).question.startswith("Where does lr enter the formula")
 
 
 def test_another_result_in_the_place_of_one():

@@ -113,6 +113,9 @@ def test_numbers_between_0_and_1_stay_there_and_only_eps_may_vanish():
     assert 0 < arguments["alpha"] < 1
     assert arguments["eps"] == 0
     assert len(str(arguments["lr"])) < len("0.00137")
+    start = {"shares": np.array([0.0, 0.3, 1.0])}
+    arguments, *_ = smallest(lambda shares: shares + 1, start=start, shapes={}, reference=np.copy)
+    assert 0 <= arguments["shares"].min() <= arguments["shares"].max() <= 1
 
 
 @pytest.mark.parametrize(

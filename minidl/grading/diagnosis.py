@@ -180,8 +180,10 @@ def _shape(failure: Mismatch, hidden: bool, at: Setting) -> Finding:
     mended = shape_pattern(failure.got, failure.want, _allowed(failure))
     mended = mended or _in_its_place(failure, at) or reduction(failure.got, at)
     question = f"Which axes should be left in {failure.name}, and in which order?"
-    if failure.got.ndim == failure.want.ndim == 1:
-        question = f"How many numbers should {failure.name} have here, and why?"
+    if failure.got.ndim == failure.want.ndim and not mended:
+        pairs = zip(failure.got.shape, failure.want.shape, strict=True)
+        axis = next(axis for axis, (mine, right) in enumerate(pairs) if mine != right)
+        question = f"How long should {at.axis(failure.name, axis)} of {failure.name} be, and why?"
     if mended.endswith("came in its place"):
         question = "In which order does the docstring list what is returned?"
     return Finding(f"{seen}; {mended}." if mended else f"{seen}.", question)

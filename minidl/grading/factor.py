@@ -68,5 +68,6 @@ def _candidates(
         yield f"sqrt({words})", f"1 / sqrt({words})", math.sqrt(value)
         if value < 1:
             yield f"(1 - {words})", f"1 / (1 - {words})", 1 - value
+            yield f"(1 - {words})^2", f"1 / (1 - {words})^2", (1 - value) ** 2
             yield f"{words} / (1 - {words})", f"(1 - {words}) / {words}", value / (1 - value)
             yield f"sqrt(1 - {words})", f"1 / sqrt(1 - {words})", math.sqrt(1 - value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import combinations, permutations
 
 import numpy as np
@@ -124,20 +125,24 @@ def _factor(name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Se
         # A whole number is easily seen to be n * s; of another the words say more.
         whole = abs(size - round(size)) < 1e-4 * size and size < 1000
         words = listed(ways, "or")
-        said = f"{said}: that is {words}" if whole else f"{too} everywhere{sign}: by {words}"
-    return f"{name} is {said}.", _why(ways, size)
+        by = f"{too} everywhere{sign}: by the factor {words}"
+        said = f"{said}: that is {words}" if whole else by
+    return f"{name} is {said}.", _why(ways, size, [k for k, v in at.numbers.items() if v % 1])
 
 
 def _lengths(shape: tuple[int, ...]) -> dict[str, int]:
     return {f"the length of axis {axis}": length for axis, length in enumerate(shape)}
 
 
-def _why(ways: list[str], size: float) -> str:
-    """Return the question for a factor."""
+def _why(ways: list[str], size: float, shares: Sequence[str]) -> str:
+    """Return the question for a factor; `shares` are the arguments that are no whole numbers."""
     part = next(filter(None, (re.search(r"1 - (\w+)", way) for way in ways)), None)
     if part is not None:
         other = f"{part[1]} or 1 - {part[1]}"
         return f"Where does the formula ask for {other}, and is it multiplied with or divided by?"
+    for share in shares:
+        if any(re.search(rf"\b{share}\b", way) for way in ways):
+            return f"Where does {share} enter the formula, and is it multiplied with or divided by?"
     if any("- 1)" in way for way in ways):
         return "Which of the two denominators does the docstring ask for, m or m - 1?"
     if ways:

@@ -216,7 +216,7 @@ def _cut(
 def _is_share(value: Any) -> bool:
     """Whether a value is a fraction, or an array of some, and should stay between 0 and 1."""
     if type(value) is np.ndarray and value.dtype.kind == "f" and value.size > 1:
-        return bool(value.min() > 0 and value.max() < 1)
+        return bool(value.min() >= 0 and value.max() <= 1 and (value % 1).any())
     return type(value) is float and 0.01 <= value <= 1
 
 
