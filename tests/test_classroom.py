@@ -398,7 +398,10 @@ def test_files_are_graded_in_the_order_given(folder, tiny, here):
 
 @pytest.mark.parametrize(
     ("student", "name"),
-    [("alice", "alice"), ("a.b-c_d", "a.b-c_d"), ("con", "con-"), ("..", "student-"), ("é", "")],
+    [
+        *(("alice", "alice"), ("a.b-c_d", "a.b-c_d"), ("..", "student-"), ("é", "")),
+        *(("con", "con-"), ("con.txt", "con.txt-"), ("-rf", "rf-"), ("--help", "help-")),
+    ],
 )
 def test_names_of_folders_are_safe(student, name):
     made = feedback.file_name(student)

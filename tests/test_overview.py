@@ -126,6 +126,17 @@ class TestMarks:
         assert head == ["ID number", "Full name", "Email address", "tiny"]
         assert body == [["ann", "Ann Lee", "", "5"], ["eve", "'=1+1", "", ""]]
 
+    @pytest.mark.parametrize("sign", "=+-@")
+    @pytest.mark.parametrize("before", ["", " ", "\n", "\xa0", "\u3000", "\t", "\u200b"])
+    def test_no_name_is_a_formula(self, sign, before):
+        wide = chr(ord(sign) + 0xFEE0)
+        with Gradebook(":memory:") as book:
+            for name in (f"{before}{sign}1+1", f"{before}{wide}1", f"a{sign}1", " a", ""):
+                book.record(identity(name), result(1), "tiny.py")
+            names = {row[0] for row in rows(to_csv(book))[1:]}
+        assert {name for name in names if name[:1] != "'"} == {f"a{sign}1", " a", ""}
+        assert len(names) == 5
+
     def test_best_and_latest(self, book):
         book.record(identity("ann", sha256="new"), result(2), "tiny.py")
         for which, score in (("latest", "2"), ("best", "5")):

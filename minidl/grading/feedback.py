@@ -54,13 +54,15 @@ def make_folder(folder: Path) -> None:
 def file_name(student: str) -> str:
     """Return a student's name as every file system takes it, unlike any other student's.
 
+    It begins with a letter or a digit, so that no program takes it for an option.
+
     Examples
     --------
     >>> file_name("alice"), file_name("../Zoë & co")
     ('alice', 'Zo_co-0c1d17')
     """
-    safe = re.sub(r"[^A-Za-z0-9_.-]+", "_", student).strip("._")[:60]
-    if safe == student and safe.upper() not in _DEVICES:
+    safe = re.sub(r"[^A-Za-z0-9_.-]+", "_", student).strip("._-")[:60]
+    if safe == student and safe.upper().partition(".")[0] not in _DEVICES:
         return safe
     return f"{safe or 'student'}-{hashlib.sha256(student.encode()).hexdigest()[:6]}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from minidl.errors import ArgumentError, expected
@@ -12,6 +13,7 @@ from minidl.grading.roster import MAIL_COLUMNS, Roster, Student, first_of
 from minidl.terminal import clean
 
 Rows = Iterator[Sequence[object]]
+FORMULA = ("=", "+", "-", "@")
 CANVAS_COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 
 
@@ -120,4 +122,6 @@ def _points(gradebook: Gradebook, which: str) -> tuple[dict[tuple[str, str], str
 def _safe(text: str) -> str:
     """Return text that no spreadsheet takes for a formula."""
     plain = clean(text, 400)
-    return f"'{plain}" if plain[:1] in ("=", "+", "-", "@", "\t", "\r") else plain
+    # Spaces in front are skipped by some, and wide signs are taken for narrow ones.
+    first = unicodedata.normalize("NFKC", plain.lstrip())[:1]
+    return f"'{plain}" if first in FORMULA or plain[:1] in ("\t", "\r") else plain
