@@ -14,7 +14,7 @@ from minidl.grading.check import Call, CheckError, Recorder
 from minidl.grading.compare import Mismatch
 from minidl.grading.grade import grade_source
 from minidl.grading.mistake import Mistake
-from minidl.grading.race import Slow, as_slow_as, race
+from minidl.grading.race import CALL_SECONDS, Slow, as_slow_as, race
 from minidl.grading.sandbox import Limits, Sandbox
 from minidl.grading.student import LocalSandbox, LocalStudent, StudentFailure
 from minidl.grading.zygote import SandboxError
@@ -238,7 +238,7 @@ def test_slow_is_told_in_seconds():
     assert (slow.what, slow.name, slow.call.args[1]) == ("slow", "f", 1)
     assert slow.got >= 0.03
     assert slow.want >= 0.004
-    assert slow.allowed == pytest.approx(3 * slow.want + 1e-3, abs=1e-6)
+    assert slow.allowed == pytest.approx(3 * slow.want + CALL_SECONDS, abs=1e-6)
 
 
 def test_the_first_call_is_not_counted():
