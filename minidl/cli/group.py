@@ -71,7 +71,7 @@ class Commands(click.Group):
         limit = formatter.width - 6 - longest
         for title, commands in self.sections.items():
             with formatter.section(title):
-                rows = [(str(c.name).ljust(longest), c.get_short_help_str(limit)) for c in commands]
+                rows = [(str(c.name).ljust(longest), _first_words(c, limit)) for c in commands]
                 formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> object:
@@ -82,6 +82,15 @@ class Commands(click.Group):
             raise Complaint(str(error)) from None
         except KeyboardInterrupt:
             raise Interrupted("interrupted") from None
+
+
+def _first_words(command: click.Command, limit: int) -> str:
+    """Return a command's first sentence, cut where its parts end if it does not fit a line."""
+    said = command.get_short_help_str(1000)
+    for mark in (";", ":", ","):
+        while len(said) > limit and mark in said:
+            said = said.rpartition(mark)[0] + "."
+    return said if len(said) <= limit else command.get_short_help_str(limit)
 
 
 @contextmanager

@@ -247,7 +247,7 @@ def export(file: Path, form: str, to: Path | None, roster: Path | None, best: bo
 @click.option("--assignment", help="Id or folder; by default the one the files are named after.")
 @_roster
 def similarity(folder: Path, assignment: str | None, roster: Path | None) -> None:
-    """Say which submissions in FOLDER are near copies of the reference or of each other.
+    """Say which submissions in FOLDER are near copies, of the reference or of each other.
 
     A reason to look, never a score: short tasks have few right solutions. Needs copydetect, which
     `pip install 'minidl[similarity]'` brings.

@@ -116,7 +116,7 @@ def hint(task: str, number: int, where: str) -> None:
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.pass_context
 def race(context: click.Context, task: str, file: Path | None) -> None:
-    """Time your compiled function for TASK beside NumPy's and the library's.
+    """Time your compiled function for TASK, beside NumPy's and the library's.
 
     FILE is your file or workspace, by default the current folder. A function for Cython is compiled
     first, which takes a C compiler; without one it is left out, and a note says so. Exits with 1
