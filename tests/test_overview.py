@@ -54,6 +54,14 @@ class TestOverview:
         assert found.mistakes == {"mean_doubled": 1, "square_not_averaged": 1}
         assert found.unnamed == 0
 
+    def test_what_is_not_written_is_no_unknown_mistake(self):
+        (task,) = result(0).tasks
+        found = overview.TaskOverview("tiny.a", "First", 5.0)
+        for said in ("centre is not written yet.", "there is no function centre.", "odd."):
+            checks = tuple(replace(check, seen=said, mistake=None) for check in task.checks)
+            found.add(replace(task, checks=checks, earned=0.0))
+        assert (found.unwritten, found.unnamed) == (2, 1)
+
     def test_scores_tasks_mistakes_and_who_is_missing(self, book, students):
         (found,) = overview.overviews(book, students)
         assert dict(found.bins) == {

@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import fmean, quantiles
 
 from minidl.grading.assignment import Assignment
+from minidl.grading.diagnosis import says_unwritten
 from minidl.grading.gradebook import Attempt, Gradebook
 from minidl.grading.report import template
 from minidl.grading.result import Result, TaskResult, write_results
@@ -34,7 +35,8 @@ class TaskOverview:
     earned : points of all together.
     no_result : how many got no value in at least one check (it raised, hung, died).
     mistakes : how many students made each known mistake.
-    unnamed : how many lost points through none of these.
+    unwritten : how many left it as the starter has it, or out.
+    unnamed : how many others lost points through none of these.
     seconds : of each student's checks.
     """
 
@@ -47,6 +49,7 @@ class TaskOverview:
     earned: float = 0.0
     no_result: int = 0
     mistakes: Counter[str] = field(default_factory=Counter)
+    unwritten: int = 0
     unnamed: int = 0
     seconds: list[float] = field(default_factory=list)
 
@@ -59,7 +62,9 @@ class TaskOverview:
         self.no_result += any(check.status == "error" for check in found.checks)
         named = {name for check in found.checks for name in (check.mistake, check.also) if name}
         self.mistakes.update(named)
-        self.unnamed += found.earned < found.points and not named
+        unwritten = all(says_unwritten(check.seen) for check in found.checks)
+        self.unwritten += unwritten
+        self.unnamed += found.earned < found.points and not named and not unwritten
         self.seconds.append(sum(check.seconds for check in found.checks))
 
     @property
