@@ -253,3 +253,10 @@ def test_what_is_released_names_both_forms():
     assert "script: batch_norm.py" in names
     assert "notebook: batch_norm.ipynb" in names
     assert "script: lesson.md" in names
+
+
+def test_the_readme_names_what_can_be_raced(tmp_path):
+    start("conv2d", tmp_path / "w")
+    start("optimizers", tmp_path / "v")
+    assert "minidl race forward_numba" in (tmp_path / "w" / "README.md").read_text()
+    assert "minidl race" not in (tmp_path / "v" / "README.md").read_text()

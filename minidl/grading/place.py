@@ -120,18 +120,18 @@ def _more_than_corners(edge: np.ndarray, count: int) -> bool:
 
 def _slice(wrong: np.ndarray, name: str, at: Setting) -> str:
     """Say in which one slice of one axis everything wrong lies; one that is all wrong first."""
-    found = {"all of it": "", "in part": ""}
+    found = {"all of it": "", "a part of it": ""}
     for axis in range(wrong.ndim):
         others = tuple(a for a in range(wrong.ndim) if a != axis)
         hit = np.flatnonzero(wrong.any(axis=others))
         if len(hit) == 1 and wrong.shape[axis] > 1:
             last = hit[0] == wrong.shape[axis] - 1
             which = f"{hit[0]}, the last," if last else f"{hit[0]}"
-            whole = "all of it" if wrong.take(hit[0], axis).all() else "in part"
+            whole = "all of it" if wrong.take(hit[0], axis).all() else "a part of it"
             extent = f" ({whole})" if wrong.ndim > 1 else ""
             words = f"at index {which} of {at.axis(name, axis)} alone{extent}"
             found[whole] = found[whole] or words
-    return found["all of it"] or found["in part"]
+    return found["all of it"] or found["a part of it"]
 
 
 def extreme(odd: np.ndarray, name: str, at: Setting, hidden: bool) -> str:
