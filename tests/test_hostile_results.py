@@ -9,6 +9,7 @@ import pytest
 import tiny_assignment
 
 from minidl.grading import check as check_module
+from minidl.grading import signature
 from minidl.grading.assignment import Assignment
 from minidl.grading.check import MOST_VALUES, Recorder, unrecorded
 from minidl.grading.grade import grade_source
@@ -128,6 +129,18 @@ def test_calls_made_again_end_with_their_time(monkeypatch):
     rerun._left = -1.0
     with rerun._hurried() as student:
         assert failed(lambda: student.f(1)).kind == "timeout"
+
+
+def test_one_of_fifty_thousand_names_is_looked_for_once(monkeypatch):
+    compared = []
+    monkeypatch.setattr(
+        signature.difflib,
+        "get_close_matches",
+        lambda name, names, **_: compared.append(len(names)) or [],
+    )
+    many = signature.Signatures("\n".join(f"def a{i}(): 0" for i in range(3000)).encode())
+    assert [many.missing("centre") for _ in range(3)] == [None] * 3
+    assert compared == [signature.MOST_NAMES]
 
 
 # --- a submission's own forward

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from minidl.grading.finding import Finding
 
+MOST_NAMES = 1000  # to compare with one that is missing; a file may define fifty thousand
+
 
 class Signatures:
     """The functions and classes of a submission.
@@ -23,11 +25,17 @@ class Signatures:
             self._tree = ast.parse(source)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             self._tree = ast.Module([], [])
+        self._missing: dict[str, Finding | None] = {}
 
     def missing(self, name: str) -> Finding | None:
         """Say what there is instead of a function that is missing: a near miss, or one too deep."""
+        if name not in self._missing:
+            self._missing[name] = self._instead_of(name)
+        return self._missing[name]
+
+    def _instead_of(self, name: str) -> Finding | None:
         made = [n for n in self._tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))]
-        names = {node.name: node.lineno for node in made}
+        names = {node.name: node.lineno for node in made[:MOST_NAMES]}
         close = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
         lower = [other for other in names if other.lower() == name.lower()]
         for other in lower or close:
