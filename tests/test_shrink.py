@@ -103,6 +103,16 @@ def test_kinds_of_arguments_stay_what_they_are():
     assert arguments["bias"] is None
 
 
+def test_counts_that_bound_one_another_become_small_together():
+    def plan(samples, held):
+        return np.array([samples - held if held < samples else np.nan])
+
+    arguments, *_ = smallest(
+        lambda *a: plan(*a) + 1, start={"samples": 86, "held": 20}, shapes={}, reference=plan
+    )
+    assert arguments == {"samples": 2, "held": 1}
+
+
 def test_numbers_between_0_and_1_stay_there_and_only_eps_may_vanish():
     def step(x, lr, alpha, eps):
         return x * alpha / (lr + eps)

@@ -271,6 +271,7 @@ def similarity(folder: Path, assignment: str | None, roster: Path | None) -> Non
         for members in found.same:
             names = ", ".join(clean(member, 120) for member in members)
             out.print(f"The same but for names and comments: {names}", soft_wrap=True)
+    out.print("A reason to look, never a score: short tasks have few right solutions.")
     for problem in group.found.problems:
         console(stderr=True).print(f"minidl: {clean(problem)}", soft_wrap=True)
 

@@ -145,7 +145,9 @@ def _search(
     shares = {name for name, value in given.items() if _is_share(value)}
     numbers = [name for name, value in given.items() if type(value) is float and numbers_first]
     steps = (_simpler(given, shares, numbers), _shorter(given, shapes))
-    for candidate in chain(*steps, _simpler(given, shares, given)):
+    # Once more for counts: what one of them may be depends on others, which are smaller now.
+    counts = [name for name, value in given.items() if type(value) is int]
+    for candidate in chain(*steps, _simpler(given, shares, given), _simpler(given, shares, counts)):
         found = ask.differ(candidate)
         if found:
             best = found
