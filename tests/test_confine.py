@@ -28,7 +28,8 @@ import numpy as np
 def look():
     installed = os.path.dirname(os.path.dirname(np.__file__))
     places = ["/etc", "/tmp", "/proc", "/home", "/dev/shm", installed + "/pip"]
-    return [path for path in places if os.path.lexists(path)]
+    found = [path for path in places if os.path.lexists(path)]
+    return [path for path in found if not installed.startswith(path + "/")]
 """
     with sandbox.student(source, functions=["look"]) as student:
         assert student.look() == [] or confine.VIEW not in sandbox.isolation

@@ -1,6 +1,7 @@
 """%load_ext minidl in a session of IPython."""
 
 import ast
+import builtins
 
 import pytest
 import tiny_assignment
@@ -26,6 +27,7 @@ def tiny(tmp_path, monkeypatch):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Run one cell in a fresh session; return what it displayed as text and as HTML."""
+    monkeypatch.delattr(builtins, "_", raising=False)  # IPython leaves a `_` of others alone
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     config = Config()
     config.HistoryManager.hist_file = ":memory:"

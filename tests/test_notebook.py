@@ -1,3 +1,4 @@
+import ast
 import base64
 import json
 from dataclasses import replace
@@ -276,7 +277,7 @@ class TestLessons:
         book = nbformat.read(tmp_path / name, as_version=4)
         codes = [cell for cell in book.cells if cell.cell_type == "code"]
         place = next(i for i, cell in enumerate(codes) if "mine = " in cell.source)
-        tools = [cell for cell in codes[:3] if "plt.subplots" not in cell.source]
+        tools = needed(codes[:place], codes[place:])
         here = f"import os, sys\nos.chdir({str(tmp_path)!r})\nsys.path.insert(0, '')"
         solution = assignment.solution() if form == "notebook" else ""
         first = [nbformat.v4.new_code_cell(text) for text in (here, solution)]
@@ -285,6 +286,27 @@ class TestLessons:
         shown = "".join(o.get("text", "") for cell in book.cells for o in cell.get("outputs", []))
         assert PROOF[assignment.id] in shown
         assert f"public checks of {assignment.id}" in shown
+
+
+def needed(before, cells):
+    """Return those of the cells before that define what the cells use, themselves or in turn."""
+    wanted = names(cells, ast.Load)
+    chosen = []
+    for cell in reversed(before):
+        made = names([cell], ast.Store)
+        if made & wanted or "import" in cell.source:
+            chosen.insert(0, cell)
+            wanted |= names([cell], ast.Load)
+    return chosen
+
+
+def names(cells, context):
+    """Return the names that cells load or store; what they define counts as stored."""
+    nodes = [node for cell in cells for node in ast.walk(ast.parse(cell.source))]
+    found = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, context)}
+    if context is ast.Store:
+        found |= {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    return found
 
 
 def pictures(cells):

@@ -244,7 +244,7 @@ def test_a_bad_frame_is_refused(data):
 def test_an_array_larger_than_its_payload_is_refused_before_it_is_allocated(shape):
     tracemalloc.start()
     try:
-        with pytest.raises(ProtocolError, match="larger than the payload|impossible shape"):
+        with pytest.raises(ProtocolError, match=r"larger than the payload|impossible shape"):
             parse(json.dumps({"array": ["float64", shape]}).encode(), 8)
         assert tracemalloc.get_traced_memory()[1] < 2**16
     finally:
