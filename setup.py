@@ -115,7 +115,7 @@ setup(
         "minidl.grading": ["templates/*", "attacks/*.toml", "attacks/assignment/*"],
         "minidl.course": ["templates/*"],
         "minidl.kernels": ["*.pyx", "*.h", "simd/*"],
-        "minidl.assignments": ["*.toml", "*/*.toml", "*/*.md", "*/*.py"],
+        "minidl.assignments": ["*.toml", "*/*.toml", "*/*.md", "*/*.py", "*/collected/*.py"],
     },
     ext_modules=extensions,
     options={"build_ext": {"parallel": os.cpu_count()}},

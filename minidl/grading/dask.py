@@ -14,6 +14,7 @@ from typing import Any
 from minidl.errors import ArgumentError, expected
 from minidl.grading.schedule import Done, Job, grade_job, light
 
+TRIES = 5  # times a job is sent again whose result was lost together with its worker
 AHEAD = 3  # jobs at the cluster for each of its threads: enough that none of them waits for us
 
 
@@ -61,12 +62,14 @@ class Dask:
             ended = as_completed(list(running), loop=client.loop)
             for future in ended:
                 job = running.pop(future)
-                following = next(waiting, None)
+                lost = future.status not in ("finished", "error") and job.tries < TRIES
+                following = replace(job, tries=job.tries + 1) if lost else next(waiting, None)
                 if following is not None:
                     sent = self._send(client, following)
                     running[sent] = following
                     ended.add(sent)
-                yield _done(future, job)
+                if not lost:
+                    yield _done(future, job)
 
     def _connected(self, client: Any, address: str) -> Any:
         """Connect, and wait until there is a worker."""
