@@ -238,6 +238,7 @@ PROOF = {
     "optimizers": "adam      720 calls",
     "early_stopping_and_ensembles": "the best was epoch",
     "dropout_family": "('drop_block', 'forward'): 120",
+    "conv2d": "('conv2d', 'backward_weight'): ",
 }
 
 
