@@ -129,3 +129,15 @@ def test_a_changed_assignment_is_noticed(work):
 def test_show_is_what_a_notebook_calls(work, capsys):
     check.show("centre")
     assert "centre is not written yet" in capsys.readouterr().out
+
+
+def test_where_nothing_can_be_confined_ones_own_code_is_checked_all_the_same(
+    work, tiny, monkeypatch
+):
+    (work / "tiny.py").write_text(Assignment.load(tiny).with_mistake("mean_doubled"))
+    monkeypatch.setattr("sys.platform", "darwin")
+    result = check.check(check.find())
+    monkeypatch.undo()
+    assert result.isolation.startswith("none")
+    assert 0 < result.score < result.points
+    assert result.mistakes == ["mean_doubled"]
