@@ -47,13 +47,12 @@ setup: $(READY)
 demo: $(READY)
 	@$(BIN)/minidl demo
 
-# First the tape as its readable source, then everything with the compiled one: what signals reach in
-# the main thread, and the rest in two processes, a file of tests at a time in each.
+# First the tape as its readable source, then everything with the compiled one, a file of tests at a
+# time in each of two processes.
 test: $(READY)
 	MINIDL_TAPE=python $(BIN)/python -m pytest --quiet --cov --cov-report= tests/test_autograd.py \
 	  tests/test_tensor.py tests/test_module.py tests/test_operations.py
-	$(BIN)/python -m pytest --quiet -m main_thread --cov --cov-append --cov-report=
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not peers and not main_thread" \
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not peers" \
 	  --cov --cov-append --cov-report=term --cov-fail-under=90
 
 test-peers: $(PEERS)

@@ -97,7 +97,6 @@ def test_killed_again_and_again_it_ends_with_the_same_bits(undisturbed, tmp_path
     assert sorted(p.name for p in tmp_path.iterdir()) == [out.name, path.name]
 
 
-@pytest.mark.main_thread
 def test_interrupted_in_the_middle_of_an_epoch_it_goes_on_there(undisturbed, tmp_path):
     path = tmp_path / "run.safetensors"
 

@@ -128,7 +128,6 @@ def test_fit_stops_and_gives_the_best_weights_back(stopped):
     )
 
 
-@pytest.mark.main_thread
 def test_an_interrupted_run_ends_with_the_best_weights():
     class Press(Callback):
         def on_step_end(self, trainer):

@@ -123,7 +123,6 @@ def test_bagging_draws_as_many_samples_with_replacement():
     assert sorted(seen[0]) != sorted(seen[1])
 
 
-@pytest.mark.main_thread
 def test_an_interrupt_ends_all_of_it():
     class Press(Callback):
         def on_step_end(self, trainer):

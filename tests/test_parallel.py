@@ -127,7 +127,6 @@ print(parallel.run(lambda a, b: a, 2), threading.active_count())
 """
 
 
-@pytest.mark.main_thread
 @pytest.mark.parametrize("own", ["pass", "time.sleep(0 if start else 5)"])
 @pytest.mark.skipif(os.name == "nt", reason="no signals between processes")
 def test_an_interrupt_waits_for_the_parts_and_leaves_everything_usable(own):

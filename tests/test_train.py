@@ -557,7 +557,6 @@ def test_a_stop_ends_the_epoch_after_the_step():
 # -- Ctrl-C -------------------------------------------------------------------------------------
 
 
-@pytest.mark.main_thread
 def test_the_first_interrupt_ends_the_run_cleanly():
     before = signal.getsignal(signal.SIGINT)
     model, optimizer = linear()
@@ -576,7 +575,6 @@ def test_the_first_interrupt_ends_the_run_cleanly():
     assert signal.getsignal(signal.SIGINT) is before
 
 
-@pytest.mark.main_thread
 def test_the_second_interrupt_ends_it_at_once():
     before = signal.getsignal(signal.SIGINT)
     model, optimizer = linear()
