@@ -1,6 +1,7 @@
 """Compiled tasks: workers with Numba, races by the grader's clock, Cython's pure-Python mode."""
 
 import time
+from types import SimpleNamespace
 
 import compiled_assignment
 import numpy as np
@@ -10,7 +11,7 @@ import tiny_assignment
 from minidl.errors import ArgumentError
 from minidl.grading import race as race_module
 from minidl.grading.assignment import Assignment
-from minidl.grading.check import Call, CheckError, Recorder
+from minidl.grading.check import Call, CheckError, Recorder, timed
 from minidl.grading.compare import Mismatch
 from minidl.grading.grade import grade_source
 from minidl.grading.mistake import Mistake
@@ -272,7 +273,7 @@ def test_what_was_kept_from_the_first_call_does_not_win():
         return kept[0]
 
     with pytest.raises(Mismatch) as caught:
-        race(recorder(function), "f", [np.arange(3.0)], waiting(0.002))
+        race(recorder(function), "f", [np.arange(30.0)], waiting(0.002))
     assert caught.value.what == "values"
 
 
@@ -304,6 +305,44 @@ def test_fast_and_wrong_does_not_win(returned, what):
     with pytest.raises(Mismatch) as caught:
         race(recorder(returned), "f", [np.ones(3)], waiting(0.002))
     assert caught.value.what == what
+
+
+def test_processor_time_counts_where_it_is_more_than_the_clock_says():
+    """Of a student with two threads: each second of the clock is two of the processor."""
+    student = SimpleNamespace(processor_seconds=7.0, damaged=set())
+
+    def function(x):
+        student.processor_seconds += 2.0
+        return x
+
+    student.f = function
+    returned, seconds = timed(Recorder(student, {"f": ("y",)}, {"f": ("x",)}), "f", [np.ones(3)])
+    assert seconds == 2.0
+    np.testing.assert_array_equal(returned, np.ones(3))
+    idle = Recorder(LocalStudent({"f": waiting(0.03)}), {"f": ("y",)}, {"f": ("x", "n")})
+    assert timed(idle, "f", [np.ones(3)])[1] >= 0.03
+
+
+THREADS = b"""
+import hashlib, threading, time
+
+def busy(x):
+    start = time.process_time()
+    work = lambda: hashlib.sha256(bytes(10**7)).digest()  # without Python's lock
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    return time.process_time() - start
+"""
+
+
+def test_the_time_of_all_threads_of_a_worker_is_seen(sandbox):
+    with sandbox.student(THREADS, "busy.py", ["busy"]) as student:
+        before = student.processor_seconds
+        own = student.busy(np.ones(2))
+        seen = student.processor_seconds - before
+        assert own <= seen <= 1.5 * own
+    assert student.processor_seconds == 0.0  # it is no more
 
 
 def test_a_margin_too_small_to_measure():

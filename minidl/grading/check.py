@@ -159,18 +159,28 @@ class Recorder:
             self.damaged.setdefault(function, set()).add(name)
 
 
-def unrecorded(recorder: Recorder, function: str, args: Sequence[Any]) -> Any:
+def timed(recorder: Recorder, function: str, args: Sequence[Any]) -> tuple[Any, float]:
     """Call a function without remembering it, for a race; its structure is looked at all the same.
+
+    Returns
+    -------
+    returned : what came back
+    seconds : the grader's clock, or the processor time of all its threads where that is more:
+        whoever uses two processors at once is no faster for it.
 
     Raises
     ------
     Mismatch
         unless it returned as many arrays as it should.
     """
-    returned = _arrayed(getattr(recorder._student, function)(*args), args)
+    student = recorder._student
+    processor, start = student.processor_seconds, time.perf_counter()
+    returned = getattr(student, function)(*args)
+    seconds = max(time.perf_counter() - start, student.processor_seconds - processor)
+    returned = _arrayed(returned, args)
     _demand_bearable(function, args, {}, returned)
     _demand_structure(function, recorder.names(function), returned)
-    return returned
+    return returned, seconds
 
 
 def _in_words(function: str, parameters: Sequence[str], args: Sequence[Any]) -> str:

@@ -1,9 +1,10 @@
 """A race: the student's function against a reference, by the grader's clock.
 
-Calls take turns, so that whatever else the machine does slows both; the fastest counts, of as many
-as it takes to be fast enough, within bounds. The first call, in which a compiler runs, is timed
-apart. Each turn has inputs of its own, which nobody can foresee, and its values are compared, so
-that nothing computed before, and nothing wrong, wins.
+Both have one processor: what several threads use at once is added up. Calls take turns, so that
+whatever else the machine does slows both; the fastest counts, of as many as it takes to be fast
+enough, within bounds. The first call, in which a compiler runs, is timed apart. Each turn has
+inputs of its own, which nobody can foresee, and its values are compared, so that nothing computed
+before, and nothing wrong, wins.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 import threadpoolctl
 
 from minidl.errors import expected
-from minidl.grading.check import Call, CheckError, Recorder, unrecorded
+from minidl.grading.check import Call, CheckError, Recorder, timed
 from minidl.grading.compare import Mismatch, close, same
 from minidl.grading.mistake import Mistake
 
@@ -88,9 +89,8 @@ def race(
             start = time.perf_counter()
             right = reference(*given)
             mine = min(mine, time.perf_counter() - start)
-            start = time.perf_counter()
-            returned = unrecorded(student, function, given)
-            yours = min(yours, time.perf_counter() - start)
+            returned, seconds = timed(student, function, given)
+            yours = min(yours, seconds)
             _compare(student, Call(function, given, {}, returned), right, rtol)
             allowed = at_most * mine + overhead
             hopeless = turn >= FAIR_TURNS and yours > HOPELESS * allowed

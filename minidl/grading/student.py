@@ -163,6 +163,11 @@ class LocalStudent:
 
         return call
 
+    @property
+    def processor_seconds(self) -> float:
+        """Processor time that this process has used."""
+        return time.process_time()
+
     def _call(self, function: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self.damaged = set()
         target = self._target(function)
