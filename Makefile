@@ -52,8 +52,8 @@ demo: $(READY)
 test: $(READY)
 	MINIDL_TAPE=python $(BIN)/python -m pytest --quiet --cov --cov-report= tests/test_autograd.py \
 	  tests/test_tensor.py tests/test_module.py tests/test_operations.py
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not peers" \
-	  --cov --cov-append --cov-report=term --cov-fail-under=90
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
+	  -m "not peers" --cov --cov-append --cov-report=term --cov-fail-under=90
 
 test-peers: $(PEERS)
 	$(BIN)/python -m pytest -m peers
