@@ -89,6 +89,17 @@ def test_an_assignment_in_any_folder(tmp_path):
     assert assignment.task("moments").computed == ("mean", "square")
 
 
+def test_submissions_in_a_folder_named_after_an_assignment_are_not_taken_for_it(
+    tmp_path, monkeypatch
+):
+    """Whoever hands in an assignment.toml and a checks.py would have them run in the grader."""
+    monkeypatch.chdir(tmp_path)
+    forged = tiny_assignment.write(tmp_path / "batch_norm")
+    assert Assignment.load("batch_norm").id == "batch_norm"
+    for where in ("./batch_norm", str(forged), forged):
+        assert Assignment.load(where).id == "tiny"
+
+
 def test_two_folders_do_not_share_their_modules(tmp_path):
     one = Assignment.load(tiny_assignment.write(tmp_path / "one"))
     changed = ("definitions.py", "/ len(values)", "/ 1")

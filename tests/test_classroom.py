@@ -92,6 +92,16 @@ class TestRuns:
         assert "mean doubled" in Path("graded/feedback/bob/tiny.md").read_text()
         assert_whole()
 
+    def test_nothing_is_imported_from_among_the_submissions(self, folder, tiny, monkeypatch):
+        """Grading processes start where the instructor is: perhaps where files are handed in."""
+        monkeypatch.chdir(folder)
+        for name in ("minidl", "numpy", "socket", "threadpoolctl"):
+            text = f"open('attacked', 'w').close()\nraise ImportError({name!r})\n"
+            Path(f"{name}.py").write_text(text)
+        summary = grade(folder, tiny, Processes(2), out=folder.parent / "graded")
+        assert not Path("attacked").exists()
+        assert (summary.graded, summary.right) == (8, 2)
+
     def test_what_is_known_is_not_graded_again(self, folder, tiny):
         grade(folder, tiny)
         again = Quick()

@@ -138,6 +138,15 @@ def test_a_call_that_is_wrong_is_an_error(tmp_path, tiny):
 # --- notebooks
 
 
+def test_a_folder_beside_a_file_is_not_its_assignment(tmp_path, monkeypatch):
+    """By default a file answers one of the course's: what lies beside it may be a student's."""
+    monkeypatch.chdir(tmp_path)
+    tiny_assignment.write(tmp_path / "tiny")
+    write(tmp_path, WHOLE)
+    with pytest.raises(ArgumentError, match="expected a file named after an assignment"):
+        grade("tiny.py")
+
+
 def notebook(*cells):
     code = [{"cell_type": "code", "source": source, "outputs": []} for source in cells]
     text = {"cell_type": "markdown", "source": "def centre(x): return 'prose'"}

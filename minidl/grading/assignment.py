@@ -4,6 +4,7 @@
       assignment.toml    id, version, title, needs, minutes; tasks: target, points, hints
       checks.py          the checks, public and hidden, written once (may import its neighbours)
       scenarios.py       how checks use a class, where a task asks for one
+      examples.py        small calls to try by hand, shown where they go wrong
       mistakes.toml|py   the plausible wrong solutions
       alternatives.py    other right solutions
       equivalents.toml   changes of a solution that change nothing, with the reason
@@ -97,6 +98,7 @@ class Assignment:
     tasks: tuple[Task, ...]
     checks: tuple[Check, ...]
     scenarios: tuple[Scenario, ...]
+    examples: Mapping[str, tuple[tuple[Any, ...], ...]]
     mistakes: tuple[Mistake, ...]
     alternatives: tuple[Alternative, ...]
     equivalents: tuple[Equivalent, ...]
@@ -110,8 +112,8 @@ class Assignment:
 
         Parameters
         ----------
-        where : the id of one of the course's assignments ("batch_norm"), or any folder that holds
-            an assignment.toml.
+        where : the id of one of the course's assignments ("batch_norm"), or any other folder that
+            holds an assignment.toml ("./batch_norm").
 
         Raises
         ------
@@ -131,6 +133,7 @@ class Assignment:
             "tasks": tasks,
             "checks": tuple(bank.collect(folder / "checks.py", Check)),
             "scenarios": bank.scenarios(folder / "scenarios.py", targets, reference),
+            "examples": bank.examples(folder / "examples.py"),
             "mistakes": (
                 *bank.patches(folder / "mistakes.toml", targets, reference),
                 *bank.mistakes(folder / "mistakes.py", targets),
@@ -253,6 +256,21 @@ def course(folder: Path | None = None) -> list[str]:
     return list(values.get("assignments", []))
 
 
+def named_after(path: str | Path) -> Assignment:
+    """Return the one of the course's assignments that a file is named after.
+
+    Raises
+    ------
+    ArgumentError
+        when there is none: no other folder is looked for, for what lies beside submissions may be
+        anybody's.
+    """
+    if Path(path).stem in course():
+        return Assignment.load(Path(path).stem)
+    wish = f"a file named after an assignment ({', '.join(course())})"
+    raise ArgumentError(expected("grade", wish, str(path), "say which assignment it answers"))
+
+
 def shipped_folder() -> Path:
     """Return the folder of the course that comes with minidl."""
     spec = importlib.util.find_spec("minidl.assignments")
@@ -262,7 +280,12 @@ def shipped_folder() -> Path:
 
 
 def _find(where: str | Path) -> Path:
-    for folder in (Path(where), shipped_folder() / where):
+    """Return an assignment's folder; of one of the course's ids the course's own.
+
+    A folder of that name that lies here holds submissions, perhaps, and what is in it would be run.
+    """
+    an_id = isinstance(where, str) and where == Path(where).name
+    for folder in (*([shipped_folder() / where] if an_id else []), Path(where)):
         if (folder / "assignment.toml").is_file():
             return folder
     wish = f"one of {', '.join(course())}, or a folder that holds an assignment.toml"
@@ -309,6 +332,11 @@ def _validate(assignment: Assignment) -> None:
             task.gradient.demand(f"{label}: {task.id}", task.returns, assignment.parameters, of)
     for check in assignment.checks:
         assignment.task(check.task)
+    for function, calls in assignment.examples.items():
+        names = assignment.parameters.get(function, ())
+        if {len(call) for call in calls} - {len(names)} or not names:
+            wish = f"examples of a function or scenario, each with the arguments {', '.join(names)}"
+            raise ArgumentError(expected(label, wish, f"{function}{calls[0]}"))
     for kind in ("checks", "scenarios", "mistakes", "alternatives"):
         names = [getattr(e, "id", "") or getattr(e, "name", "") for e in getattr(assignment, kind)]
         twice = sorted({name for name in names if names.count(name) > 1})

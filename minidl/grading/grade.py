@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from minidl.errors import ArgumentError, expected
-from minidl.grading.assignment import Assignment, Task
+from minidl.grading.assignment import Assignment, Task, named_after
 from minidl.grading.case import PUBLIC
 from minidl.grading.check import Check, Outcome, Recorder, run_check
 from minidl.grading.diagnosis import explain
@@ -69,8 +69,10 @@ def grade(
     >>> result.score, result.mistakes  # doctest: +SKIP
     (91.0, ['mean_held_constant'])
     """
-    if not isinstance(assignment, Assignment):
-        assignment = Assignment.load(Path(path).stem if assignment is None else assignment)
+    if assignment is None:
+        assignment = named_after(path)
+    elif not isinstance(assignment, Assignment):
+        assignment = Assignment.load(assignment)
     submission = Submission.read(path, assignment.targets)
     if sandbox is None and not submission.reason:
         with Sandbox() as sandbox:

@@ -177,7 +177,9 @@ def points(task: str, file: str, assignment: str | None = None) -> float:
     file : the notebook on the disk, beside which nbgrader runs it.
     assignment : its folder, where it is not one of the course's.
     """
-    command = [sys.executable, "-m", "minidl.grading.nbgrader", file, task, assignment or ""]
+    # With -P nothing that was handed in beside the notebook is imported.
+    command = [sys.executable, "-P", "-m", "minidl.grading.nbgrader"]
+    command += [file, task, assignment or ""]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr else "no answer")

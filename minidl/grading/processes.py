@@ -25,6 +25,7 @@ GRACE_SECONDS = 60.0
 LEAVE_SECONDS = 5.0
 TRIES = 2
 WORD_BYTES = 2000
+# With -P nothing is imported from the folder this runs in: submissions may lie there.
 SERVE = "import sys; from minidl.grading.processes import serve; serve(*map(int, sys.argv[1:]))"
 _ONE_THREAD = {name: one for name, one in ENVIRONMENT.items() if name.endswith("_NUM_THREADS")}
 
@@ -138,7 +139,7 @@ class _Process:
             self._words = stack.enter_context(tempfile.TemporaryFile())
             with theirs:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-c", SERVE, str(theirs.fileno()), str(reading)],
+                    [sys.executable, "-P", "-c", SERVE, str(theirs.fileno()), str(reading)],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=self._words,
