@@ -17,6 +17,7 @@ from typing import Any
 
 from minidl.errors import ArgumentError, MinidlError, expected
 from minidl.grading.check import Recorder
+from minidl.grading.example import ExampleDraft
 from minidl.grading.mistake import (
     Alternative,
     Collected,
@@ -161,6 +162,28 @@ def scenarios(path: Path, targets: Mapping[str, str], reference: Reference) -> t
         kind = reference.kind(target)
         found.append(Scenario(name, draft.task, target, kind, draft.returns, source))
     return tuple(found)
+
+
+def examples(path: Path) -> dict[str, tuple[tuple[Any, ...], ...]]:
+    """Return the calls of an examples.py by what is called, none where there is no such file.
+
+    Raises
+    ------
+    ArgumentError
+        for a generator that raises, or yields anything but tuples of arguments.
+    """
+    found: dict[str, tuple[tuple[Any, ...], ...]] = {}
+    for draft in collect(path, ExampleDraft) if path.is_file() else []:
+        try:
+            calls = tuple(draft.make())
+        except Exception as error:
+            calls = (error,)
+        if not all(type(call) is tuple for call in calls):
+            got = next(repr(call) for call in calls if type(call) is not tuple)
+            wish = "tuples, each of them the arguments of a call"
+            raise ArgumentError(expected(f"{path}: {draft.make.__name__}", wish, got))
+        found[draft.function] = found.get(draft.function, ()) + calls
+    return found
 
 
 def equivalents(path: Path, targets: Mapping[str, str]) -> tuple[Equivalent, ...]:
