@@ -157,6 +157,23 @@ def convolves_in_the_dtype_it_was_given(student, case):
 
 # --- im2col --------------------------------------------------------------------------------------
 
+LITTLE_COLUMNS = (
+    ((2, 2, 3, 4), (2, 3)),
+    ((2, 1, 3, 2), (3, 2)),
+    ((0, 2, 3, 4), (2, 2)),
+    ((1, 3, 1, 1), (1, 1)),
+    ((3, 1, 2, 3), (1, 1)),
+)
+
+
+def steps_and_gaps(case):
+    """Return a geometry with a stride and a dilation, not the same both ways."""
+    return Geometry(
+        kernel=case.turn((2, 2), (2, 3), (3, 2)),
+        stride=case.turn((2, 1), (1, 3), (3, 2), (2, 2)),
+        dilation=case.turn((1, 1), (1, 2), (2, 1), (3, 2)),
+    )
+
 
 def asks_for_columns(student, case, shape, geometry, dtype=np.float64):
     """Compare the student's columns with patches laid out one by one."""
@@ -184,27 +201,15 @@ def lays_out_kernels_that_are_not_square(student, case):
 @check(task="im2col", points=2, public=3)
 def lays_out_strides_and_dilations(student, case):
     """Steps and gaps, not the same both ways, with and without a rest at the edge."""
-    geometry = Geometry(
-        kernel=case.turn((2, 2), (2, 3), (3, 2)),
-        stride=case.turn((2, 1), (1, 3), (3, 2), (2, 2)),
-        dilation=case.turn((1, 1), (1, 2), (2, 1), (3, 2)),
-    )
-    asks_for_columns(student, case, (1, 2, case.integer(7, 9), 9), geometry)
+    asks_for_columns(student, case, (1, 2, case.integer(7, 9), 9), steps_and_gaps(case))
 
 
 @check(task="im2col", points=2, public=3, hidden=5)
 def columns_in_the_dtype_they_were_given(student, case):
     """float32 and float64; a kernel as large as the image, one pixel, no image."""
-    shape, kernel = case.turn(
-        ((2, 2, 3, 4), (2, 3)),
-        ((2, 1, 3, 2), (3, 2)),
-        ((0, 2, 3, 4), (2, 2)),
-        ((1, 3, 1, 1), (1, 1)),
-        ((3, 1, 2, 3), (1, 1)),
-    )
-    asks_for_columns(
-        student, case, shape, Geometry(kernel), dtype=case.turn(np.float32, np.float64)
-    )
+    shape, kernel = case.turn(*LITTLE_COLUMNS)
+    dtype = case.turn(np.float32, np.float64)
+    asks_for_columns(student, case, shape, Geometry(kernel), dtype)
 
 
 # --- col2im --------------------------------------------------------------------------------------
@@ -239,25 +244,15 @@ def puts_apart_what_lies_apart(student, case):
 @check(task="col2im", points=3, public=3)
 def puts_back_strides_and_dilations(student, case):
     """Steps and gaps, not the same both ways, with and without a rest at the edge."""
-    geometry = Geometry(
-        kernel=case.turn((2, 2), (2, 3), (3, 2)),
-        stride=case.turn((2, 1), (1, 3), (3, 2), (2, 2)),
-        dilation=case.turn((1, 1), (1, 2), (2, 1), (3, 2)),
-    )
-    asks_for_images(student, case, (1, 2, case.integer(7, 9), 9), geometry)
+    asks_for_images(student, case, (1, 2, case.integer(7, 9), 9), steps_and_gaps(case))
 
 
 @check(task="col2im", points=2, public=3, hidden=5)
 def images_in_the_dtype_they_were_given(student, case):
     """float32 and float64; a kernel as large as the image, one pixel, no image."""
-    shape, kernel = case.turn(
-        ((2, 2, 3, 4), (2, 3)),
-        ((2, 1, 3, 2), (3, 2)),
-        ((0, 2, 3, 4), (2, 2)),
-        ((1, 3, 1, 1), (1, 1)),
-        ((3, 1, 2, 3), (1, 1)),
-    )
-    asks_for_images(student, case, shape, Geometry(kernel), dtype=case.turn(np.float32, np.float64))
+    shape, kernel = case.turn(*LITTLE_COLUMNS)
+    dtype = case.turn(np.float32, np.float64)
+    asks_for_images(student, case, shape, Geometry(kernel), dtype)
 
 
 # --- forward, backward_bias, backward_weight, backward_input -------------------------------------
@@ -269,6 +264,29 @@ WINDOWS = (
     Geometry((2, 2), (3, 2), (0, 1), (1, 2)),
     Geometry((1, 3), (1, 3), (1, 0), (1, 2)),
 )
+
+
+def sides(case):
+    """Return height and width of an image that has room for every one of WINDOWS."""
+    return case.integer(6, 8), case.integer(7, 9)
+
+
+def grouped(case):
+    """Return shape, outputs, geometry and groups of a layer with several groups."""
+    groups, channels, outputs = case.turn((2, 4, 6), (3, 3, 3), (2, 2, 4), (4, 4, 8))
+    return (2, channels, 4, 5), outputs, PLAIN, groups
+
+
+def little(case):
+    """Return shape, outputs and geometry: kernels of one pixel, as large as the image, no image."""
+    shape, kernel = case.turn(
+        ((2, 3, 4, 4), (3, 2)),
+        ((2, 3, 2, 3), (1, 1)),
+        ((0, 2, 4, 3), (2, 2)),
+        ((1, 2, 3, 2), (3, 2)),
+        ((3, 2, 1, 1), (1, 1)),
+    )
+    return shape, 2, Geometry(kernel)
 
 
 def asks_for_y(student, case, shape, outputs, geometry, groups=1, bias=True, dtype=np.float64):
@@ -291,29 +309,19 @@ def same_as_the_loops(student, case):
 @check(task="forward", points=4, public=4, hidden=8)
 def stride_padding_and_dilation(student, case):
     """All three, each not the same both ways."""
-    shape = (1, 2, case.integer(6, 8), case.integer(7, 9))
-    asks_for_y(student, case, shape, 3, case.turn(*WINDOWS))
+    asks_for_y(student, case, (1, 2, *sides(case)), 3, case.turn(*WINDOWS))
 
 
 @check(task="forward", points=3, public=2, hidden=4)
 def groups_see_their_own_channels(student, case):
     """With groups, part j of the output sees part j of the input; also one per channel."""
-    groups, channels, outputs = case.turn((2, 4, 6), (3, 3, 3), (2, 2, 4), (4, 4, 8))
-    asks_for_y(student, case, (2, channels, 4, 5), outputs, PLAIN, groups)
+    asks_for_y(student, case, *grouped(case))
 
 
 @check(task="forward", points=2, public=3, hidden=5)
 def y_in_the_dtype_it_was_given(student, case):
     """float32 and float64; a kernel of one pixel, a kernel as large as the image, no image."""
-    shape, kernel = case.turn(
-        ((2, 3, 4, 4), (3, 2)),
-        ((2, 3, 2, 3), (1, 1)),
-        ((0, 2, 4, 3), (2, 2)),
-        ((1, 2, 3, 2), (3, 2)),
-        ((3, 2, 1, 1), (1, 1)),
-    )
-    dtype = case.turn(np.float32, np.float64)
-    asks_for_y(student, case, shape, 2, Geometry(kernel), dtype=dtype)
+    asks_for_y(student, case, *little(case), dtype=case.turn(np.float32, np.float64))
 
 
 @check(task="backward_bias", points=3)
@@ -343,17 +351,19 @@ def asks_for_dweight(student, case, shape, outputs, geometry, groups=1, dtype=np
     close(got, want.astype(dtype), "dweight")
 
 
-@check(task="backward_weight", points=3, public=1, hidden=2)
-def dweight_by_central_differences(student, case):
-    """dweight agrees with central differences of the loss by every weight."""
+def loss_of_a_layer(case):
+    """Return dy, x and weight of a plain layer, and the loss that has dy as its gradient by y."""
     geometry = case.turn(PLAIN, Geometry((2, 2)), Geometry((3, 1)))
     x, weight, bias = draw_layer(case, (2, 2, 3, 3), 2, geometry)
     dy = draw_gradient(case, x, weight, geometry)
-    got = student.backward_weight(dy, x, weight.shape, *geometry[1:], 1)
+    return dy, x, weight, lambda: np.sum(dy * correlate(x, weight, bias, geometry))
 
-    def loss():
-        return np.sum(dy * correlate(x, weight, bias, geometry))
 
+@check(task="backward_weight", points=3, public=1, hidden=2)
+def dweight_by_central_differences(student, case):
+    """dweight agrees with central differences of the loss by every weight."""
+    dy, x, weight, loss = loss_of_a_layer(case)
+    got = student.backward_weight(dy, x, weight.shape, *PLAIN[1:], 1)
     numeric = case.once("dweight", lambda: central_differences(loss, weight))
     close(got, numeric, "dweight", rtol=1e-6)
 
@@ -361,29 +371,19 @@ def dweight_by_central_differences(student, case):
 @check(task="backward_weight", points=4, public=4, hidden=8)
 def dweight_with_stride_padding_and_dilation(student, case):
     """All three, each not the same both ways."""
-    shape = (2, 2, case.integer(6, 8), case.integer(7, 9))
-    asks_for_dweight(student, case, shape, 3, case.turn(*WINDOWS))
+    asks_for_dweight(student, case, (2, 2, *sides(case)), 3, case.turn(*WINDOWS))
 
 
 @check(task="backward_weight", points=2, public=2, hidden=4)
 def dweight_of_groups(student, case):
     """With groups, every kernel gets its gradient from its own part of the input."""
-    groups, channels, outputs = case.turn((2, 4, 6), (3, 3, 3), (2, 2, 4), (4, 4, 8))
-    asks_for_dweight(student, case, (2, channels, 4, 5), outputs, PLAIN, groups)
+    asks_for_dweight(student, case, *grouped(case))
 
 
 @check(task="backward_weight", points=1, public=3, hidden=5)
 def dweight_in_the_dtype_it_was_given(student, case):
     """float32 and float64; a kernel of one pixel, a kernel as large as the image, no image."""
-    shape, kernel = case.turn(
-        ((2, 3, 4, 4), (3, 2)),
-        ((2, 3, 2, 3), (1, 1)),
-        ((0, 2, 4, 3), (2, 2)),
-        ((1, 2, 3, 2), (3, 2)),
-        ((3, 2, 1, 1), (1, 1)),
-    )
-    dtype = case.turn(np.float32, np.float64)
-    asks_for_dweight(student, case, shape, 2, Geometry(kernel), dtype=dtype)
+    asks_for_dweight(student, case, *little(case), dtype=case.turn(np.float32, np.float64))
 
 
 def asks_for_dx(student, case, shape, outputs, geometry, groups=1, dtype=np.float64):
@@ -398,14 +398,8 @@ def asks_for_dx(student, case, shape, outputs, geometry, groups=1, dtype=np.floa
 @check(task="backward_input", points=3, public=1, hidden=2)
 def dx_by_central_differences(student, case):
     """dx agrees with central differences of the loss by every pixel."""
-    geometry = case.turn(PLAIN, Geometry((2, 2)), Geometry((3, 1)))
-    x, weight, bias = draw_layer(case, (2, 2, 3, 3), 2, geometry)
-    dy = draw_gradient(case, x, weight, geometry)
-    got = student.backward_input(dy, weight, x.shape, *geometry[1:], 1)
-
-    def loss():
-        return np.sum(dy * correlate(x, weight, bias, geometry))
-
+    dy, x, weight, loss = loss_of_a_layer(case)
+    got = student.backward_input(dy, weight, x.shape, *PLAIN[1:], 1)
     numeric = case.once("dx", lambda: central_differences(loss, x))
     close(got, numeric, "dx", rtol=1e-6)
 
@@ -413,29 +407,19 @@ def dx_by_central_differences(student, case):
 @check(task="backward_input", points=4, public=4, hidden=8)
 def dx_with_stride_padding_and_dilation(student, case):
     """All three, each not the same both ways, with and without a rest at the edge."""
-    shape = (2, 2, case.integer(6, 8), case.integer(7, 9))
-    asks_for_dx(student, case, shape, 3, case.turn(*WINDOWS))
+    asks_for_dx(student, case, (2, 2, *sides(case)), 3, case.turn(*WINDOWS))
 
 
 @check(task="backward_input", points=2, public=2, hidden=4)
 def dx_of_groups(student, case):
     """With groups, every part of the input gets its gradient from its own part of the output."""
-    groups, channels, outputs = case.turn((2, 4, 6), (3, 3, 3), (2, 2, 4), (4, 4, 8))
-    asks_for_dx(student, case, (2, channels, 4, 5), outputs, PLAIN, groups)
+    asks_for_dx(student, case, *grouped(case))
 
 
 @check(task="backward_input", points=1, public=3, hidden=5)
 def dx_in_the_dtype_it_was_given(student, case):
     """float32 and float64; a kernel of one pixel, a kernel as large as the image, no image."""
-    shape, kernel = case.turn(
-        ((2, 3, 4, 4), (3, 2)),
-        ((2, 3, 2, 3), (1, 1)),
-        ((0, 2, 4, 3), (2, 2)),
-        ((1, 2, 3, 2), (3, 2)),
-        ((3, 2, 1, 1), (1, 1)),
-    )
-    dtype = case.turn(np.float32, np.float64)
-    asks_for_dx(student, case, shape, 2, Geometry(kernel), dtype=dtype)
+    asks_for_dx(student, case, *little(case), dtype=case.turn(np.float32, np.float64))
 
 
 # --- forward_numba, forward_cython ---------------------------------------------------------------

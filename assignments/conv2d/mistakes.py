@@ -1,7 +1,6 @@
 """Plausible wrong solutions that are another function, rather than a patch of the right one."""
 
 import numpy as np
-from numba import njit
 
 from minidl.grading.mistake import mistake
 
@@ -238,50 +237,5 @@ def not_compiled(x, weight, bias, stride, padding):
                 for j in range(kw):
                     pixel = padded[image, channel, p * sh + i, q * sw + j]
                     total += weight[k, channel, i, j] * pixel
-        y[image, k, p, q] = total
-    return y
-
-
-@mistake(
-    target="forward_numba",
-    question="What does x[-1] give in a compiled function, and what should that pixel be worth?",
-)
-@njit
-def compiled_around_the_edge(x, weight, bias, stride, padding):
-    """A negative index counts from the other end in Numba, too, so the image's right and lower edge
-    was seen where zeros should be.
-    """
-    h, w = x.shape[2:]
-    (sh, sw), (ph, pw) = stride, padding
-    oh, ow = (h + 2 * ph - weight.shape[2]) // sh + 1, (w + 2 * pw - weight.shape[3]) // sw + 1
-    y = np.empty((len(x), len(weight), oh, ow), x.dtype)
-    for image, k, p, q in np.ndindex(y.shape):
-        total = bias[k]
-        for channel, i, j in np.ndindex(weight.shape[1:]):
-            row, column = p * sh - ph + i, q * sw - pw + j
-            if row < h and column < w:
-                total += weight[k, channel, i, j] * x[image, channel, row, column]
-        y[image, k, p, q] = total
-    return y
-
-
-@mistake(
-    target="forward_cython",
-    question="What does C find before the first pixel of an image, and what should be there?",
-)
-def typed_around_the_edge(x, weight, bias, stride, padding):
-    """Rows and columns before the first were read: in Python that is the other edge, and compiled
-    without wraparound whatever lies before the array.
-    """
-    h, w = x.shape[2:]
-    (sh, sw), (ph, pw) = stride, padding
-    oh, ow = (h + 2 * ph - weight.shape[2]) // sh + 1, (w + 2 * pw - weight.shape[3]) // sw + 1
-    y = np.empty((len(x), len(weight), oh, ow), np.float32)
-    for image, k, p, q in np.ndindex(y.shape):
-        total = bias[k]
-        for channel, i, j in np.ndindex(weight.shape[1:]):
-            row, column = p * sh - ph + i, q * sw - pw + j
-            if row < h and column < w:
-                total += weight[k, channel, i, j] * x[image, channel, row, column]
         y[image, k, p, q] = total
     return y
