@@ -108,11 +108,7 @@ def variance_within(
 
     Parameters
     ----------
-    values : independent draws, of any shape.
-    mean, sigma : the expectation and the standard deviation of one value of a right solution.
-    name : of the values.
-    bound : the largest |value - mean| of a right solution; None says that the values are normal.
-    alarms : the probability of rejecting a right solution, at most.
+    values, mean, sigma, name, bound, alarms : as in `mean_within`, whose `want` is `mean` here.
 
     Raises
     ------
