@@ -195,9 +195,19 @@ class TestRoster:
     def test_an_id_goes_before_anothers_name(self, tmp_path):
         assert roster(tmp_path, "id,name\nann,Bob\nbob,Ann\n").find(["ann"]).id == "ann"
 
+    def test_ids_that_differ_in_signs_alone_are_two_students(self, tmp_path):
+        students = roster(tmp_path, "id,name\nsmith1,Ann\nSmith_1,Bob\n---,Eve\n")
+        for name in ("smith1", "Smith_1", "---"):
+            assert students.find([name]).id == name
+        assert students.find(["SMITH1"]).id == "smith1"
+        assert "more than one student of the roster: smith1, Smith_1" in students.find(["smith 1"])
+        assert students.find(["___"]) == "'___' is not in the roster"
+
     @pytest.mark.parametrize(
         ("text", "said"),
         [
+            ('id,name\n\na,"An\nn"\nA,Anna\n', r"'A' in lines 4 and 5; take one"),
+            (CANVAS + "x,101,u3,x,A\n", r"'101' in lines 3 and 5; take one"),
             ("id,name\na,Ann\nb,Bob\nA,Anna\n", r"'A' in lines 2 and 4; take one"),
             ("name,section\nAnn,A\n", "a column `id`, got name, section"),
             ("id,name\n,Ann\n", "an id for each student"),

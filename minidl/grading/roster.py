@@ -36,12 +36,14 @@ class Student:
     name : in full, for people; "" when there is none.
     columns : every entry by its column's title, as an export back to the same system needs it.
     aliases : other names under which files may come in, in lower case.
+    line : where it ends in the file.
     """
 
     id: str
     name: str
     columns: Mapping[str, str]
     aliases: frozenset[str]
+    line: int = 0
 
 
 class Roster:
@@ -61,18 +63,20 @@ class Roster:
     def __init__(self, students: Sequence[Student], label: str = "roster") -> None:
         """Index the names; one that fits two students fits none."""
         self.students = tuple(students)
+        self._ids: dict[str, Student] = {}
+        own: dict[str, list[Student]] = {}
         self._found: dict[str, list[Student]] = {}
-        seen: dict[str, int] = {}
-        for line, student in enumerate(students, start=2):
-            if student.id.casefold() in seen:
-                got = f"{student.id!r} in lines {seen[student.id.casefold()]} and {line}"
+        for student in students:
+            first = self._ids.setdefault(student.id.casefold(), student)
+            if first is not student:
+                got = f"{student.id!r} in lines {first.line} and {student.line}"
                 wish = "every student once"
                 raise ArgumentError(expected(label, wish, got, "take one of the lines out"))
-            seen[student.id.casefold()] = line
-            for name in {simple(student.id), *student.aliases}:
+            own.setdefault(simple(student.id), []).append(student)
+            for name in student.aliases:
                 self._found.setdefault(name, []).append(student)
-        for student in students:  # an id goes before any alias
-            self._found[simple(student.id)] = [student]
+        self._found |= own  # an id goes before any alias
+        self._found.pop("", None)  # a name of signs alone is like every other such name
 
     @classmethod
     def read(cls, path: str | Path) -> Roster:
@@ -97,7 +101,8 @@ class Roster:
         head = text.partition("\n")[0]
         separator = max(",;\t", key=head.count)
         try:
-            rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator))
+            reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
+            rows = [(reader.line_num, row) for row in reader]
         except csv.Error as error:
             raise ArgumentError(expected(label, "CSV", error)) from None
         found = list(_students(rows, label, [part.strip() for part in head.split(separator)]))
@@ -108,7 +113,8 @@ class Roster:
     def find(self, names: Sequence[str]) -> Student | str:
         """Return the one student whom any of the names fits, or why there is none, in words."""
         for name in names:
-            fitting = self._found.get(simple(name), [])
+            exact = self._ids.get(name.casefold())
+            fitting = [exact] if exact else self._found.get(simple(name), [])
             if len(fitting) == 1:
                 return fitting[0]
             if fitting:
@@ -130,9 +136,9 @@ def simple(name: str) -> str:
 
 
 def _students(
-    rows: Sequence[Mapping[str, str | None]], label: str, head: Sequence[str]
+    rows: Sequence[tuple[int, Mapping[str, str | None]]], label: str, head: Sequence[str]
 ) -> Iterator[Student]:
-    for row in rows:
+    for line, row in rows:
         columns = {str(title): str(value or "").strip() for title, value in row.items() if title}
         by_title = {_title(title): value for title, value in columns.items()}
         if not any(columns.values()) or "points possible" in _title(next(iter(columns.values()))):
@@ -151,7 +157,7 @@ def _students(
         names = [name, mail, mail.partition("@")[0], *others]
         names += [last + first, first + last] if first and last else []
         aliases = frozenset(filter(None, map(simple, names)))
-        yield Student(own, f"{first} {last}".strip() or name, columns, aliases)
+        yield Student(own, f"{first} {last}".strip() or name, columns, aliases, line)
 
 
 def first_of(columns: Mapping[str, str], titles: Sequence[str]) -> str:
