@@ -198,6 +198,22 @@ class TestSimilarity:
         assert detect.share(made, made) == 1.0
         assert detect.share(made, detect.own(_in_other_words(batch_norm, 1), starter)) < 0.5
 
+    @pytest.mark.parametrize("odd", ["X = 0x" + 5000 * "f", "X = f" + 2000 * "()"])
+    def test_what_cannot_be_written_again_hides_no_copy(self, batch_norm, odd):
+        """Python reads a number of six thousand digits, and a chain of calls; it writes neither."""
+        copy = f"{batch_norm.solution()}\n{odd}\n"
+        alike = compare({"copy": copy, "own": _in_other_words(batch_norm, 0)}, batch_norm)
+        assert [pair.first for pair in alike.reference] == ["copy"]
+
+    @pytest.mark.parametrize("size", [7, 4096])
+    def test_what_is_shared_is_counted_in_blocks(self, monkeypatch, size):
+        """A column for each run of tokens of all files together would not fit into memory."""
+        monkeypatch.setattr(similarity, "BLOCK", size)
+        sets = [set(range(0, 90, step)) for step in (1, 2, 3)] + [set(range(1000, 1010))]
+        want = [[len(one & other) for other in sets] for one in sets]
+        want[3][3] = 0  # nobody has any of these but one
+        assert similarity._in_common(sets).tolist() == want
+
     def test_without_copydetect_it_says_what_to_install(self, batch_norm, monkeypatch):
         def missing(name, *rest):
             raise ImportError(f"No module named {name!r}")

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 import importlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 
 from minidl.errors import ArgumentError, expected
 from minidl.grading.assignment import Assignment
+from minidl.grading.cells import NOT_PYTHON
 
 # Measured on batch_norm: a renamed copy has 1.0 in common with the reference, a copy with one
 # function of the student's own 0.83 and more, solutions written another way at most 0.34.
@@ -26,6 +28,7 @@ THRESHOLD = 0.75
 LEAST_TOKENS = 100
 MOST_PAIRS = 100
 NEAR = 0.15
+BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -108,14 +111,8 @@ def _pairs(
 ) -> Iterator[Pair]:
     """Yield the pairs that are most alike, but for two copies of the reference."""
     students = list(prints)
-    hashes = sorted(set().union(*(made.hashes for made in prints.values())))
-    column = {value: i for i, value in enumerate(hashes)}
-    has = np.zeros((len(students), len(hashes)), np.float32)
-    for row, made in zip(has, prints.values(), strict=True):
-        row[[column[value] for value in made.hashes]] = 1
-    # Counting the runs two share is one product of matrices, and tells who is worth comparing.
-    sizes = has.sum(axis=1)
-    shares = (has @ has.T) / np.minimum.outer(sizes, sizes)
+    sizes = np.array([len(made.hashes) for made in prints.values()], np.float32)
+    shares = _in_common([made.hashes for made in prints.values()]) / np.minimum.outer(sizes, sizes)
     copied = np.array([student in copies for student in students], bool)
     shares[np.tril_indices(len(students))] = 0
     shares[np.outer(copied, copied)] = 0
@@ -125,6 +122,23 @@ def _pairs(
             share = detect.share(prints[students[i]], prints[students[j]])
             if share >= threshold:
                 yield Pair(students[i], students[j], share)
+
+
+def _in_common(sets: Sequence[Set[int]]) -> np.ndarray:
+    """Return how many members any two sets share: matrix products, a block of members at a time.
+
+    What only one has is passed over, or a long file would cost a column for each of its lines.
+    """
+    number = Counter(member for one in sets for member in one)
+    column = {m: i for i, m in enumerate(m for m, count in number.items() if count > 1)}
+    own = [np.array([column[m] for m in one if m in column], np.intp) for one in sets]
+    common = np.zeros((len(sets), len(sets)), np.float32)
+    for start in range(0, len(column), BLOCK):
+        has = np.zeros((len(sets), BLOCK), np.float32)
+        for row, places in zip(has, own, strict=True):
+            row[places[(places >= start) & (places < start + BLOCK)] - start] = 1
+        common += has @ has.T
+    return common
 
 
 def _sorted(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
@@ -162,18 +176,22 @@ class _Detector:
 def _bare(source: str) -> str:
     """Return a source without docstrings and comments: most of a file's length, none of its code.
 
-    What is no Python is nobody's copy: nothing is left of it.
+    What is no Python is nobody's copy: nothing is left of it. What Python reads and cannot write
+    again (a number of five thousand digits, a thousand brackets) stays as it is: nobody hides so.
     """
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except NOT_PYTHON:
         return ""
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
             kept = [part for part in body if not _is_text(part)]
             node.body = kept or [ast.Pass()]  # type: ignore[attr-defined]  # any node with a body
-    return ast.unparse(tree)
+    try:
+        return ast.unparse(tree)
+    except NOT_PYTHON:
+        return source
 
 
 def _is_text(node: ast.stmt) -> bool:
