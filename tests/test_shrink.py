@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minidl.grading import shrink
+from minidl.grading.compare import Mismatch
 from minidl.grading.student import LocalStudent, StudentFailure
 
 RNG = np.random.default_rng(2)
@@ -26,7 +27,7 @@ def smallest(student, *others, start=None, shapes=SHAPES, reference=right):
 
 def said(student, *others, **options):
     found = smallest(student, *others, **options)
-    return shrink.sentence("f", found[0], "y", *found[1:]) if found else ""
+    return shrink.sentence("f", "y", found, hidden=False) if found else ""
 
 
 def test_a_call_is_made_as_small_as_it_can_be():
@@ -183,4 +184,69 @@ def test_with_what_neutral_it_is_right(student, words):
 
 def test_a_long_call_is_not_shown():
     big = np.arange(100.0)
-    assert shrink.sentence("f", {"x": big}, "y", big, big) == ""
+    assert shrink.sentence("f", "y", ({"x": big}, big, big), hidden=False) == ""
+
+
+ONES = np.ones((2, 3), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("student", "like", "shown", "hidden"),
+    [
+        (
+            lambda x: x.sum(1, keepdims=True),
+            Mismatch("shape", "y", ONES, ONES[0]),
+            "f(x=[[1]]) gave y = [[1]], expected [1].",
+            "f(x=[[1]]) gave y = [[1]]; what should it be?",
+        ),
+        (
+            lambda x: x.sum(1, dtype=float),
+            Mismatch("dtype", "y", ONES, ONES),
+            "f(x=[[1]]), given float32, gave y in float64, expected float32.",
+            "f(x=[[1]]), given float32, gave y in float64; in which dtype should it be?",
+        ),
+        (
+            lambda x: x.sum(1) / (x[:, 0] != 1),
+            Mismatch("nan", "y", ONES, ONES),
+            "f(x=[[1]]) gave y = [inf], expected [1].",
+            "f(x=[[1]]) gave y = [inf]; what should it be?",
+        ),
+    ],
+)
+def test_wrong_shapes_dtypes_and_nan_are_seen_again_in_something_small(
+    student, like, shown, hidden
+):
+    ask = shrink.Questions(student, [lambda x: x.sum(1)], 0, like=like)
+    start = {"x": np.full((4, 3), 1, np.float32)}
+    found = shrink.smallest(start, {"x": ("n", "d")}, ask)
+    assert shrink.sentence("f", "y", found, hidden=False) == shown
+    assert shrink.sentence("f", "y", found, hidden=True) == hidden
+
+
+def test_a_value_where_nan_is_right_is_seen_again():
+    def root(x):
+        return np.where(x < 0, np.nan, np.sqrt(np.abs(x)))
+
+    like = Mismatch("nan", "y", np.ones(3), np.array([1, np.nan, 1]))
+    start = {"x": np.array([2.0, -7.3, 5.0])}
+    wrong = shrink.Questions(lambda x: np.sqrt(np.abs(x)), [root], 0, like=like)
+    (arguments, got, want) = shrink.smallest(start, {"x": ("n",)}, wrong)
+    assert arguments["x"].shape == (1,)
+    assert np.isfinite(got)
+    assert np.isnan(want)
+    finite = Mismatch("nan", "y", np.ones(3), np.ones(3))
+    ask = shrink.Questions(lambda x: np.sqrt(np.abs(x)), [root], 0, like=finite)
+    assert shrink.smallest(start, {"x": ("n",)}, ask) is None
+
+
+def test_offered_calls_may_go_wrong_in_another_way_but_for_dtypes():
+    def asked(what):
+        like = Mismatch(what, "y", ONES, ONES)
+        return shrink.Questions(lambda x: x[:, :1].astype(float), [np.copy], 0, like=like)
+
+    one, two = {"x": ONES[:, :1]}, {"x": ONES[:, :2]}
+    assert asked("values").differ(two) is None
+    assert asked("values").wrong(two)
+    assert asked("values").wrong(one) is None
+    assert asked("dtype").wrong(one)
+    assert asked("dtype").wrong(two) is None

@@ -4,8 +4,9 @@ Over the public key and several secrets: the reference keeps every point; the em
 impostors that return zeros, ones, NaN, nothing or their own arguments, score nothing on any task;
 every known mistake loses points and is recognised by its name, and every collected wrong solution
 loses points; no two mistakes give the same numbers; every alternative keeps every point; every
-check kills something; systematic mutants of the reference lose points, or are listed as equivalent;
-and nothing that is released holds a piece of a solution.
+check kills something; the small calls that are offered have one right answer, and a short one;
+systematic mutants of the reference lose points, or are listed as equivalent; and nothing that is
+released holds a piece of a solution.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from minidl.grading.leak import leaks
 from minidl.grading.mistake import Alternative, Mistake
 from minidl.grading.mutant import Mutant, mutants
 from minidl.grading.recognise import Recogniser
+from minidl.grading.rerun import unfit_examples
 from minidl.grading.sandbox import Limits, Sandbox
 from minidl.grading.student import LocalSandbox
 from minidl.terminal import cells, table
@@ -179,6 +181,7 @@ def certify(
     for task in assignment.tasks:
         run.task(task)
     run.checks_that_kill_nothing()
+    certificate.problems += unfit_examples(assignment, run.recogniser)
     solution = assignment.reference.functions
     texts = {"starter": assignment.starter(), **(released or {})}
     certificate.problems += leaks(solution, texts)

@@ -8,7 +8,7 @@ each submission.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -26,6 +26,8 @@ from minidl.grading.statistics import Unlikely
 from minidl.grading.student import StudentFailure, Until
 
 MOST_SECONDS = 2.0
+# What a small call can show, of all that can be wrong with a result.
+SHOWN = ("shape", "dtype", "nan", "values")
 
 Opener = Callable[[], AbstractContextManager[Any]]
 Given = dict[str, Any]
@@ -55,14 +57,19 @@ class Rerun:
 
     @contextmanager
     def _hurried(self) -> Iterator[Until]:
-        """Open a student who is asked nothing more once the time left is over."""
-        with self._open() as student:
-            yield Until(student, time.monotonic() + self._left)
+        """Open a student who is asked nothing more once the time left is over; take it off."""
+        start = time.monotonic()
+        try:
+            with self._open() as student:
+                yield Until(student, start + self._left)
+        finally:
+            self._left -= time.monotonic() - start
 
     def example(self, task: Task, outcome: Outcome, last: Call, focus: Mismatch) -> str:
         """Return the smallest call found that goes wrong, in words; "" where there is none.
 
-        Where checks are hidden it is one of public numbers, and what is right is left to be found.
+        It is one that the assignment offers, or else what is left of the call that failed. Where
+        checks are hidden it is one of public numbers, and what is right is left to be found.
 
         Parameters
         ----------
@@ -72,26 +79,46 @@ class Rerun:
         focus : what is wrong in the result.
         """
         names = self.assignment.returns[last.function]
-        statistical = isinstance(focus, Unlikely) or focus.what != "values"
+        statistical = isinstance(focus, Unlikely) or focus.what not in SHOWN
         if statistical or focus.name not in names or not self._may(task):
             return ""
-        start = time.monotonic()
         try:
-            public = self._as_public(task, outcome) if self.hidden else last
-            if public is None:
-                return ""
-            with self._hurried() as student:
-                given, shapes, ask = self._questions(task, public, focus.name, student)
-                found = shrink.smallest(given, shapes, ask)
-            if found is None:
-                return ""
-            arguments, got, want = found
-            shown = None if self.hidden else want
-            return shrink.sentence(public.function, arguments, focus.name, got, shown)
+            found = self._offered(task, last, focus)
+            said = self._said(last.function, focus, found)
+            if not said and self._may(task):
+                found = self._shrunk(task, outcome, last, focus)
+                said = self._said(last.function, focus, found)
         except StudentFailure:
             return ""
-        finally:
-            self._left -= time.monotonic() - start
+        return said
+
+    def _said(self, function: str, focus: Mismatch, found: shrink.Wrong | None) -> str:
+        return shrink.sentence(function, focus.name, found, self.hidden) if found else ""
+
+    def _offered(self, task: Task, last: Call, focus: Mismatch) -> shrink.Wrong | None:
+        """Return the first of the calls that the assignment offers which goes wrong."""
+        calls = self.assignment.examples.get(last.function, ())
+        if not calls:
+            return None
+        parameters = self.assignment.parameters[last.function]
+        with self._hurried() as student:
+            ask = self._asked(task, last.function, focus, student)
+            tried = (
+                _in_dtype_of(last.args, call) if focus.what == "dtype" else call for call in calls
+            )
+            found = (ask.wrong(dict(zip(parameters, call, strict=True))) for call in tried)
+            return next(filter(None, found), None)
+
+    def _shrunk(
+        self, task: Task, outcome: Outcome, last: Call, focus: Mismatch
+    ) -> shrink.Wrong | None:
+        """Return the smallest call that is left of a public one which failed likewise."""
+        public = self._as_public(task, outcome) if self.hidden else last
+        if public is None:
+            return None
+        with self._hurried() as student:
+            given, shapes, ask = self._questions(task, public, focus, student)
+            return shrink.smallest(given, shapes, ask)
 
     def _may(self, task: Task) -> bool:
         """Whether there is time left, in a task that takes calls with numbers of our own choice."""
@@ -102,15 +129,12 @@ class Rerun:
         known = focus.name in self.assignment.returns[last.function]
         if not known or not task.example or self._left <= 0:
             return ""
-        start = time.monotonic()
         try:
             with self._hurried() as student:
-                given, shapes, ask = self._questions(task, last, focus.name, student)
+                given, shapes, ask = self._questions(task, last, focus, student)
                 found = shrink.neutral(given, shapes, ask)
         except StudentFailure:
             return ""
-        finally:
-            self._left -= time.monotonic() - start
         return f"With {listed(found[:3], 'or')} {focus.name} is right." if found else ""
 
     def _as_public(self, task: Task, outcome: Outcome) -> Call | None:
@@ -126,7 +150,7 @@ class Rerun:
         return run_check(check, recorder, PUBLIC, label, False)
 
     def _questions(
-        self, task: Task, last: Call, name: str, student: Any
+        self, task: Task, last: Call, focus: Mismatch, student: Any
     ) -> tuple[Given, Mapping[str, tuple[str, ...]], shrink.Questions]:
         """Return what may be shrunk, the names of its axes, and who is asked about it."""
         function = last.function
@@ -144,10 +168,24 @@ class Rerun:
                 results = self._reference(forward, named)
                 return gradient.arguments(named, results, self.assignment.parameters[function])
 
+        return given, shapes, self._asked(task, function, focus, student, make)
+
+    def _asked(
+        self,
+        task: Task,
+        function: str,
+        focus: Mismatch,
+        student: Any,
+        make: Callable[[Given], Given | None] = dict,
+    ) -> shrink.Questions:
+        """Return who is asked about one function, and about which of its arrays."""
         right = [getattr(other, function) for other in self.recogniser.right(task)]
-        position = self.assignment.returns[function].index(name)
-        ask = shrink.Questions(getattr(student, function), right, position, make)
-        return given, shapes, ask
+        position = self.assignment.returns[function].index(focus.name)
+
+        def call(*arguments: Any) -> Any:  # looked up each time: so the time is looked at
+            return getattr(student, function)(*arguments)
+
+        return shrink.Questions(call, right, position, make, focus)
 
     def own_forward(self, task: Task) -> str:
         """Say that a backward is the gradient of a wrong forward, or that forward is right."""
@@ -161,7 +199,6 @@ class Rerun:
             return ""
         forward = self.assignment.task(gradient.of).function
         given = self._forward_arguments(gradient)
-        start = time.monotonic()
         try:
             with self._hurried() as student:
                 pair = Pair(
@@ -174,8 +211,6 @@ class Rerun:
                 own = self._results(student, forward, given)
         except StudentFailure:
             return ""
-        finally:
-            self._left -= time.monotonic() - start
         right = self._reference(forward, given)
         forward_right = all(same(own.get(name), right[name]) for name in right)
         if fits and not forward_right:
@@ -207,3 +242,34 @@ class Rerun:
         right = self.recogniser.reference(Call(function, values, {}, None))
         returned = setting.arrays(right)
         return dict(zip(self.assignment.returns[function], returned, strict=False))
+
+
+def _in_dtype_of(given: Sequence[Any], call: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the arguments of a call with floats of the dtype of those that were given."""
+    dtype = next((v.dtype for v in given if _is_float(v)), np.dtype(np.float64))
+    return tuple(v.astype(dtype) if _is_float(v) else v for v in call)
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
+def unfit_examples(assignment: Assignment, recogniser: Recogniser) -> Iterator[str]:
+    """Yield a sentence for each offered call without one right answer, or too long to be shown."""
+    owners = {task.function: task for task in assignment.tasks}
+    owners |= {s.name: assignment.task(s.task) for s in assignment.scenarios}
+    for function, calls in assignment.examples.items():
+        right = [getattr(other, function) for other in recogniser.right(owners[function])]
+        names = assignment.returns[function]
+        for call in calls:
+            given = dict(zip(assignment.parameters[function], call, strict=True))
+            with np.errstate(all="ignore"):
+                agreed = shrink.Questions(right[0], right, 0).agreed(given, finite=False)
+            what = f"example {function}{call}"
+            if agreed is None:
+                yield f"{what}: right solutions fail, or disagree"
+            elif not all(
+                shrink.sentence(function, name, (given, array, array), hidden=False)
+                for name, array in zip(names, agreed, strict=True)
+            ):
+                yield f"{what} is too long to be shown"

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.grading.compare import same
+from minidl.grading.compare import Mismatch, same
 from minidl.grading.student import StudentFailure
 
 MOST_SECONDS = 1.0
@@ -27,6 +27,7 @@ LENGTHS = (2, 3, 4, 6)
 
 Arrays = tuple[np.ndarray, ...]
 Given = dict[str, Any]
+Wrong = tuple[Given, np.ndarray, np.ndarray]
 
 
 class Questions:
@@ -38,6 +39,7 @@ class Questions:
     right : the reference and the right alternatives, called likewise.
     position : which of the returned arrays is looked at.
     make : from what is shrunk to the arguments of the function; by default these are the same.
+    like : what is to be seen again, smaller; by default wrong values where all should be finite.
     """
 
     def __init__(
@@ -46,41 +48,45 @@ class Questions:
         right: Sequence[Callable[..., Any]],
         position: int,
         make: Callable[[Given], Given | None] = lambda given: given,
+        like: Mismatch | None = None,
     ) -> None:
         """Start the clock."""
         self._student = student
         self._right = right
         self._position = position
         self._make = make
+        self._what = like.what if like else "values"
+        self._finite = like is None or bool(np.isfinite(like.want).all())
         self._deadline = time.monotonic() + MOST_SECONDS
         self._calls = 0
 
-    def differ(self, given: Given) -> tuple[Given, np.ndarray, np.ndarray] | None:
-        """Return the arguments, the student's array and the right one, if they clearly differ."""
-        answer = self._answer(given)
-        if answer is None:
-            return None
-        _, got, want = answer
-        if got.shape != want.shape or not np.isfinite(got).all() or not got.size:
-            return None
-        return None if written(got) == written(want) else answer
+    def differ(self, given: Given) -> Wrong | None:
+        """Return the arguments, the student's array and the right one, if they differ likewise."""
+        answer = self._answer(given, self._finite)
+        return answer if answer and _differs(self._what, *answer[1:]) else None
+
+    def wrong(self, given: Given) -> Wrong | None:
+        """Return the same, if they differ in any way; a wrong dtype is only shown for another."""
+        answer = self._answer(given, finite=False)
+        kinds = ("dtype",) if self._what == "dtype" else ("shape", "nan", "values")
+        return answer if answer and any(_differs(kind, *answer[1:]) for kind in kinds) else None
 
     def agree(self, given: Given) -> bool:
         """Whether the student's array is the right one, and no trivial one: not zero, not flat."""
-        answer = self._answer(given)
+        answer = self._answer(given, finite=True)
         if answer is None:
             return False
         _, got, want = answer
         flat = want.size > 1 and (want == want.flat[0]).all()
         return bool(want.any()) and not flat and same(got, want)
 
-    def _answer(self, given: Given) -> tuple[Given, np.ndarray, np.ndarray] | None:
+    def _answer(self, given: Given, finite: bool) -> Wrong | None:
         """Return the arguments, the student's array and the right one, if there are both."""
         if self._calls >= MOST_CALLS or time.monotonic() > self._deadline:
             return None
         with np.errstate(all="ignore"):
             arguments = self._make(given)
-            want = None if arguments is None else self._agreed(arguments)
+            want = None if arguments is None else self.agreed(arguments, finite)
             if arguments is None or want is None:
                 return None
             self._calls += 1
@@ -93,15 +99,15 @@ class Questions:
         place = self._position
         return (arguments, got[place], want[place]) if len(got) > place else None
 
-    def _agreed(self, arguments: Given) -> Arrays | None:
-        """Return what all right ones give, None where they fail or disagree."""
+    def agreed(self, arguments: Given, finite: bool) -> Arrays | None:
+        """Return what all right ones give, None where they fail, disagree or are not finite."""
         agreed = None
         for function in self._right:
             try:
                 returned = _arrays(function(*arguments.values()))
             except StudentFailure:
                 return None
-            if not all(np.isfinite(array).all() for array in returned):
+            if finite and not all(np.isfinite(array).all() for array in returned):
                 return None
             if agreed is not None and not same(returned, agreed):
                 return None
@@ -109,9 +115,21 @@ class Questions:
         return agreed
 
 
-def smallest(
-    given: Given, shapes: Mapping[str, tuple[str, ...]], ask: Questions
-) -> tuple[Given, np.ndarray, np.ndarray] | None:
+def _differs(what: str, got: np.ndarray, want: np.ndarray) -> bool:
+    """Whether two arrays clearly differ in what a Mismatch calls `what`, and in nothing before."""
+    if what == "shape":
+        return got.shape != want.shape and written(got) != written(want)
+    if got.shape != want.shape:
+        return False
+    if what == "dtype":
+        return got.dtype != want.dtype
+    alike = np.array_equal(np.isfinite(got), np.isfinite(want))
+    if what == "nan":
+        return not alike
+    return alike and bool(got.size) and written(got) != written(want)
+
+
+def smallest(given: Given, shapes: Mapping[str, tuple[str, ...]], ask: Questions) -> Wrong | None:
     """Return the smallest call found, the student's array and the right one.
 
     Parameters
@@ -138,7 +156,7 @@ def smallest(
 
 def _search(
     given: Given, shapes: Mapping[str, tuple[str, ...]], ask: Questions, numbers_first: bool
-) -> tuple[Given, np.ndarray, np.ndarray] | None:
+) -> Wrong | None:
     """Go through smaller and simpler calls, each time on from the last one that went wrong."""
     given, best = dict(given), None
     shapes = _axes(given, shapes)
@@ -295,16 +313,21 @@ def _neutral(given: Given, shapes: Mapping[str, tuple[str, ...]]) -> Iterator[tu
                 yield f"{name} = {words}", {**given, name: changed}
 
 
-def sentence(
-    function: str, arguments: Given, name: str, got: np.ndarray, want: np.ndarray | None
-) -> str:
+def sentence(function: str, name: str, found: Wrong, hidden: bool) -> str:
     """Return "forward(x=[[[1, 3]]], eps=0) gave mean [4], expected [2]."; "" if that is long.
 
-    Without `want` it ends in the question what it should be.
+    Where only dtypes differ it names them. Where checks are hidden it ends in a question.
     """
+    arguments, got, want = found
     inside = ", ".join(f"{key}={written(value)}" for key, value in arguments.items())
-    right = "; what should it be?" if want is None else f", expected {written(want)}."
-    said = f"{function}({inside}) gave {name} = {written(got)}{right}"
+    if _differs("dtype", got, want) and not _differs("values", got, want):
+        came = {str(v.dtype): 0 for v in arguments.values() if isinstance(v, np.ndarray)}
+        right = "; in which dtype should it be?" if hidden else f", expected {want.dtype}."
+        given = f", given {' and '.join(came)}," if came else ""
+        said = f"{function}({inside}){given} gave {name} in {got.dtype}{right}"
+    else:
+        right = "; what should it be?" if hidden else f", expected {written(want)}."
+        said = f"{function}({inside}) gave {name} = {written(got)}{right}"
     return said if len(said) <= MOST_CHARACTERS else ""
 
 
