@@ -364,6 +364,16 @@ NOTEBOOKS = {
     ],
     "odd characters": [START, "S = 'a\u2028b\x0cc'\nf'{S}😀'\n" + SCALE, CENTRE, SQUASH],
     "a whole file": [WHOLE + "\nif __name__ == '__main__':\n    print(scale(np.ones(3), 2))\n"],
+    "experiments that depend on a package, or on each other": [
+        START,
+        "from minidl.viz.figure import LIGHT\nBLUE, RED = LIGHT.series\ncolour = LIGHT.ink",
+        SCALE,
+        "trained = {}\nfor depth in (1, 2):\n    trained[depth] = depth",
+        CENTRE,
+        "few = pixels[:2]\ndef shown(rows=few):\n    return rows",
+        "model = trained[2]\nrows, columns = pixels = model\nhalf = model / 2",
+        SQUASH,
+    ],
     "with numbers of cells": [
         START,
         "counter = 0\ncounter += 1\nSTEP = counter",

@@ -9,9 +9,11 @@ import pytest
 import tiny_assignment
 
 from minidl.course import execution, notebook, workspace
+from minidl.course.check import check, find
 from minidl.course.notebook import LessonError
 from minidl.errors import ArgumentError
 from minidl.grading.assignment import Assignment
+from minidl.grading.diagnosis import says_unwritten
 from minidl.grading.leak import leaks
 
 ROOT = Path(__file__).parents[1]
@@ -266,6 +268,19 @@ class TestLessons:
         )
         committed = json.loads((ROOT / "notebooks" / f"{assignment.id}.ipynb").read_text())
         assert pictures(fresh["cells"]) == pictures(committed["cells"]) > 0
+
+    def test_a_workspace_as_a_notebook_is_graded_with_all_its_experiments(
+        self, assignment, tmp_path
+    ):
+        path = workspace.start(assignment.id, tmp_path, "notebook").workspace.path
+        task, last = assignment.tasks[0], assignment.tasks[-1]
+        book = nbformat.read(path, as_version=4)
+        (cell,) = (c for c in book.cells if c.source.startswith(f"def {task.function}("))
+        cell.source = assignment.reference.functions[task.function]
+        nbformat.write(book, path)
+        first, other = check(find([str(path), task.name, last.name])).tasks
+        assert first.earned == task.points
+        assert {says_unwritten(c.seen) for c in other.checks} == {True}
 
     @pytest.mark.parametrize("form", ["script", "notebook"])
     def test_the_last_cells_of_a_workspace_run_a_network_on_the_students_code(

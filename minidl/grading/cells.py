@@ -23,6 +23,9 @@ OTHER_LANGUAGES += ["ruby", "script", "sh", "svg", "system", "writefile"]
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 IMPORTS = (ast.Import, ast.ImportFrom)
 ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
+CONTAINERS = (ast.Tuple, ast.List, ast.Set, ast.Dict)
+SIGNS = (ast.UnaryOp, ast.unaryop)
+PLAIN = (ast.Assign, ast.AnnAssign, ast.Constant, ast.Name, ast.expr_context, *CONTAINERS, *SIGNS)
 NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 MOST_NOTES = 20
 MOST_BYTES = 1_000_000
@@ -137,17 +140,20 @@ def _statements(code: str) -> Iterator[_Statement]:
         if not _defines(node):
             continue
         alone = ends[place - 1] < starts[place] and ends[place] < starts[place + 1]
-        calls = isinstance(node, ASSIGNMENTS) and _calls(node)
-        if calls:  # what it calls may raise here, though it did not in the notebook
-            nothing = ast.parse("try:\n    pass\nexcept Exception:\n    pass").body[0]
-            assert isinstance(nothing, ast.Try)
-            nothing.body = [node]
-            text = ast.unparse(nothing)
+        if _computes(node):  # it may raise here, though it did not in the notebook
+            text = _guarded(node)
         elif alone and node.col_offset == 0:
             text = "\n".join(lines[starts[place] - 1 : ends[place]])
         else:
             text = ast.unparse(node)
         yield _Statement(node, text)
+
+
+def _guarded(node: ast.stmt) -> str:
+    nothing = ast.parse("try:\n    pass\nexcept Exception:\n    pass").body[0]
+    assert isinstance(nothing, ast.Try)
+    nothing.body = [node]
+    return ast.unparse(nothing)
 
 
 def _first_line(node: ast.stmt) -> int:
@@ -166,22 +172,36 @@ def _defines(node: ast.stmt) -> bool:
     return isinstance(node, (*DEFINITIONS, *ASSIGNMENTS, ast.Import, ast.Pass))
 
 
+def _computes(node: ast.stmt) -> bool:
+    """Whether an assignment is more than names for constants: whether it could raise."""
+    plain = all(isinstance(part, PLAIN) for part in ast.walk(node)) and not _needs(node)
+    return isinstance(node, ASSIGNMENTS) and not plain
+
+
 def _calls(node: ast.AST) -> bool:
     return any(isinstance(part, (ast.Call, ast.Await)) for part in ast.walk(node))
 
 
 def _chosen(found: list[_Statement], wanted: Collection[str]) -> list[_Statement]:
-    """Leave out what is computed and neither wanted nor used by a function that stays."""
+    """Leave out what is computed and neither wanted nor used by a function that stays.
+
+    A function that nobody asked for, with a default value that is computed, is guarded as well.
+    """
     computed: dict[str, list[_Statement]] = {}
     certain = set()
     names = list(wanted)
     for statement in found:
-        if isinstance(statement.node, ASSIGNMENTS) and _calls(statement.node):
+        # What changes an object (`Layer.call = call`) has no name by which it could be needed.
+        if _computes(statement.node) and (statement.binds or _calls(statement.node)):
             for name in statement.binds:
                 computed.setdefault(name, []).append(statement)
         else:
             certain.add(statement)
             names += _globals(statement.node) | statement.needs
+    for statement in certain:
+        extra = isinstance(statement.node, DEFINITIONS) and not statement.binds & set(wanted)
+        if extra and statement.needs & computed.keys():
+            statement.text = _guarded(statement.node)
     while names:
         for statement in computed.pop(names.pop(), ()):
             if statement not in certain:
