@@ -230,6 +230,15 @@ def test_scripts_that_take_hours_to_parse_are_refused(text):
     assert "braces" in Submission.of("trust.py", text.encode()).reason
 
 
+@pytest.mark.parametrize("coding", ["Punycode", "UNDEFINED", "IDNA", "U7", "Unicode-Escape"])
+def test_no_spelling_of_a_coding_that_is_no_text_is_followed(coding):
+    """Punycode would be at work for hours, and the undefined one raises what no other does."""
+    data = b"# coding: %s\n%s-%s\n" % (coding.encode(), b"a" * 400_000, b"z9" * 200_000)
+    start = time.monotonic()
+    assert "not UTF-8 text" in Submission.of("trust.py", data).reason
+    assert time.monotonic() - start < 5
+
+
 # Names and texts that lie
 
 LIE = "\x1b[2J\x1b]0;title\x07evil\u202eyp.\u2066\u200b[red]{{7*7}}**_`|\n# 100 %"
