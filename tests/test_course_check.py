@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import pytest
 import tiny_assignment
@@ -67,6 +68,21 @@ def test_a_task_alone_is_checked_alone(work):
     assert [task.id for task in found.assignment.tasks] == ["tiny.moments"]
     assert [task.task for task in check.check(found).tasks] == ["tiny.moments"]
     assert check.check(check.find(["tiny.moments"])).points == 3
+
+
+@pytest.mark.parametrize(
+    "task", ["batch_norm.backward", "conv2d.backward_input", "optimizers.adam"]
+)
+def test_a_task_alone_is_explained_as_it_is_among_all(task, tmp_path):
+    assignment = Assignment.load(task.partition(".")[0])
+    (one,) = [found for found in assignment.tasks if found.id == task]
+    wrong = next(m.id for m in assignment.mistakes if m.target == one.name)
+    path = tmp_path / assignment.file_name
+    path.write_text(assignment.with_mistake(wrong))
+    (alone,) = check.check(check.find([str(path), one.name])).tasks
+    assert wrong in {found.mistake for found in alone.checks}
+    narrowed = replace(assignment, tasks=(one,))
+    assert narrowed.starter() == assignment.starter()
 
 
 def test_a_workspace_is_found_by_folder_file_or_from_the_folder_above(work, monkeypatch):

@@ -88,7 +88,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Assignment:
-    """A whole assignment, read and checked for consistency by `Assignment.load`."""
+    """An assignment, read and checked for consistency by `Assignment.load`.
+
+    `tasks` may be narrowed down to some with dataclasses.replace: those alone are then graded.
+    `every` are all there are, for a diagnosis of one task looks at others, too.
+    """
 
     id: str
     version: int
@@ -96,6 +100,7 @@ class Assignment:
     needs: tuple[str, ...]
     minutes: int
     tasks: tuple[Task, ...]
+    every: tuple[Task, ...]
     checks: tuple[Check, ...]
     scenarios: tuple[Scenario, ...]
     examples: Mapping[str, tuple[tuple[Any, ...], ...]]
@@ -131,6 +136,7 @@ class Assignment:
             **entry,
             "needs": tuple(entry.get("needs", ())),
             "tasks": tasks,
+            "every": tasks,
             "checks": tuple(bank.collect(folder / "checks.py", Check)),
             "scenarios": bank.scenarios(folder / "scenarios.py", targets, reference),
             "examples": bank.examples(folder / "examples.py"),
@@ -156,10 +162,10 @@ class Assignment:
         ArgumentError
             when there is no such task.
         """
-        for task in self.tasks:
+        for task in self.every:
             if name in (task.id, task.name):
                 return task
-        names = ", ".join(task.name for task in self.tasks)
+        names = ", ".join(task.name for task in self.every)
         raise ArgumentError(expected(self.id, f"one of the tasks {names}", repr(name)))
 
     def checks_of(self, task: Task) -> list[Check]:
@@ -169,7 +175,7 @@ class Assignment:
     @cached_property
     def returns(self) -> Mapping[str, tuple[str, ...]]:
         """For each function and scenario a check may call, the names of the arrays it returns."""
-        functions = {t.function: t.returns for t in self.tasks if t.returns}
+        functions = {t.function: t.returns for t in self.every if t.returns}
         return functions | {s.name: s.returns for s in self.scenarios}
 
     @cached_property
@@ -181,7 +187,7 @@ class Assignment:
     @property
     def targets(self) -> list[str]:
         """The names of the functions and classes a student writes."""
-        return [task.function for task in self.tasks]
+        return [task.function for task in self.every]
 
     def computed(self, task: Task, function: str) -> tuple[str, ...]:
         """Return the names of what a call returns, in the order in which they are worked out."""
@@ -218,7 +224,7 @@ class Assignment:
         words = {"function": "functions", "class": "classes"}
         what = " and ".join(word for kind, word in words.items() if kind in kinds)
         header = f"{self.title}.\n\n{textwrap.fill(HEADER.strip().format(what=what), WIDTH)}\n"
-        return self.reference.starter(header, {task.function: task.id for task in self.tasks})
+        return self.reference.starter(header, {task.function: task.id for task in self.every})
 
     @property
     def starter_hash(self) -> str:
