@@ -219,6 +219,13 @@ def test_the_filter_says_what_its_table_says(machine, files):
     assert verdict(code, other, 0) == seccomp.KILL_PROCESS
 
 
+@pytest.mark.parametrize("machine", seccomp.ARCHITECTURES)
+def test_threads_are_refused_where_nothing_else_bounds_them(machine):
+    code = seccomp.program(machine, PID, threads=False)
+    clone = seccomp.CLONE[seccomp.ARCHITECTURES[machine][0]]
+    assert verdict(code, machine, clone, seccomp.CLONE_THREAD | 0x100) == REFUSED
+
+
 def test_a_machine_without_a_table_has_no_filter():
     with pytest.raises(OSError, match="no table"):
         seccomp.program("riscv64", 1)

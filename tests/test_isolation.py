@@ -41,7 +41,7 @@ if sys.argv[2] == "contained":
 
 from minidl.grading.sandbox import Sandbox
 SOURCE = b'''
-import os
+import ctypes, os
 def f():
     return os.getuid()
 def make():
@@ -50,11 +50,18 @@ def make():
     return True
 def other():
     return open("/etc/passwd").read()[:4]
+def swarm():
+    libc, thread = ctypes.CDLL(None), ctypes.c_ulong()
+    smallest = ctypes.create_string_buffer(256)
+    libc.pthread_attr_init(smallest)
+    libc.pthread_attr_setstacksize(smallest, ctypes.c_size_t(16384))
+    start = lambda: libc.pthread_create(ctypes.byref(thread), smallest, libc.pause, None)
+    return all(start() == 0 for _ in range(4000))
 '''
 with Sandbox() as sandbox:
-    with sandbox.student(SOURCE, functions=["f", "make", "other"]) as student:
+    with sandbox.student(SOURCE, functions=["f", "make", "other", "swarm"]) as student:
         print(sandbox.isolation)
-        for function in (student.f, student.make, student.other):
+        for function in (student.f, student.make, student.other, student.swarm):
             try:
                 print(function())
             except Exception as error:
@@ -63,13 +70,18 @@ with Sandbox() as sandbox:
 
 
 def sandboxed(*prefix, python=sys.executable, contained=False):
-    """Run the script in a process made weaker by `prefix`; return its lines."""
+    """Run the script in a process made weaker by `prefix`; return all lines but the last.
+
+    That one says that the machine's process ids cannot be used up, however little there is.
+    """
     library, installed = Path(__file__).parent.parent, Path(np.__file__).parent.parent
     kind = "contained" if contained else "free"
     command = [*prefix, python, "-c", SCRIPT, str(library), kind, str(installed)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
     assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    *lines, swarm = done.stdout.splitlines()
+    assert swarm == "False"
+    return lines
 
 
 def test_as_it_is():

@@ -56,7 +56,7 @@ NOTES = {
     VIEW: "no other file exists; scratch in memory, bounded in bytes and files",
     UNDUMPABLE: "no core dumps, no reading of the zygote's memory",
     OWN_USER: "a uid of each worker's own; only root can give it",
-    LIMITS: "address space, CPU, file size, descriptors, core",
+    LIMITS: "address space, CPU, file size, descriptors, threads, core",
     PRIVILEGES: "set-uid programs give nothing",
     CAPABILITIES: "root in the worker is an ordinary user",
     LANDLOCK: "readable: standard library, NumPy; writable: a scratch folder",
@@ -121,6 +121,28 @@ def limit(limits: dict[str, int]) -> list[str]:
     return [LIMITS]
 
 
+def _limit_threads(most: int) -> None:
+    """Let the user of this process have so many tasks; more are refused to it, and to nobody else.
+
+    Else threads with the smallest of stacks use up the process ids of the whole machine.
+    """
+    import resource
+
+    ceiling = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    most = most if ceiling == resource.RLIM_INFINITY else min(most, ceiling)
+    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+
+
+def _tasks_of(user: int) -> int:
+    """Return how many tasks a user has, as far as they can be seen."""
+    count = 0
+    for entry in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):
+        with suppress(OSError):
+            if os.stat(f"/proc/{entry}").st_uid == user:
+                count += len(os.listdir(f"/proc/{entry}/task"))
+    return count
+
+
 def _drop_bounding() -> None:
     """Give up every capability for good, whatever is executed; those in use stay for now."""
     for capability in range(64):
@@ -183,7 +205,8 @@ class Confinement:
     def __init__(self, rules: landlock.Rules) -> None:
         """Apply nothing yet."""
         self._rules = rules
-        self._view = self._user = False
+        self._view = self._user = self._root = False
+        self._tasks = 0
 
     def zygote(self, root: str) -> list[str]:
         """Apply what children inherit to this process; return the names of the layers reached.
@@ -193,6 +216,7 @@ class Confinement:
         root : an empty folder, on which the own file system is built.
         """
         prctl(PR_SET_CHILD_SUBREAPER, 1)
+        self._root, self._tasks = os.getuid() == 0, _tasks_of(os.getuid())
         _try("first in line when memory runs out", _first_in_line)  # undumpable hides the file
         reached = _try(NETWORK, namespaces.leave)
         if reached:
@@ -228,7 +252,10 @@ class Confinement:
         files = _try(_landlock_name(), self._rules.enforce)
         # Limits come after Landlock, whose rules hold more descriptors than they leave.
         reached += [PRIVILEGES, *files, *limit(limits)]
-        return [*reached, *_try(SECCOMP, seccomp.enforce, self._view or bool(files))]
+        # The kernel counts all tasks of the user; one of the worker's own has no others.
+        _limit_threads(limits["threads"] + (0 if OWN_USER in reached else self._tasks))
+        threads = OWN_USER in reached or not self._root  # of root the kernel counts no tasks
+        return [*reached, *_try(SECCOMP, seccomp.enforce, self._view or bool(files), threads)]
 
 
 class Shut:
@@ -306,7 +333,7 @@ def _libraries() -> set[str]:
 def probe(root: str) -> None:
     """Confine this very process and print the layers reached as JSON; `root` is an empty folder."""
     limits = {"cpu_seconds": 60, "memory_bytes": 2**40, "file_bytes": 2**20, "open_files": 64}
-    limits |= {"scratch_bytes": 2**20, "scratch_files": 16}
+    limits |= {"scratch_bytes": 2**20, "scratch_files": 16, "threads": 64}
     confinement = Confinement(readable([os.path.dirname(os.__file__)], []))
     reached = confinement.zygote(root)
     scratch = confinement.scratch(root, limits)

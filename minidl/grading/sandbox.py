@@ -44,6 +44,7 @@ class Limits:
     cpu_seconds : processor time of the whole process.
     memory_bytes : address space; NumPy itself needs about 160 MB of it.
     file_bytes, open_files : size of each file it writes, and how many it may hold open.
+    threads : how many it may have, beside what else its user runs.
     scratch_bytes, scratch_files : size and number of all files it may write, in memory.
     output_bytes : how much of what it prints is kept.
     frame_bytes : arrays in one call, or in one answer.
@@ -56,6 +57,7 @@ class Limits:
     memory_bytes: int = 1024 * MB
     file_bytes: int = 16 * MB
     open_files: int = 64
+    threads: int = 64
     scratch_bytes: int = 32 * MB
     scratch_files: int = 256
     output_bytes: int = 64 * 1024

@@ -4,9 +4,9 @@ Denied (EPERM): new processes and programs; sockets; signals, tracing, prioritie
 limits of other processes; owners, permissions, times and attributes of files; anonymous and shared
 memory beyond the limit on address space; namespaces; the kernel's wide interfaces (io_uring, bpf,
 perf, keys); having the kernel send signals when a descriptor is ready (F_SETOWN). Where nothing
-else closes the disk, also making, moving, and opening for writing any file. Threads stay allowed:
-the address space bounds their number. What needs a capability (mounting, loading modules, setting
-the clock) is missing here, for a worker has none.
+else closes the disk, also making, moving, and opening for writing any file; and where no resource
+limit bounds their number (of the machine's root), threads. What needs a capability (mounting,
+loading modules, setting the clock) is missing here, for a worker has none.
 
 The worker runs this file: it imports only the standard library and the file beside it.
 """
@@ -84,7 +84,9 @@ RETURNS = {
 }
 
 
-def _rules(machine: int, architecture: int, pid: int, files: bool) -> list[Instruction]:
+def _rules(
+    machine: int, architecture: int, pid: int, files: bool, threads: bool
+) -> list[Instruction]:
     """Return the filter for a process, without its returns."""
     code: list[Instruction] = [
         (LOAD, ARCHITECTURE, "", ""),
@@ -98,7 +100,8 @@ def _rules(machine: int, architecture: int, pid: int, files: bool) -> list[Instr
     # The C library falls back to clone, and to openat.
     for call in (CLONE3, *(() if files else (OPENAT2,))):
         code.append((EQUAL, call[machine], "no such call", ""))
-    code += _argument(CLONE[machine], 0, [(ANY_BIT, CLONE_THREAD, "allow", "deny")])
+    thread = "allow" if threads else "deny"
+    code += _argument(CLONE[machine], 0, [(ANY_BIT, CLONE_THREAD, thread, "deny")])
     code += _argument(PRCTL[machine], 0, [(EQUAL, PR_SET_PDEATHSIG, "deny", "allow")])
     own = [(EQUAL, 0, "allow", ""), (EQUAL, pid, "allow", "deny")]
     code += _argument(PRLIMIT64[machine], 0, own)
@@ -121,7 +124,7 @@ def _argument(number: int, place: int, tests: list[Instruction]) -> list[Instruc
     return [(EQUAL, number, "", skip), (LOAD, ARGUMENTS + 8 * place, "", ""), *tests]
 
 
-def program(machine: str, pid: int, files: bool = True) -> bytes:
+def program(machine: str, pid: int, files: bool = True, threads: bool = True) -> bytes:
     """Return the filter as the kernel wants it.
 
     Parameters
@@ -129,10 +132,11 @@ def program(machine: str, pid: int, files: bool = True) -> bytes:
     machine : "x86_64" or "aarch64"; raises OSError for any other.
     pid : the process that may signal itself.
     files : whether files may be made and opened for writing, where something else bounds that.
+    threads : whether they may be started, where something else bounds that.
     """
     if machine not in ARCHITECTURES:
         raise OSError(f"seccomp: no table of system calls for {machine}")
-    code = _rules(*ARCHITECTURES[machine], pid, files)
+    code = _rules(*ARCHITECTURES[machine], pid, files, threads)
     targets = {label: len(code) + 1 + i for i, label in enumerate(RETURNS)}
     words = []
     for here, (what, operand, yes, no) in enumerate(code):
@@ -148,7 +152,7 @@ def _distance(label: str, here: int, targets: dict[str, int]) -> int:
     return int(label) if label.startswith("+") else targets[label] - here - 1
 
 
-def enforce(files: bool = True) -> None:
+def enforce(files: bool = True, threads: bool = True) -> None:
     """Put this process under the filter, for good; see `program`. Needs no_new_privs.
 
     Raises
@@ -156,7 +160,7 @@ def enforce(files: bool = True) -> None:
     OSError
         where the kernel has no seccomp, or the machine no table here.
     """
-    code = program(platform.machine(), os.getpid(), files)
+    code = program(platform.machine(), os.getpid(), files, threads)
     instructions = ctypes.create_string_buffer(code, len(code))
     header = struct.pack("@HP", len(code) // 8, ctypes.addressof(instructions))
     longs = [ctypes.c_ulong(FILTER_MODE), header, ctypes.c_ulong(0), ctypes.c_ulong(0)]
