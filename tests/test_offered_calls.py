@@ -98,6 +98,13 @@ def test_certification_looks_at_them(tmp_path, call, problem):
     assert found.endswith(problem)
 
 
+def test_what_is_drawn_is_shown_only_where_nothing_is_left_to_chance():
+    """Right with p = 0 and with p = 1, and wrong in between: there is no call to show."""
+    assignment, _ = course("dropout_family")
+    source = assignment.with_mistake("spatial_drops_values")
+    assert examples(assignment, source, "spatial") == []
+
+
 @cache
 def course(name):
     assignment = Assignment.load(name)
@@ -151,6 +158,19 @@ def test_nine_of_ten_mistakes_of_conv2d_are_seen_in_a_call_to_try_by_hand():
         ),
         ("conv2d", "dx_in_float64", None, "given float32, gave dx in float64, expected float32."),
         ("conv2d", "padding_on_one_side", None, "gave padded = [[[[0], [1]]]], expected [[[[0], "),
+        (
+            "dropout_family",
+            "mask_keeps_with_probability_p",
+            None,
+            "draw_mask(shape=(3,), p=0, rng=default_rng(0)) gave keep = [False, False, False], "
+            "expected [True, True, True].",
+        ),
+        (
+            "dropout_family",
+            "spatial_keeps_with_probability_p",
+            SECRET,
+            "spatial(x=[[[[1, 2]]]], p=0, rng=default_rng(0)) gave y = [[[[0, 0]]]]; what should",
+        ),
         ("early_stopping_and_ensembles", "nan_is_better", None, "watch(values=[nan, 1], "),
         ("optimizers", "never_starts_anew_after_a_cut", None, "watch_losses(losses=[1, 2, 2, 2]"),
     ],

@@ -3,6 +3,7 @@
 import numpy as np
 
 from minidl.grading.example import example
+from minidl.grading.protocol import Rng
 
 NAN = np.nan
 
@@ -10,6 +11,12 @@ NAN = np.nan
 def path(*values, columns):
     """Return weights that all have the same value, one row for each value."""
     return np.repeat(np.array(values, float)[:, None], columns, axis=1)
+
+
+@example("split")
+def equal_rows():
+    """Whichever is held out, the parts have their sizes."""
+    yield np.ones((3, 1)), np.array([2, 2, 2]), 1, Rng(0)
 
 
 @example("watch")
@@ -62,3 +69,9 @@ def few_epochs():
 def hardly_curved():
     """A curvature beside which 1 has no digits left."""
     yield np.array([1e-17]), 1.0, 1
+
+
+@example("bootstrap")
+def one_sample():
+    """Nothing else can be drawn, so nobody has not seen it."""
+    yield 1, 2, Rng(0)

@@ -78,11 +78,14 @@ class Rerun:
         last : the call whose result ended it.
         focus : what is wrong in the result.
         """
-        names = self.assignment.returns[last.function]
-        statistical = isinstance(focus, Unlikely) or focus.what not in SHOWN
-        if statistical or focus.name not in names or not self._may(task):
+        derived = isinstance(focus, Unlikely) or (
+            focus.name not in self.assignment.returns[last.function]
+        )
+        if not self._may(task) or not (derived or focus.what in SHOWN):
             return ""
         try:
+            if derived:
+                return self._certain(task)
             found = self._offered(task, last, focus)
             said = self._said(last.function, focus, found)
             if not said and self._may(task):
@@ -94,6 +97,19 @@ class Rerun:
 
     def _said(self, function: str, focus: Mismatch, found: shrink.Wrong | None) -> str:
         return shrink.sentence(function, focus.name, found, self.hidden) if found else ""
+
+    def _certain(self, task: Task) -> str:
+        """Return an offered call whose result is wrong and no matter of chance: drop nothing, say.
+
+        For checks of what was worked out from results, as their statistics are.
+        """
+        call = Call(task.function, (), {}, None)
+        for name in self.assignment.returns.get(task.function, ()):
+            like = Mismatch("values", name, 0.0, 0.0)
+            said = self._said(task.function, like, self._offered(task, call, like))
+            if said:
+                return said
+        return ""
 
     def _offered(self, task: Task, last: Call, focus: Mismatch) -> shrink.Wrong | None:
         """Return the first of the calls that the assignment offers which goes wrong."""

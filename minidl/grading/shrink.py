@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from minidl.grading.compare import Mismatch, same
+from minidl.grading.protocol import Rng
 from minidl.grading.student import StudentFailure
 
 MOST_SECONDS = 1.0
@@ -341,6 +342,8 @@ def written(value: Any) -> str:
     """
     if isinstance(value, np.ndarray):
         value = value.tolist()
+    if isinstance(value, Rng):
+        return f"default_rng({value.seed})"
     if isinstance(value, list):
         return f"[{', '.join(map(written, value))}]"
     return _number(value) if type(value) in (int, float) else repr(value)
