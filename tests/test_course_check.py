@@ -37,7 +37,8 @@ def test_the_starter_scores_nothing_and_is_told_so(work):
     assert result.score == 0
     assert result.key_id == "public"
     text = shown(found, result)
-    assert "centre is not written yet" in text
+    assert "centre and moments are not written yet. What do their docstrings ask for" in text
+    assert "Seen:" not in text
     assert "hidden checks" in text
     assert "minidl hint centre" in text
 
@@ -144,7 +145,10 @@ def test_a_changed_assignment_is_noticed(work):
 
 def test_show_is_what_a_notebook_calls(work, capsys):
     check.show("centre")
-    assert "centre is not written yet" in capsys.readouterr().out
+    assert (
+        "centre is not written yet. What does its docstring ask for first?"
+        in capsys.readouterr().out
+    )
 
 
 def test_where_nothing_can_be_confined_ones_own_code_is_checked_all_the_same(

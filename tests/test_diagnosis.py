@@ -143,6 +143,13 @@ def test_no_value(failure, words):
         ("NameError: name 'n' is not defined", "Where, before line 3, does that name get its"),
         ("IndexError: index 2 is out of bounds", "How long is the array on line 3, and which"),
         ("ValueError: operands could not be broadcast together", "Which array on line 3 needs an"),
+        (
+            "ValueError: matmul: mismatch in its core dimension 0",
+            "Which two axes meet in the product on",
+        ),
+        ("ValueError: cannot reshape array of size 6 into", "How many numbers are there on line 3"),
+        ("ValueError: The truth value of an array with more", "Which step on line 3 asks a"),
+        ("ValueError: The requested array has an inhomogeneous shape", "Which of the parts"),
         ("TypeError: no", "What are the shapes and dtypes on line 3?"),
     ],
 )
@@ -195,7 +202,7 @@ def test_truth_values_and_single_numbers_are_compared_too(got, want, words):
         (
             "ValueError: too many values to unpack (expected 2)",
             0,
-            "backward should return 2 results; more came, or one array alone",
+            "backward should return 2 results; there are more, or the rows of a single array",
             "under Returns",
         ),
         (

@@ -98,6 +98,30 @@ def test_the_first_wrong_result_is_what_is_explained():
     assert first.startswith("mean is off by the same amount everywhere.")
 
 
+def test_a_mistake_that_is_named_is_shown_where_it_is():
+    solution = batch_norm().with_mistake("projection_with_a_plus")
+    returned = "return (dx, dgamma, dbeta)"
+    assert returned in solution
+    source = solution.replace(returned, "return dx, dgamma, dy.mean(axis=(0, 2))")
+    by_name = {c.name: c for c in told("backward", source).checks}
+    found = by_name["gradient of x"]
+    assert found.mistake == "projection_with_a_plus"
+    assert found.seen.startswith("dx is wrong")
+    assert "comes before" not in found.seen
+    assert "gave dx = " in found.example
+    assert by_name["gradient of beta"].mistake == "dbeta_is_a_mean"
+
+
+def test_what_a_scenario_does_is_said_where_it_is_first_spoken_of():
+    optimizers = Assignment.load("optimizers")
+    (one,) = [task for task in optimizers.tasks if task.name == "plateau"]
+    source = optimizers.with_mistake("impatient_by_one")
+    checks = grade_source(source, optimizers, None, LocalSandbox(), tasks=[one]).tasks[0].checks
+    does = "What watch_losses does: Feed losses one by one; note best, and beside each other"
+    assert [does in check.seen for check in checks] == [True, False, False]
+    assert all(check.seen for check in checks)
+
+
 def test_one_cause_is_told_once():
     source = wrong("forward", FORWARD.format("[:, None]").replace("mean[:, None])", "mean)"))
     graded = told("forward", source)

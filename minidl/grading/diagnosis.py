@@ -37,6 +37,16 @@ QUESTIONS = {
 }
 
 
+# What to ask about a complaint of NumPy's, by words in it.
+COMPLAINTS = {
+    "broadcast": "Which array on {} needs an axis of length one, and where, to be lined up?",
+    "core dimension": "Which two axes meet in the product on {}, and are they of one length?",
+    "cannot reshape": "How many numbers are there on {}, and for how many does the shape ask?",
+    "inhomogeneous": "Which of the parts that are put together on {} are not of one length?",
+    "truth value of an array": "Which step on {} asks a whole array where it needs one yes or no?",
+}
+
+
 def explain(
     failure: Mismatch | StudentFailure, function: str, hidden: bool, at: Setting = NOTHING
 ) -> Finding:
@@ -108,8 +118,9 @@ def _no_value(failure: StudentFailure, function: str, hidden: bool) -> Finding:
 
 def _ask(error: str, said: str, line: str, hidden: bool) -> str:
     """Return the question about an exception; {} stands for its line."""
-    if "broadcast" in said and not hidden:
-        return "Which array on {} needs an axis of length one, and where, to be lined up?"
+    for words, question in () if hidden else COMPLAINTS.items():
+        if words in said:
+            return question
     if "NoneType" in said:
         return "What on {} is still None, and which line should have given it a value?"
     if error == "AttributeError" and "self." in line:
@@ -122,7 +133,7 @@ def _unpacked(said: str, function: str) -> Finding:
     wanted = re.search(r"expected (?:at least )?(\d+)", said)
     got = re.search(r"got (\d+)", said)
     number = wanted[1] if wanted else "another number of"
-    came = f"{got[1]} came" if got else "more came, or one array alone, whose rows were counted"
+    came = f"{got[1]} came" if got else "there are more, or the rows of a single array were taken"
     return Finding(
         f"{function} should return {number} results; {came}.",
         "What does the docstring list under Returns, and in which order?",
@@ -264,7 +275,7 @@ def _question(name: str, place: str) -> str:
         return "Where does your index start, at 0 or at 1?"
     if "the last," in place:
         return "Where does the loop, or the slice, end: before the last index or after it?"
-    return f"Which step of the formula for {name} could you check by hand on three numbers?"
+    return f"Which step on the way to {name} could you check by hand, on three numbers?"
 
 
 def _numbers(got: np.ndarray, want: np.ndarray, wrong: np.ndarray, most: int = 3) -> str:

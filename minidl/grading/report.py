@@ -18,6 +18,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from minidl.grading.finding import listed
 from minidl.grading.result import CheckResult, Result, TaskResult
 from minidl.terminal import cells, clean, table
 
@@ -115,7 +116,10 @@ def headline(result: Result) -> str:
 
 
 def show(result: Result, console: Console) -> None:
-    """Print a result: a table of the tasks, then what there is to say about each."""
+    """Print a result: a table of the tasks, then what there is to say about each.
+
+    Tasks that are as the starter has them are named together: there is nothing to say of each.
+    """
     console.print(headline(result), style="bold", soft_wrap=True)
     if result.reason:
         console.print(f"Not graded: {clean(result.reason, MOST_SHOWN)}.", style="red")
@@ -130,9 +134,20 @@ def show(result: Result, console: Console) -> None:
             Text(f"{passed} of {len(task.checks)}", style="green" if task.passed else "red"),
         )
     console.print(shown)
+    bare = [task for task in result.tasks if _unwritten(task)]
     for task in result.tasks:
-        for remark in remarks(task):
+        for remark in remarks(task) if task not in bare else ():
             _show_remark(task, remark, console)
+    if bare:
+        names = listed([short(task) for task in bare])
+        verb, asked = "are", "What do their docstrings ask for first?"
+        if len(bare) == 1:
+            verb, asked = "is", "What does its docstring ask for first?"
+        console.print(f"{names} {verb} not written yet. {asked}\n")
+
+
+def _unwritten(task: TaskResult) -> bool:
+    return all(check.seen.endswith(" is not written yet.") for check in task.checks)
 
 
 def _show_remark(task: TaskResult, remark: Remark, console: Console) -> None:

@@ -76,6 +76,12 @@ class Scenario:
         """The names of what a check passes: all parameters but the first."""
         return list(inspect.signature(self.function()).parameters)[1:]
 
+    @property
+    def says(self) -> str:
+        """What it does, for a student who reads of it: its docstring's first paragraph."""
+        paragraph = (inspect.getdoc(self.function()) or "").partition("\n\n")[0]
+        return " ".join(paragraph.split())
+
     def function(self) -> Callable[..., Any]:
         """Execute the source afresh and return the function."""
         namespace: dict[str, Any] = {"np": np, "__name__": "scenarios"}

@@ -76,13 +76,26 @@ class Tutor:
             return {}
         mistakes = self.recogniser.mistakes(task, outcomes)
         told: set[str] = set()
+        explained: set[str] = set()
         found = {}
         for outcome in failed:
             named = mistakes.get(outcome.check.name, ())
+            function, does = self._scenario(outcome)
+            if does and function not in explained:
+                outcome = replace(outcome, inputs=f"{outcome.inputs} {does}")
             lesson = self._lesson(task, outcome, outcomes, named, told)
+            if lesson.cause not in told:  # what is told for the second time is not shown
+                explained.add(function)
             told.add(lesson.cause)
             found[outcome.check.name] = lesson
         return found
+
+    def _scenario(self, outcome: Outcome) -> tuple[str, str]:
+        """Return the scenario that a check called last, and what it does; "" where it was none."""
+        for scenario in self.assignment.scenarios:
+            if outcome.inputs.startswith(f"({scenario.name} with ") and scenario.says:
+                return scenario.name, f"What {scenario.name} does: {scenario.says}"
+        return "", ""
 
     def _lesson(
         self,
@@ -106,6 +119,8 @@ class Tutor:
             return self._whole([finding.seen, finding.numbers, place], finding, named)
         assert isinstance(failure, Mismatch)
         good, focus = self._first_wrong(task, failure, last)
+        if named and not any(self._spoils(mistake, last, focus.name) for mistake in named):
+            good, focus = [], failure  # what else is wrong has a cause of its own
         at = self._setting(last, focus.name, outcomes)
         finding = explain(focus, _called(task, outcome), self.hidden, at)
         cause = " ".join([focus.name, finding.question, *(m.id for m in named)])
@@ -195,6 +210,15 @@ class Tutor:
         if first is None or first.name == failure.name:
             return [name for name in good if name != failure.name], failure
         return [], first
+
+    def _spoils(self, mistake: Mistake, last: Call, name: str) -> bool:
+        """Whether a known mistake makes a result of a call other than it should be."""
+        names = self.assignment.returns[last.function]
+        made, right = self.recogniser.with_mistake(mistake, last), self.recogniser.reference(last)
+        if name not in names or made is None or right is None:
+            return True
+        place = names.index(name)
+        return not same(setting.arrays(made)[place], setting.arrays(right)[place])
 
     def _contrast(self, name: str, last: Call, outcomes: Sequence[Outcome]) -> str:
         """Say what tells the calls with a wrong array of this name from those where it is right."""
