@@ -1,5 +1,10 @@
 """Who is who: rosters, and the layouts in which submissions come."""
 
+import errno
+import os
+import shutil
+from pathlib import Path
+
 import pytest
 
 from minidl.errors import ArgumentError
@@ -155,7 +160,50 @@ class TestProblems:
         make(tmp_path, "bob/batch_norm.py", "al\udcffice/batch_norm.py")
         collected = collect(tmp_path, IDS)
         assert [entry.student for entry in collected.entries] == ["bob"]
-        assert "expected a name in UTF-8; rename it" in collected.problems[0]
+        assert r"al\xffice: expected a name in UTF-8; rename it" in collected.problems[0]
+
+    def test_a_folder_that_is_closed_stops_nobody_else(self, tmp_path, monkeypatch):
+        make(tmp_path, "alice/batch_norm.py", "bob/batch_norm.py")
+        scan = os.scandir
+
+        def closed(folder):
+            if Path(folder).name == "alice":
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return scan(folder)
+
+        monkeypatch.setattr(os, "scandir", closed)
+        collected = collect(tmp_path, IDS)
+        assert [entry.student for entry in collected.entries] == ["bob"]
+        (problem,) = collected.problems
+        assert f"expected a folder that can be read, got {tmp_path / 'alice'}" in problem
+
+    def test_nothing_that_looks_like_a_submission_is_passed_over_in_silence(self, tmp_path):
+        make(tmp_path, "alice/batch_norm.PY", "bob/batch_norm.py", "bob/data/old/more/notes.py")
+        make(tmp_path, "carol/week/one/src/batch_norm.py")
+        (tmp_path / "dave").mkdir()
+        os.mkfifo(tmp_path / "dave" / "batch_norm.py")
+        collected = collect(tmp_path, IDS)
+        assert [entry.student for entry in collected.entries] == ["bob"]
+        alice, carol, dave = collected.problems
+        assert "alice/batch_norm.PY: expected an ordinary file whose name ends in .py" in alice
+        assert "carol/week/one: expected files at most 2 folders deep" in carol
+        assert "dave/batch_norm.py: expected an ordinary file" in dave
+
+    def test_a_letter_with_an_accent_is_one_however_it_is_written(self, tmp_path):
+        make(tmp_path, "zo\u00eb/batch_norm.py", "zoe\u0308/conv2d.py")
+        assert {entry.student for entry in collect(tmp_path, IDS).entries} == {"zo\u00eb"}
+
+    def test_a_folder_that_becomes_a_link_is_not_followed(self, tmp_path):
+        """A student's folder may be replaced between being found and being read."""
+        make(tmp_path, "class/alice/batch_norm.py", "class/bob/week/batch_norm.py")
+        make(tmp_path, "secret/batch_norm.py", "secret/week/batch_norm.py")
+        entries = collect(tmp_path / "class", IDS).entries
+        for name in ("alice", "bob"):
+            shutil.rmtree(tmp_path / "class" / name)
+            (tmp_path / "class" / name).symlink_to(tmp_path / "secret")
+        for entry in entries:
+            with pytest.raises(ArgumentError, match=r"a file that can be read, got .* \(a link\)"):
+                entry.read()
 
     def test_somebody_the_roster_does_not_know(self, tmp_path):
         make(tmp_path / "class", "jane/batch_norm.py", "eve/batch_norm.py")

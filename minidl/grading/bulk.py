@@ -18,7 +18,6 @@ from minidl.grading.gradebook import Gradebook, Identity
 from minidl.grading.report import show_table
 from minidl.grading.result import Result
 from minidl.grading.schedule import Done, Job, Scheduler
-from minidl.grading.submission import read_bytes
 
 
 @dataclass(frozen=True)
@@ -156,7 +155,7 @@ class _Batch:
         """Read one file after the other; what needs no grading is put aside."""
         for entry in self.entries:
             try:
-                data = read_bytes(entry.path)
+                data = entry.read()
             except MinidlError as error:
                 self._aside.append((entry, str(error)))
                 continue

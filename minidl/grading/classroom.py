@@ -189,7 +189,7 @@ class Classroom:
         loaded, sources = self.assignments[assignment], {}
         for entry in entries:
             with suppress(MinidlError):
-                read = Submission.read(entry.path, loaded.targets)
+                read = Submission.of(entry.path.name, entry.read(), loaded.targets)
                 sources[entry.student] = read.source.decode()
         return compare(sources, loaded)
 

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from minidl.errors import ArgumentError, expected
 from minidl.grading.roster import Roster
-from minidl.grading.submission import LIMITS
+from minidl.grading.submission import LIMITS, read_bytes
 
 DEPTH = 3
 # What nbgrader keeps beside submitted/.
@@ -38,11 +39,17 @@ class Entry:
     student : the roster's id where there is a roster, else what the file's name says.
     assignment : its id.
     path : the file.
+    top : the folder it was found in, however deep.
     """
 
     student: str
     assignment: str
     path: Path
+    top: Path | None = None
+
+    def read(self) -> bytes:
+        """Return the file's bytes; raise ArgumentError as `read_bytes` does."""
+        return read_bytes(self.path, self.top)
 
 
 @dataclass(frozen=True)
@@ -102,9 +109,11 @@ def collect(
     ignored: list[Path] = []
     problems: list[str] = list(_beside(folder, top, ids))
     groups: dict[str, list[_Candidate]] = {}
+    present: set[str] = set()
     spelled: dict[str, str] = {}
     for path in _files(top, top, ignored, problems):
         candidate = _candidate(path, top, ids)
+        present.add(path.relative_to(top).parts[0])
         student = candidate.student
         if roster is not None:
             known = roster.find(candidate.names)
@@ -112,15 +121,20 @@ def collect(
                 problems.append(f"{path}: {known}")
                 continue
             student = known.id
-        # Alice and alice are one student: not every file system can tell them apart.
+        # Alice and alice are one student: not every file system can tell them apart. Nor can people
+        # tell a letter with an accent from a letter and an accent.
+        student = unicodedata.normalize("NFC", student)
         groups.setdefault(spelled.setdefault(student.casefold(), student), []).append(candidate)
+    deep = [p for p in ignored if p.is_dir() and p.relative_to(top).parts[0] not in present]
+    problems += [f"{path}: expected files at most {DEPTH - 1} folders deep" for path in deep]
     if not groups and not problems:
         hint = "put each student's file there as STUDENT/ASSIGNMENT.py"
         wish = "submissions (.py files or notebooks)"
         raise ArgumentError(expected("grade", wish, f"none in {folder}", hint))
     entries: list[Entry] = []
     for student, candidates in groups.items():
-        entries += _entries(student, candidates, only, ignored, problems)
+        found = _entries(student, candidates, only, ignored, problems)
+        entries += [replace(entry, top=top) for entry in found]
     entries.sort(key=lambda entry: (entry.assignment, entry.student))
     return Found(tuple(entries), tuple(sorted(problems)), tuple(sorted(ignored)))
 
@@ -166,19 +180,27 @@ def _files(folder: Path, top: Path, ignored: list[Path], problems: list[str]) ->
         found = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
         got = f"{folder} ({str(error.strerror).lower()})"
-        raise ArgumentError(expected("grade", "a folder that can be read", got)) from None
+        said = expected("grade", "a folder that can be read", got)
+        if folder == top:
+            raise ArgumentError(said) from None
+        problems.append(said)  # whoever closes a folder of their own stops nobody else
+        return
     for entry in found:
         path = folder / entry.name
         if entry.name.startswith(".") or entry.name == "__pycache__":
             continue
         if not _is_text(entry.name):
-            problems.append(f"{path}: expected a name in UTF-8; rename it")
+            shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+            problems.append(f"{shown}: expected a name in UTF-8; rename it")
         elif entry.is_symlink():
             problems.append(f"{path}: expected a file, got a link; hand in the file itself")
         elif entry.is_dir() and len(path.relative_to(top).parts) < DEPTH:
             yield from _files(path, top, ignored, problems)
         elif entry.is_file() and path.suffix in LIMITS:
             yield path
+        elif path.suffix.lower() in LIMITS:
+            wish = "an ordinary file whose name ends in .py or .ipynb"
+            problems.append(f"{path}: expected {wish}")
         else:
             ignored.append(path)
 

@@ -17,7 +17,9 @@ import stat
 import tokenize
 import warnings
 from collections.abc import Callable, Collection
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from minidl.errors import ArgumentError, expected
@@ -80,8 +82,13 @@ class _Ungradable(Exception):
     """Why a file that is there cannot be graded."""
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, top: Path | None = None) -> bytes:
     """Return what a .py file or a notebook holds, read once.
+
+    Parameters
+    ----------
+    path : the file; it may not be a link itself.
+    top : a folder above it, below which no folder may be a link either, put there in the meantime.
 
     Raises
     ------
@@ -93,7 +100,7 @@ def read_bytes(path: Path) -> bytes:
     if limit is None and not os.path.isdir(path):
         raise ArgumentError(expected("submission", "a .py file or a notebook", str(path)))
     try:
-        with open(path, "rb", opener=_open_safely) as file:
+        with open(path, "rb", opener=partial(_open_safely, top=top)) as file:
             before = os.fstat(file.fileno())
             if not stat.S_ISREG(before.st_mode):
                 raise OSError(0, "not an ordinary file")
@@ -101,7 +108,7 @@ def read_bytes(path: Path) -> bytes:
             after = os.fstat(file.fileno())
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        why = "a link" if os.path.islink(path) else why.lower()
+        why = "a link" if _linked(path, top) else why.lower()
         wish = "a file that can be read"
         raise ArgumentError(expected("submission", wish, f"{path} ({why})")) from None
     if len(data) > (limit or 0):
@@ -116,10 +123,25 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
-def _open_safely(path: str, flags: int) -> int:
+def _open_safely(path: str, flags: int, top: Path | None) -> int:
     """Open without following a link and without waiting for the other end of a pipe."""
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    return os.open(path, flags)
+    if top is None or os.open not in os.supports_dir_fd:
+        return os.open(path, flags)
+    *folders, name = Path(path).relative_to(top).parts
+    with ExitStack() as stack:
+        above = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
+        stack.callback(os.close, above)
+        for folder in folders:
+            above = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
+            stack.callback(os.close, above)
+        return os.open(name, flags, dir_fd=above)
+
+
+def _linked(path: Path, top: Path | None) -> bool:
+    """Whether a path is a link, or leads through one below `top`."""
+    inside = [] if top is None else [folder for folder in path.parents if top in folder.parents]
+    return path.is_symlink() or any(folder.is_symlink() for folder in inside)
 
 
 def _text(data: bytes) -> str:
