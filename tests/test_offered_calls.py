@@ -62,11 +62,14 @@ def test_where_all_of_them_are_right_the_call_that_failed_is_cut(tmp_path):
 @pytest.mark.parametrize(("seconds", "shown"), [(0.05, 0), (5.0, 1)])
 def test_when_the_time_is_over_nothing_more_is_asked(tmp_path, monkeypatch, seconds, shown):
     """The first offered call is right, and slow."""
+    asked = []
     monkeypatch.setattr(rerun, "MOST_SECONDS", seconds)
+    monkeypatch.setattr(shrink, "smallest", lambda *given: asked.append(given))
     assignment = tiny(tmp_path)
     slow = "time.sleep(0.1 * (len(x) == 1))\n    return centred + (len(x) > 1)"
     source = "import time\n" + assignment.solution().replace("return centred", slow)
     assert len(examples(assignment, source, "centre")) == shown
+    assert asked == []
 
 
 @pytest.mark.parametrize(
@@ -156,14 +159,19 @@ def test_nine_of_ten_mistakes_of_conv2d_are_seen_in_a_call_to_try_by_hand():
             SECRET,
             "dilation=(1, 1)) gave x = [[[[1, 3, 4]]]]; what should it be?",
         ),
-        ("conv2d", "dx_in_float64", None, "given float32, gave dx in float64, expected float32."),
+        (
+            "conv2d",
+            "dx_in_float64",
+            None,
+            "backward_input(dy=[[[[1]]]], weight=[[[[1]]]], x_shape=(1, 1, 1, 1), stride=(1, 1), "
+            "padding=(0, 0), dilation=(1, 1), groups=1), given float32, gave dx in float64, ",
+        ),
         ("conv2d", "padding_on_one_side", None, "gave padded = [[[[0], [1]]]], expected [[[[0], "),
         (
             "dropout_family",
-            "mask_keeps_with_probability_p",
+            "gaussian_around_zero",
             None,
-            "draw_mask(shape=(3,), p=0, rng=default_rng(0)) gave keep = [False, False, False], "
-            "expected [True, True, True].",
+            "gaussian(x=[1, 2], p=0, rng=default_rng(0)) gave y = [0, 0], expected [1, 2].",
         ),
         (
             "dropout_family",
