@@ -420,6 +420,13 @@ def test_names_of_folders_are_safe(student, name):
     assert made.isascii()
 
 
+def test_no_name_is_anothers_folder():
+    """Whoever may choose a name could else have another's feedback written over."""
+    made = feedback.file_name("../Zoë & co")
+    assert feedback.file_name(made) != made
+    assert feedback.file_name(made.upper()).lower() != made.lower()
+
+
 def test_an_entry_is_a_student_an_assignment_and_a_file():
     assert Entry("alice", "tiny", Path("x")) == Entry("alice", "tiny", Path("x"))
 

@@ -145,6 +145,13 @@ class TestMarks:
         assert {name for name in names if name[:1] != "'"} == {f"a{sign}1", " a", ""}
         assert len(names) == 5
 
+    @pytest.mark.parametrize("between", [";", "\t", "; ", "\n"])
+    def test_no_name_begins_a_formula_in_a_cell_of_its_own(self, between):
+        """In half of Europe spreadsheets separate by semicolons, whatever the file does."""
+        with Gradebook(":memory:") as book:
+            book.record(identity(f"ann{between}=1+1"), result(1), "tiny.py")
+            assert rows(to_csv(book))[1][0] == f"ann{between}'=1+1"
+
     def test_best_and_latest(self, book):
         book.record(identity("ann", sha256="new"), result(2), "tiny.py")
         for which, score in (("latest", "2"), ("best", "5")):

@@ -54,17 +54,21 @@ def make_folder(folder: Path) -> None:
 def file_name(student: str) -> str:
     """Return a student's name as every file system takes it, unlike any other student's.
 
-    It begins with a letter or a digit, so that no program takes it for an option.
+    It begins with a letter or a digit, so that no program takes it for an option. A name that ends
+    like one made here is made anew: it could be another's.
 
     Examples
     --------
     >>> file_name("alice"), file_name("../Zoë & co")
-    ('alice', 'Zo_co-0c1d17')
+    ('alice', 'Zo_co-0c1d178012f4ff28')
     """
     safe = re.sub(r"[^A-Za-z0-9_.-]+", "_", student).strip("._-")[:60]
-    if safe == student and safe.upper().partition(".")[0] not in _DEVICES:
+    own = safe == student and not _MADE.search(safe)
+    if own and safe.upper().partition(".")[0] not in _DEVICES:
         return safe
-    return f"{safe or 'student'}-{hashlib.sha256(student.encode()).hexdigest()[:6]}"
+    return f"{safe or 'student'}-{hashlib.sha256(student.encode()).hexdigest()[:DIGITS]}"
 
 
+DIGITS = 16  # few enough to read, and too many for somebody to find a name with the same ones
+_MADE = re.compile(rf"-[0-9a-fA-F]{{{DIGITS}}}$")
 _DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{d}{n}" for d in ("COM", "LPT") for n in range(10))}

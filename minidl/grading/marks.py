@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -14,6 +15,8 @@ from minidl.terminal import clean
 
 Rows = Iterator[Sequence[object]]
 FORMULA = ("=", "+", "-", "@")
+_WIDE = [chr(ord(sign) + 0xFEE0) for sign in FORMULA]
+_CELL = re.compile(rf"([;\t\n]\s*)(?=[{re.escape(''.join((*FORMULA, *_WIDE)))}])")
 CANVAS_COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 
 
@@ -86,7 +89,7 @@ def _moodle(gradebook: Gradebook, which: str, roster: Roster | None) -> Rows:
     yield ("ID number", "Full name", "Email address", *columns)
     for student in students:
         mail = first_of(student.columns, MAIL_COLUMNS)
-        own = (student.id, _safe(student.name), mail)
+        own = (student.id, _safe(student.name), _safe(mail))
         yield (*own, *(points.get((student.id.casefold(), name), "") for name in columns))
 
 
@@ -124,4 +127,6 @@ def _safe(text: str) -> str:
     plain = clean(text, 400)
     # Spaces in front are skipped by some, and wide signs are taken for narrow ones.
     first = unicodedata.normalize("NFKC", plain.lstrip())[:1]
-    return f"'{plain}" if first in FORMULA or plain[:1] in ("\t", "\r") else plain
+    # Where cells are separated by another sign than the comma, one may begin in the middle.
+    inside = _CELL.sub(r"\1'", plain)
+    return f"'{inside}" if first in FORMULA or plain[:1] in ("\t", "\r") else inside
