@@ -44,22 +44,29 @@ def cython_source(path: Path) -> str:
     return copy.as_posix()
 
 
-def tape_source() -> str:
-    """Return the file to compile as minidl._compiled_tape: a copy of minidl/tape.py and its types.
+def tape_sources() -> list[str]:
+    """Return the files to compile as minidl._compiled_tape*: copies of minidl/tape*.py and types.
 
-    The copy has a name of its own, so that what is compiled never hides what is read, and it ends
-    with the SHA-256 of what it was copied from: `minidl.autograd` uses it only where they agree.
+    The copies have names of their own, so that what is compiled never hides what is read, and end
+    with the SHA-256 of all they come from: `minidl.autograd` uses them only where they agree.
     """
-    text, types = (Path("minidl", f"tape.{kind}").read_bytes() for kind in ("py", "pxd"))
+    files = sorted(Path("minidl").glob("tape*.p*"))
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     first = b"# cython: language_level=3, annotation_typing=False, auto_pickle=False\n"
-    last = f'\nSOURCE = "{hashlib.sha256(text + types).hexdigest()}"\n'.encode()
+    copies = {"__init__.py": b""}
+    for file in files:
+        text = file.read_bytes().replace(b"from minidl.tape", b"from minidl._compiled_tape")
+        if file.suffix == ".py":
+            text = first + text + f'\nSOURCE = "{digest}"\n'.encode()
+        copies[f"_compiled_{file.name}"] = text
     folder = Path("build/tape/minidl")
     folder.mkdir(parents=True, exist_ok=True)
-    copies = {"__init__.py": b"", "_compiled_tape.py": first + text + last}
-    for name, content in {**copies, "_compiled_tape.pxd": types}.items():
+    for name, content in copies.items():
         if not (folder / name).exists() or (folder / name).read_bytes() != content:
             (folder / name).write_bytes(content)
-    return (folder / "_compiled_tape.py").as_posix()
+    return [
+        (folder / f"_compiled_{file.name}").as_posix() for file in files if file.suffix == ".py"
+    ]
 
 
 compile_args = [] if os.name == "nt" else ["-O3"]
@@ -85,17 +92,18 @@ extensions = [
     for path in sorted(Path("kernels").glob("*_cython.pyx"))
 ]
 if not checked:
-    extensions.append(
+    extensions += [
         Extension(
-            "minidl._compiled_tape",
-            [tape_source()],
-            depends=["build/tape/minidl/_compiled_tape.pxd"],
+            f"minidl.{Path(source).stem}",
+            [source],
+            depends=[path.as_posix() for path in Path(source).parent.glob("*.pxd")],
             include_dirs=[numpy.get_include()],
             define_macros=macros,
             extra_compile_args=compile_args,
             optional=not required,
         )
-    )
+        for source in tape_sources()
+    ]
 
 setup(
     packages=[
@@ -109,7 +117,7 @@ setup(
         "minidl.assignments": "assignments",
     },
     package_data={
-        "minidl": ["py.typed", "tape.pxd"],
+        "minidl": ["py.typed", "tape*.pxd"],
         "minidl.data": ["digits/*"],
         "minidl.demo": ["templates/*"],
         "minidl.grading": ["templates/*", "attacks/*.toml", "attacks/assignment/*"],

@@ -4,7 +4,7 @@ from cpython.object cimport PyObject
 
 
 cdef extern from "numpy/arrayobject.h":
-    # NumPy's own declaration has no object as base, and a tuple of C numbers as shape.
+    # NumPy's own declaration has no object as base.
     ctypedef class numpy.ndarray [object PyArrayObject, check_size ignore]:
         @property
         cdef inline object base(self):
@@ -15,8 +15,18 @@ cdef extern from "numpy/arrayobject.h":
         cdef inline object dtype(self):
             return <object> PyArray_DESCR(self)
 
+        @property
+        cdef inline int ndim(self):
+            return PyArray_NDIM(self)
+
+        @property
+        cdef inline Py_ssize_t* shape(self):
+            return PyArray_DIMS(self)
+
     PyObject* PyArray_BASE(ndarray array)
     PyObject* PyArray_DESCR(ndarray array)
+    int PyArray_NDIM(ndarray array)
+    Py_ssize_t* PyArray_DIMS(ndarray array)
 
 
 cdef class Version:
@@ -40,11 +50,8 @@ cdef class Variable:
     cdef public object hooks
     cdef public bint requires_grad
 
-    cdef Py_ssize_t last_write(self) except -1
-
 
 cdef class Function:
-    cdef dict __dict__
     cdef object __weakref__
     cdef public tuple inputs
     cdef public tuple needs
@@ -57,12 +64,21 @@ cdef class Function:
     cdef public Version version
     cdef public list checksums
 
-    cdef _record(self, tuple inputs, Variable result)
-    cdef _watch(self, tuple inputs, object value, object kept)
-    @cython.locals(t=Variable)
+    cpdef backward(self, grad)
+    @cython.locals(recording=bint, kind=type, value=ndarray, result=Variable)
+    cdef Variable _run(self, tuple args, dict options=*)
+    cdef _compute(self, dict options)
+    cpdef argument(self, Py_ssize_t i)
+    cdef dict _memory(self)
+    cdef tuple _kept(self)
+    cdef _record(self, Variable result)
+    cdef _watch(self, Variable result)
+    cdef _watch_inputs(self, object value, object kept)
+    cdef free(self)
     cdef _check_damage(self)
     cdef bint receive(self, grad) except -1
-    cdef tuple pull(self)
+    cdef take(self)
+    cdef tuple pull(self, grad)
     cdef checked(self, grad, data)
     @cython.locals(others=Py_ssize_t)
     cdef bint owns(self, g, grad, tuple grads) except -1
@@ -77,17 +93,16 @@ cdef class Waiting:
 
 
 cdef object FLOAT32, FLOAT64
-cdef tuple YES, NO
-cpdef object as_array(object data)
+cdef tuple YES, NO, NEEDS
+cpdef ndarray as_array(object data)
 cdef object owner(ndarray array)
 cdef bint _is_real(ndarray array) except -1
-@cython.locals(recording=bint, result=Variable)
-cdef _run(Function fn, tuple args, dict options)
-cdef _run_any(Function fn, tuple args, dict options, bint recording)
+cdef Py_ssize_t _last_write(Variable t) except -1
+@cython.locals(same=bint, i=int)
+cdef bint _alike(ndarray a, ndarray b) except -1
 cdef bint _wants(object a) except -1
 cdef bint _holds(Variable t, object value, object memory) except -1
 cdef object _bare(object a)
-cdef dict _kept(object fn)
 cdef _share_version(Variable result, tuple inputs)
 @cython.locals(producer=Function, t=Variable, i=Py_ssize_t)
 cdef _pass_on(Function fn, Waiting waiting)

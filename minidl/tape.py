@@ -94,10 +94,6 @@ class Variable:
         else:
             self._version.count = _making.count
 
-    def last_write(self) -> int:
-        """Return the number of the last write to the array's memory, 0 where there was none."""
-        return self._written if self._version is None else self._version.count
-
     def share_version(self, other: Variable) -> None:
         """Number the writes to this tensor and to `other`, which has the same memory, together."""
         self._version = other.version
@@ -180,6 +176,8 @@ def as_array(data: Any) -> ndarray:
         if python and data.dtype == FLOAT64:
             data = data.astype(np.float32)
     array = np.asarray(data)
+    if _is_real(array):
+        return array
     if array.dtype == np.float16:
         array = array.astype(np.float32)
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
@@ -216,9 +214,8 @@ class Function:
     at all. A backward may return `grad` itself, but never writes into it.
     """
 
-    # What the tape itself notes; what `forward` keeps goes into the instance's own dictionary.
+    # What the tape itself notes; what `forward` keeps goes into a subclass's own dictionary.
     __slots__ = (
-        "__dict__",
         "__weakref__",
         "checksums",
         "freed",
@@ -255,11 +252,53 @@ class Function:
     @classmethod
     def apply(cls, *args: Any, **options: Any) -> Any:
         """Run `forward` on the arrays inside `args` and record the call on the tape."""
-        return _run(cls(), args, options)
+        return Function._run(cls(), args, options)
 
-    def _record(self, inputs: tuple, result: Variable) -> None:
+    def _run(self, args: tuple, options: dict[str, Any] | None = None) -> Any:
+        """Compute the result and, where an argument needs a gradient, write it on the tape."""
+        recording = _making.altered == 0 or mode.recording
+        if len(args) == 2:
+            self.needs = NEEDS[2 * _wants(args[0]) + _wants(args[1])] if recording else NEEDS[0]
+        elif len(args) == 1:
+            self.needs = YES if recording and _wants(args[0]) else NO
+        else:
+            self.needs = tuple([recording and _wants(a) for a in args])
+        self.inputs = args
+        value: ndarray = as_array(self._compute(options))
+        kind: type[Variable] = _making.kind
+        result: Variable = kind.__new__(kind)
+        result._data = value
+        result.requires_grad = True in self.needs
+        result.grad = result.grad_fn = result.hooks = result._version = None
+        result._written = 0
+        if value.base is not None:
+            _share_version(result, args)
+        if result.requires_grad:
+            self._record(result)
+        return result
+
+    def _compute(self, options: dict[str, Any] | None) -> Any:
+        """Return what `forward` makes of the arrays inside the arguments."""
+        if len(self.inputs) == 2 and not options:
+            return self.forward(self.argument(0), self.argument(1))
+        if len(self.inputs) == 1 and not options:
+            return self.forward(self.argument(0))
+        return self.forward(*[_bare(a) for a in self.inputs], **(options or {}))
+
+    def argument(self, i: int) -> Any:
+        """Return the array inside argument i, or the argument itself where it is no tensor."""
+        return _bare(self.inputs[i])
+
+    def _memory(self) -> dict[str, Any]:
+        """Return what `forward` kept."""
+        return self.__dict__
+
+    def _kept(self) -> tuple:
+        """Return what `backward` will read; tensors stand for the arrays inside them."""
+        return tuple(self._memory().values())
+
+    def _record(self, result: Variable) -> None:
         """Write this call on the tape: its number, and which inputs' arrays it kept."""
-        self.inputs = inputs
         self.pending: Any = None
         self.hooks: list | None = None
         self.checksums: list | None = None
@@ -269,27 +308,34 @@ class Function:
         result.grad_fn = self
         self.watched: tuple | None = None
         self.version: Version | None = None
+        if self._kept() is self.inputs:
+            self.watched = self.inputs
+        else:
+            self._watch(result)
+        if _making.altered and mode.fingerprints:
+            arrays = [v for v in map(_bare, self._kept()) if isinstance(v, ndarray)]
+            self.checksums = [(v, checksum(v)) for v in arrays]
+
+    def _watch(self, result: Variable) -> None:
+        """Note the tensors in whose memory what `forward` kept lies."""
         own = owner(result._data)
-        for value in _kept(self).values():
+        for value in self._kept():
             if not isinstance(value, ndarray):
                 continue
             kept = owner(value)
             if own is kept:
                 self.version = result.version
-            if self.watched is not inputs:
-                self._watch(inputs, value, kept)
-        if _making.altered and mode.fingerprints:
-            arrays = [v for v in _kept(self).values() if isinstance(v, ndarray)]
-            self.checksums = [(v, checksum(v)) for v in arrays]
+            if self.watched is not self.inputs:
+                self._watch_inputs(value, kept)
 
-    def _watch(self, inputs: tuple, value: ndarray, kept: object) -> None:
+    def _watch_inputs(self, value: ndarray, kept: object) -> None:
         """Add to `watched` the inputs in whose memory the kept array `value` lies."""
-        if len(inputs) == 1:
-            t = inputs[0]
+        if len(self.inputs) == 1:
+            t = self.inputs[0]
             if isinstance(t, Variable) and _holds(t, value, kept):
-                self.watched = inputs
+                self.watched = self.inputs
             return
-        for t in inputs:
+        for t in self.inputs:
             if isinstance(t, Variable) and _holds(t, value, kept):
                 self.watched = (t,) if self.watched is None else (*self.watched, t)
 
@@ -304,8 +350,8 @@ class Function:
             self.pending, self.owned = self.pending + grad, True
         return False
 
-    def pull(self) -> tuple:
-        """Return (what has arrived, as the hooks leave it; one gradient for each input)."""
+    def take(self) -> ndarray:
+        """Return what has arrived, as the hooks leave it."""
         if self.freed:
             raise AutogradError(
                 f"{type(self).__name__}: expected a tape that still holds its arrays, got one "
@@ -317,6 +363,10 @@ class Function:
             for hook in self.hooks:
                 changed = hook(grad)
                 grad = grad if changed is None else changed
+        return grad
+
+    def pull(self, grad: ndarray) -> tuple:
+        """Return one gradient for each input."""
         grads = self.backward(grad)
         if not isinstance(grads, tuple):
             grads = (grads,)
@@ -329,7 +379,7 @@ class Function:
                     "return None for an argument without gradient",
                 )
             )
-        return grad, grads
+        return grads
 
     def owns(self, g: Any, grad: ndarray, grads: tuple) -> bool:
         """Whether nobody else holds `g`: not the caller, not another input, not this context."""
@@ -338,25 +388,25 @@ class Function:
         others = 0  # how many hold it, of the inputs and this context
         for other in grads:
             others += g is other
-        for kept in _kept(self).values():
-            others += kept is g
+        for kept in self._kept():
+            others += _bare(kept) is g
         return others == 1
 
     def checked(self, grad: Any, data: ndarray) -> ndarray:
         """Return a gradient for an input `data`: an array of its shape and type."""
         if not isinstance(grad, ndarray):
             grad = np.asarray(grad, dtype=data.dtype)
+        if _alike(grad, data):
+            return grad
         if grad.shape != data.shape:
             grad = np.asarray(self.fit(grad, data.shape))
-        if grad.dtype is data.dtype or grad.dtype == data.dtype:
-            return grad
-        return grad.astype(data.dtype)
+        return grad.astype(data.dtype, copy=False)
 
     def _check_damage(self) -> None:
         """Raise where an array that `forward` kept has been written to since."""
         if self.watched is not None:
             for t in self.watched:
-                if t.last_write() > self.order:
+                if isinstance(t, Variable) and _last_write(t) > self.order:
                     raise self._damage("an input")
         if self.version is not None and self.version.count > self.order:
             raise self._damage("the result")
@@ -376,17 +426,17 @@ class Function:
 
     def free(self) -> None:
         """Drop everything kept for backward."""
-        _kept(self).clear()
+        self._memory().clear()
         self.inputs = ()
         self.pending = self.watched = self.version = self.checksums = self.hooks = None
         self.freed = True
 
     def __getstate__(self) -> tuple:
-        return _kept(self), [getattr(self, name, None) for name in NOTES]
+        return self._memory(), [getattr(self, name, None) for name in NOTES]
 
     def __setstate__(self, state: tuple) -> None:
         kept, notes = state
-        _kept(self).update(kept)
+        self._memory().update(kept)
         for name, value in zip(NOTES, notes, strict=True):
             setattr(self, name, value)
         _making.catch_up(self.order or 0)
@@ -406,44 +456,26 @@ NOTES = (
 )
 
 
-YES, NO = (True,), (False,)  # needs of operations with one argument
-
-
-def _run(fn: Function, args: tuple, options: dict[str, Any]) -> Variable:
-    """Run the operation and, where an argument needs a gradient, write it on the tape."""
-    recording = _making.altered == 0 or mode.recording
-    if len(args) == 2 and not options:
-        a, b = args
-        fn.needs = (recording and _wants(a), recording and _wants(b))
-        value = fn.forward(_bare(a), _bare(b))
-    elif len(args) == 1 and not options:
-        a = args[0]
-        fn.needs = YES if recording and _wants(a) else NO
-        value = fn.forward(_bare(a))
-    else:
-        value = _run_any(fn, args, options, recording)
-    kind = _making.kind
-    result: Variable = kind.__new__(kind)
-    result._data = as_array(value)
-    result.requires_grad = True in fn.needs
-    result.grad = result.grad_fn = result.hooks = result._version = None
-    result._written = 0
-    if result._data.base is not None:
-        _share_version(result, args)
-    if result.requires_grad:
-        fn._record(args, result)
-    return result
-
-
-def _run_any(fn: Function, args: tuple, options: dict[str, Any], recording: bool) -> Any:
-    """Run the operation on however many arguments."""
-    fn.needs = tuple([recording and _wants(a) for a in args])
-    return fn.forward(*[_bare(a) for a in args], **options)
+YES, NO = (True,), (False,)  # needs of operations with one argument, and with two
+NEEDS = ((False, False), (False, True), (True, False), (True, True))
 
 
 def _holds(t: Variable, value: Any, memory: object) -> bool:
     """Whether `value`, which lies in `memory`, lies in the tensor's."""
     return t._data is value or owner(t._data) is memory
+
+
+def _last_write(t: Variable) -> int:
+    """Return the number of the last write to the array's memory, 0 where there was none."""
+    return t._written if t._version is None else t._version.count
+
+
+def _alike(a: ndarray, b: ndarray) -> bool:
+    """Whether two arrays have one type and one shape: axis by axis, which in C makes no tuples."""
+    same = a.dtype is b.dtype and a.ndim == b.ndim
+    for i in range(a.ndim if same else 0):
+        same = same and a.shape[i] == b.shape[i]
+    return same
 
 
 def _wants(a: Any) -> bool:
@@ -454,11 +486,6 @@ def _wants(a: Any) -> bool:
 def _bare(a: Any) -> Any:
     """Return the array inside a tensor, and anything else as it is."""
     return a._data if isinstance(a, Variable) else a
-
-
-def _kept(fn: Any) -> dict[str, Any]:
-    """Return what `forward` kept."""
-    return fn.__dict__
 
 
 def _share_version(result: Variable, inputs: tuple) -> None:
@@ -544,7 +571,8 @@ class Waiting:
 
 def _pass_on(fn: Function, waiting: Waiting) -> None:
     """Give each input of `fn` its gradient: a leaf keeps it, an operation waits with it."""
-    grad, grads = fn.pull()
+    grad = fn.take()
+    grads = fn.pull(grad)
     for i, g in enumerate(grads):
         if g is None or not fn.needs[i]:
             continue

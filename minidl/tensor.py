@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minidl import autograd
-from minidl.autograd import Variable, as_array
+from minidl.autograd import Operand, as_array
 from minidl.errors import ArgumentError, AutogradError, ShapeError, expected
 from minidl.functional import arithmetic, reduction, shape
-from minidl.functional.arithmetic import Add, Div, Mul, Neg, Sub
 from minidl.functional.linear import matmul
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 Axes = int | tuple[int, ...] | None
 
 
-class Tensor(Variable):
+class Tensor(Operand):
     """An n-dimensional array that remembers how it was computed.
 
     Parameters
@@ -159,44 +158,11 @@ class Tensor(Variable):
 
     # -- arithmetic -----------------------------------------------------------------------------
 
-    def __add__(self, other: Any) -> Tensor:
-        if isinstance(other, Variable):
-            return Add.apply(self, other)
-        return arithmetic.add(self, other)
-
-    __radd__ = __add__
-
-    def __sub__(self, other: Any) -> Tensor:
-        if isinstance(other, Variable):
-            return Sub.apply(self, other)
-        return arithmetic.sub(self, other)
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return arithmetic.sub(other, self)
-
-    def __mul__(self, other: Any) -> Tensor:
-        if isinstance(other, Variable):
-            return Mul.apply(self, other)
-        return arithmetic.mul(self, other)
-
-    __rmul__ = __mul__
-
-    def __truediv__(self, other: Any) -> Tensor:
-        if isinstance(other, Variable):
-            return Div.apply(self, other)
-        return arithmetic.div(self, other)
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return arithmetic.div(other, self)
-
     def __pow__(self, other: Any) -> Tensor:
         return arithmetic.power(self, other)
 
     def __rpow__(self, other: Any) -> Tensor:
         return arithmetic.power(other, self)
-
-    def __neg__(self) -> Tensor:
-        return Neg.apply(self)
 
     def __abs__(self) -> Tensor:
         return arithmetic.absolute(self)

@@ -92,7 +92,8 @@ def test_wheel_has_the_compiled_kernels_where_they_are_required(wheel):
         compiled = {
             Path(n).name.split(".")[0] for n in archive.namelist() if n.endswith((".so", ".pyd"))
         }
-    wanted = {path.stem for path in (ROOT / "kernels").glob("*_cython.pyx")} | {"_compiled_tape"}
+    wanted = {path.stem for path in (ROOT / "kernels").glob("*_cython.pyx")}
+    wanted |= {f"_compiled_{path.stem}" for path in (ROOT / "minidl").glob("tape*.py")}
     assert compiled == wanted or not os.environ.get("MINIDL_REQUIRE_CYTHON")
 
 

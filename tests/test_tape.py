@@ -16,7 +16,7 @@ from minidl.autograd import Function
 
 ROOT = Path(__file__).resolve().parents[1]
 OTHER = "python" if autograd.telling == "compiled" else "compiled"
-BUILT = autograd._compiled()[0] is not None
+BUILT = bool(autograd._compiled()[0])
 TAPES = ("python", "compiled") if BUILT else ("python",)
 
 
@@ -42,20 +42,25 @@ def run(*command, **environment):
 
 @pytest.mark.parametrize("telling", TAPES)
 def test_either_can_be_asked_for(telling):
-    asked = "from minidl import autograd as a; print(a.telling, a.Function.__module__, a.reason)"
-    words = run("-c", asked, MINIDL_TAPE=telling).stdout.split(maxsplit=2)
+    asked = (
+        "from minidl import autograd as a; "
+        "print(a.telling, a.Function.__module__, a.operators.Mul.__module__, a.reason)"
+    )
+    words = run("-c", asked, MINIDL_TAPE=telling).stdout.split(maxsplit=3)
     module = "minidl.tape" if telling == "python" else "minidl._compiled_tape"
-    assert words == [telling, module, "asked for by MINIDL_TAPE\n"]
+    assert words == [telling, module, f"{module}_operators", "asked for by MINIDL_TAPE\n"]
 
 
 @pytest.mark.parametrize("telling", TAPES)
 def test_only_one_is_ever_loaded(telling):
     program = (
         "import sys, minidl.nn; "
-        "print(*sorted({'minidl.tape', 'minidl._compiled_tape'} & set(sys.modules)))"
+        "starts = ('minidl.tape', 'minidl._compiled'); "
+        "print(*sorted(name for name in sys.modules if name.startswith(starts)))"
     )
     loaded = run("-c", program, MINIDL_TAPE=telling).stdout.split()
-    assert loaded == ["minidl.tape" if telling == "python" else "minidl._compiled_tape"]
+    module = "minidl.tape" if telling == "python" else "minidl._compiled_tape"
+    assert loaded == [module, f"{module}_operators"]
 
 
 def test_the_suite_of_the_tape_passes_on_the_other_one():
@@ -88,7 +93,7 @@ def test_a_stale_build_is_told_and_not_used(monkeypatch):
     monkeypatch.delenv("MINIDL_TAPE", raising=False)
     with pytest.warns(RuntimeWarning, match="built from another source; using Python's"):
         chosen, telling, why = autograd._choose()
-    assert (chosen, telling) == ("minidl.tape", "python")
+    assert (chosen, telling) == (["minidl.tape", "minidl.tape_operators"], "python")
     assert "another source" in why
     monkeypatch.setenv("MINIDL_TAPE", "compiled")
     with pytest.raises(autograd.MinidlError, match="built from another source; build it again"):
@@ -114,6 +119,23 @@ class TestCopies:
         twin.backward(np.array([3.0, 5.0]))
         np.testing.assert_array_equal(twin_x.grad, [6.0, 10.0])
         assert x.grad is None
+
+    @pytest.mark.parametrize("writer", TAPES)
+    def test_of_operators_from_either_tape(self, tmp_path, writer):
+        program = (
+            "import pickle, sys; import numpy as np; from minidl.tensor import Tensor\n"
+            "x = Tensor(np.array([2.0, 3.0]), requires_grad=True)\n"
+            "y = -(x * x / (x + 1.0) - x)\n"
+            "pickle.dump((x, y), open(sys.argv[1], 'wb'))"
+        )
+        path = tmp_path / "tape.pickle"
+        done = run("-W", "ignore", "-c", program, str(path), MINIDL_TAPE=writer)
+        assert done.returncode == 0, done.stderr
+        x, y = pickle.loads(path.read_bytes())
+        assert type(y.grad_fn) is autograd.operators.Neg
+        y.backward(np.array([5.0, 7.0]))
+        slope = 1 - (x.data**2 + 2 * x.data) / (x.data + 1) ** 2
+        np.testing.assert_allclose(x.grad, np.array([5.0, 7.0]) * slope)
 
     def test_views_still_notice_each_others_writes(self):
         x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
@@ -149,3 +171,17 @@ def test_an_operation_used_twice_and_kept_results_are_never_written_to():
     x.grad += 100.0
     y.backward(np.ones(2))
     np.testing.assert_array_equal(x.grad, [106.0, 106.0])
+
+
+def test_an_operand_returned_as_a_gradient_is_not_kept_as_one():
+    class First(autograd.operators.Binary):
+        def forward(self, a, b):
+            return a + b
+
+        def backward(self, grad):
+            return self.argument(0), None
+
+    x = Tensor(np.array([2.0, 3.0]), requires_grad=True)
+    First.apply(x, np.ones(2)).backward(np.ones(2))
+    np.testing.assert_array_equal(x.grad, [2.0, 3.0])
+    assert not np.shares_memory(x.grad, x.data)

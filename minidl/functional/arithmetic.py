@@ -7,163 +7,41 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minidl import tensor as tensor_module
-from minidl.autograd import Function, Variable
-from minidl.errors import ShapeError, expected
+from minidl.autograd import Function, operators
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
-
-
-def operand(x: Any) -> Any:
-    """Leave tensors and Python numbers (they widen no dtype) alone; make arrays of the rest."""
-    if isinstance(x, (Variable, float, int)):
-        return x
-    return tensor_module.as_array(x)
-
-
-def sum_to(grad: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Sum `grad` over the axes along which an operand of that shape was repeated."""
-    if grad.shape == shape:
-        return grad
-    grad = grad.sum(axis=tuple(range(grad.ndim - len(shape))))
-    repeated = tuple(i for i, size in enumerate(shape) if size == 1 and grad.shape[i] != 1)
-    return grad.sum(axis=repeated, keepdims=True) if repeated else grad
-
-
-def check_broadcast(op: str, *operands: Any) -> None:
-    """Raise ShapeError unless the shapes broadcast."""
-    shapes = [np.shape(x) for x in operands]
-    try:
-        np.broadcast_shapes(*shapes)
-    except ValueError:
-        raise ShapeError(
-            expected(
-                op,
-                "shapes that broadcast (equal, or 1, counted from the right)",
-                " and ".join(map(str, shapes)),
-                "reshape or transpose one of them",
-            )
-        ) from None
-
-
-class Broadcasting(Function):
-    """An operation on operands that are repeated to a common shape.
-
-    Its backward returns gradients of that shape; an operand's own is the sum over its copies.
-    """
-
-    def fit(self, grad, shape):
-        """Sum a gradient over the axes its operand was repeated along."""
-        return sum_to(grad, shape)
-
-
-class Binary(Broadcasting):
-    """z = f(a, b): subclasses give f and its two partial derivatives times the gradient."""
-
-    name = "?"
-
-    def forward(self, a, b):
-        """Keep the operands and return f(a, b); where they do not broadcast, say so."""
-        self.a, self.b = a, b
-        try:
-            return self.f(a, b)
-        except ValueError:
-            check_broadcast(self.name, a, b)
-            raise
-
-    def f(self, a, b):
-        """Return the value."""
-        raise NotImplementedError
-
-    def partials(self, grad, a, b):
-        """Return grad * df/da and grad * df/db; each is computed only where `self.needs` it."""
-        raise NotImplementedError
-
-    def backward(self, grad):
-        """Return both partials."""
-        return self.partials(grad, self.a, self.b)
-
-
-class Add(Broadcasting):
-    """a + b."""
-
-    def forward(self, a, b):
-        """Return a + b."""
-        try:
-            return a + b
-        except ValueError:
-            check_broadcast("add", a, b)
-            raise
-
-    def backward(self, grad):
-        """The gradient, twice."""
-        return grad, grad
-
-
-class Sub(Broadcasting):
-    """a - b."""
-
-    def forward(self, a, b):
-        """Return a - b."""
-        try:
-            return a - b
-        except ValueError:
-            check_broadcast("sub", a, b)
-            raise
-
-    def backward(self, grad):
-        """The gradient, and its negative."""
-        return grad, -grad if self.needs[1] else None
-
-
-class Mul(Broadcasting):
-    """a * b."""
-
-    def forward(self, a, b):
-        """Return a * b."""
-        self.a, self.b = a, b
-        try:
-            return a * b
-        except ValueError:
-            check_broadcast("mul", a, b)
-            raise
-
-    def backward(self, grad):
-        """Return grad * b and grad * a."""
-        to_a, to_b = self.needs
-        return grad * self.b if to_a else None, grad * self.a if to_b else None
-
-
-class Div(Broadcasting):
-    """a / b."""
-
-    def forward(self, a, b):
-        """Return a / b."""
-        self.a, self.b = a, b
-        try:
-            return a / b
-        except ValueError:
-            check_broadcast("div", a, b)
-            raise
-
-    def backward(self, grad):
-        """Return grad / b and -grad * a / b^2."""
-        a, b = self.a, self.b
-        to_a, to_b = self.needs
-        return grad / b if to_a else None, -grad * a / (b * b) if to_b else None
+    from minidl.tape_operators import (
+        Add,
+        Binary,
+        Div,
+        Mul,
+        Neg,
+        Sub,
+        check_broadcast,
+        operand,
+        sum_to,
+    )
+else:
+    Add, Sub, Mul = operators.Add, operators.Sub, operators.Mul
+    Div, Neg, Binary = operators.Div, operators.Neg, operators.Binary
+    check_broadcast, operand, sum_to = (
+        operators.check_broadcast,
+        operators.operand,
+        operators.sum_to,
+    )
 
 
 class Pow(Binary):
     """a ** b; d/db is taken as 0 where a is 0."""
 
-    name = "pow"
-
-    def f(self, a, b):
+    def forward(self, a, b):
         """Return a ** b."""
         return a**b
 
-    def partials(self, grad, a, b):
+    def backward(self, grad):
         """Return grad * b * a^(b-1) and grad * a^b * log(a)."""
+        a, b = self.argument(0), self.argument(1)
         da = db = None
         if self.needs[0]:
             da = np.where(np.equal(b, 0), 0, grad * b * a ** np.where(np.equal(b, 0), 1, b - 1.0))
@@ -176,28 +54,15 @@ class Pow(Binary):
 class Maximum(Binary):
     """max(a, b), element by element; equal operands share the gradient."""
 
-    name = "maximum"
-
-    def f(self, a, b):
+    def forward(self, a, b):
         """Return max(a, b)."""
         return np.maximum(a, b)
 
-    def partials(self, grad, a, b):
+    def backward(self, grad):
         """Give the gradient to the larger operand, half each where they are equal."""
+        a, b = self.argument(0), self.argument(1)
         to_a = (a > b) + 0.5 * np.equal(a, b)
         return grad * to_a, grad * (1 - to_a)
-
-
-class Neg(Function):
-    """-x."""
-
-    def forward(self, x):
-        """Return -x."""
-        return -x
-
-    def backward(self, grad):
-        """Return -grad."""
-        return -grad
 
 
 class Exp(Function):
@@ -274,7 +139,7 @@ class Clip(Function):
         return grad * inside
 
 
-class Where(Broadcasting):
+class Where(Function):
     """A where the condition holds, else b."""
 
     def forward(self, condition, a, b):
@@ -286,6 +151,10 @@ class Where(Broadcasting):
     def backward(self, grad):
         """Split the gradient by the condition."""
         return None, np.where(self.condition, grad, 0), np.where(self.condition, 0, grad)
+
+    def fit(self, grad, shape):
+        """Sum a gradient over the axes its operand was repeated along."""
+        return sum_to(grad, shape)
 
 
 class Copy(Function):
