@@ -229,8 +229,8 @@ def show(console: Console) -> None:
         yes = ["yes" if fact else "no" for fact in (layer.available, layer.used)]
         shown.add_row(*cells(layer.name, *yes, layer.note))
     console.print(shown)
-    level = confine.level(", ".join(layer.name for layer in layers if layer.used))
-    console.print(f"Isolation of submissions: {level} ({confine.LEVELS[level]}).", soft_wrap=True)
+    isolation = confine.in_words(", ".join(layer.name for layer in layers if layer.used))
+    console.print(f"Isolation of submissions: {isolation}.", soft_wrap=True)
     console.print("To try it: minidl selftest")
     for line in advice() or ["Nothing is missing."]:
         console.print(line)

@@ -24,9 +24,9 @@ def export() -> None:
     help="When students see the checks, and with them their points.",
 )
 def gradescope(assignment: str, to: Path | None, key: Path | None, visibility: str) -> None:
-    """Write the zip to upload as Gradescope's autograder for ASSIGNMENT.
+    """Write the zip that is Gradescope's autograder for ASSIGNMENT.
 
-    It brings minidl along: the image needs PyPI once, and no compiler.
+    Upload it there. It brings minidl along: the image needs PyPI once, and no compiler.
     """
     from minidl.grading.assignment import Assignment
     from minidl.grading.gradescope import export as write
@@ -48,7 +48,7 @@ def gradescope(assignment: str, to: Path | None, key: Path | None, visibility: s
     help="The course's folder, by default the current one.",
 )
 def nbgrader(assignment: str, to: Path) -> None:
-    """Write the source notebook of ASSIGNMENT into a course of nbgrader's.
+    """Write ASSIGNMENT's source notebook into an nbgrader course.
 
     `nbgrader generate_assignment`, `collect` and `autograde` do the rest, with your own secret on
     the machine that grades.

@@ -14,6 +14,7 @@ from rich.console import Console
 from minidl.errors import ArgumentError, MinidlError, expected
 from minidl.grading.assignment import Assignment, course
 from minidl.grading.collect import Entry
+from minidl.grading.confine import in_words
 from minidl.grading.gradebook import Gradebook, Identity
 from minidl.grading.report import show_table
 from minidl.grading.result import Result
@@ -206,9 +207,9 @@ def show(found: Sequence[Graded], console: Console) -> None:
     """Print a table of what was graded, each submission by its label."""
     rows = [replace(g.result, submission=g.label) for g in found if g.result is not None]
     show_table(rows, console)
-    levels = {row.isolation for row in rows if not row.reason}
+    levels = {in_words(row.isolation) for row in rows if not row.reason}
     for level in sorted(levels):
-        console.print(f"Isolation: {level}", soft_wrap=True)
+        console.print(f"Isolation: {level}.", soft_wrap=True)
 
 
 def to_json(found: Sequence[Graded]) -> str:

@@ -17,6 +17,7 @@ from minidl.grading import feedback, overview
 from minidl.grading.assignment import Assignment, course
 from minidl.grading.bulk import Graded, Plan, grade_all
 from minidl.grading.collect import Entry, collect
+from minidl.grading.confine import in_words
 from minidl.grading.gradebook import Gradebook
 from minidl.grading.processes import Processes
 from minidl.grading.result import Result
@@ -63,7 +64,7 @@ class Summary:
     graded, again : submissions graded now, and in an earlier run.
     right, unreadable : those with every point, and those that are no Python.
     problems : what could not be graded and why, a sentence each.
-    isolation : the levels reached.
+    isolation : the levels reached, in words.
     """
 
     graded: int = 0
@@ -83,7 +84,7 @@ class Summary:
         self.right += graded.result.score == graded.result.points
         self.unreadable += bool(graded.result.reason)
         if not graded.result.reason:
-            self.isolation.add(graded.result.isolation)
+            self.isolation.add(in_words(graded.result.isolation))
 
     @property
     def exit_code(self) -> int:
@@ -101,7 +102,7 @@ class Summary:
             number, why = len(self.problems), "reason" if len(self.problems) == 1 else "reasons"
             yield f"{number} could not be graded, for the {why} below; the next run tries again."
         for level in sorted(self.isolation):
-            yield f"Isolation: {level}"
+            yield f"Isolation: {level}."
         yield f"Gradebook: {gradebook}"
         yield f"Feedback for each student: {out / 'feedback'}; the class: {out / 'class.html'}"
 

@@ -86,6 +86,17 @@ def level(isolation: str) -> str:
     return "good" if LANDLOCK in isolation else "weak"
 
 
+def in_words(isolation: str) -> str:
+    """Return the level reached, and what it means.
+
+    Examples
+    --------
+    >>> in_words("separate process, deadline, resource limits")
+    'weak (some way out is open: only for submissions you trust)'
+    """
+    return f"{level(isolation)} ({LEVELS[level(isolation)]})"
+
+
 @dataclass(frozen=True)
 class Layer:
     """One layer: whether this machine offers it and whether the sandbox uses it."""
