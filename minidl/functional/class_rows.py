@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -39,7 +40,7 @@ def as_rows(op: str, name: str, x: Tensor) -> Tensor:
     if x.ndim == 2:
         return x
     rows = x.transpose(0, *range(2, x.ndim), 1)
-    return rows.reshape(int(np.prod(rows.shape[:-1])), rows.shape[-1])
+    return rows.reshape(math.prod(rows.shape[:-1]), rows.shape[-1])
 
 
 def rows_that_count(

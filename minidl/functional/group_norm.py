@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -140,7 +141,7 @@ def instance_norm(
             wanted = "running statistics where use_input_stats is False"
             raise ArgumentError(expected(op, wanted, "none"))
         return batch_norm(x, running_mean, running_var, weight, bias, eps=eps)
-    if int(np.prod(x.shape[2:])) == 1:
+    if math.prod(x.shape[2:]) == 1:
         raise ShapeError(expected(op, "more than one value per channel and example", x.shape))
     if running_mean is not None and running_var is not None and x.size:
         values = as_ncs(x.data)
@@ -195,7 +196,7 @@ def layer_norm(
             check_size(op, name, vector.shape, last)
     gamma = np.ones(last, x.dtype) if weight is None else weight
     beta = np.zeros(last, x.dtype) if bias is None else bias
-    d = int(np.prod(last))
+    d = math.prod(last)
     return GroupNorm.apply(x, gamma, beta, groups=1, eps=eps, view=(x.size // d, d, 1))
 
 
@@ -228,5 +229,5 @@ def _apply(
     n, c = x.shape[:2]
     gamma = np.ones(c, x.dtype) if weight is None else weight
     beta = np.zeros(c, x.dtype) if bias is None else bias
-    view = n, c, int(np.prod(x.shape[2:]))
+    view = n, c, math.prod(x.shape[2:])
     return GroupNorm.apply(x, gamma, beta, groups=groups, eps=eps, view=view)

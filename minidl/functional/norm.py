@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Real
 from typing import Any
 
@@ -13,7 +14,7 @@ from minidl.errors import ArgumentError, DTypeError, check_floating, check_size,
 
 def as_ncs(x: np.ndarray) -> np.ndarray:
     """View (n, c, *space) as (n, c, s)."""
-    return x.reshape(x.shape[0], x.shape[1], int(np.prod(x.shape[2:])))
+    return x.reshape(x.shape[0], x.shape[1], math.prod(x.shape[2:]))
 
 
 def shaped(fresh: np.ndarray, shape: tuple[int, ...], family: str) -> np.ndarray:

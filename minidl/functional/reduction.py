@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +29,7 @@ class Reduction(Function):
         """Remember how to bring the gradient back to x's shape, and reduce."""
         self.shape = x.shape
         self.kept = tuple(1 if i in axis else n for i, n in enumerate(x.shape))
-        self.count = int(np.prod([x.shape[a] for a in axis]))
+        self.count = math.prod([x.shape[a] for a in axis])
         y = np.asarray(self.reduce(x, axis))
         return y if keepdims else y.reshape([n for i, n in enumerate(x.shape) if i not in axis])
 
@@ -112,7 +113,7 @@ def total(x: Tensor, axis: Axes = None, keepdims: bool = False) -> Tensor:
 
 def _nonempty(op: str, x: Tensor, axis: Axes, least: int = 1) -> tuple[int, ...]:
     axes = normalize_axes(op, axis, x.ndim)
-    count = int(np.prod([x.shape[a] for a in axes]))
+    count = math.prod([x.shape[a] for a in axes])
     if count < least:
         raise ShapeError(expected(op, f"at least {least} elements along axes {axes}", x.shape))
     return axes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +102,7 @@ def plain_index(index: Any) -> Any:
 
 def reshape(x: Tensor, shape: Sequence[int]) -> Tensor:
     """Return the same elements in `shape`; one size may be -1."""
-    known = int(np.prod([s for s in shape if s != -1]))
+    known = math.prod([s for s in shape if s != -1])
     unknown = list(shape).count(-1)
     fits = x.size == known if unknown == 0 else unknown == 1 and known > 0 and x.size % known == 0
     if not fits or any(s < -1 for s in shape):
@@ -129,7 +130,7 @@ def flatten(x: Tensor, start: int = 1) -> Tensor:
         raise ShapeError(
             expected("flatten", f"start between 0 and {x.ndim - 1} for {x.shape}", start)
         )
-    return reshape(x, (*x.shape[:start], int(np.prod(x.shape[start:]))))
+    return reshape(x, (*x.shape[:start], math.prod(x.shape[start:])))
 
 
 def broadcast_to(x: Tensor, shape: Sequence[int]) -> Tensor:
