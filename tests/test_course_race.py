@@ -73,7 +73,9 @@ def test_a_function_is_compiled_and_raced(tmp_path, capsys):
 def test_wrong_numbers_are_called_wrong(tmp_path, capsys):
     made = race.race(found(tmp_path, "def double(x):\n    return 3 * x\n", "double"))
     assert not made.right
-    assert "WRONG" in shown(made, capsys)
+    said = shown(made, capsys)
+    assert "WRONG" in said
+    assert "What is wrong: minidl check " in said
 
 
 def test_what_the_compiler_says_is_passed_on(tmp_path):

@@ -102,7 +102,11 @@ def _only_task(found: Found) -> Task:
     names = runpy.run_path(str(rules))["STUDENT"] if rules.is_file() else ()
     tasks = found.assignment.tasks
     if len(tasks) != 1 or tasks[0].function not in names:
-        wish = f"one of the tasks {', '.join(names)}" if names else "an assignment that is raced"
+        if not names:
+            raise ArgumentError(
+                expected("race", "an assignment that is raced", found.assignment.id)
+            )
+        wish = f"one of the tasks {', '.join(names)}"
         raise ArgumentError(expected("race", wish, ", ".join(task.id for task in tasks)))
     return tasks[0]
 
@@ -195,8 +199,22 @@ def present(made: Race, console: Console) -> None:
     for runner in in_order:
         times = runner.later, runner.first, runner.later / in_order[0].later
         said = "right" if runner.right else "WRONG"
-        shown.add_row(*cells(runner.name, *(f"{number:.3g}" for number in times), said))
+        shown.add_row(*cells(runner.name, *map(_short, times), said))
     console.print(shown)
     console.print(f"Arrays: {made.on}.", soft_wrap=True)
     for note in made.notes:
         console.print(f"Note: {clean(note)}.", soft_wrap=True)
+    if not made.right:
+        task = made.task.partition(".")[2]
+        console.print(f"What is wrong: minidl check {task}", soft_wrap=True)
+
+
+def _short(number: float) -> str:
+    """Return three digits, and those before the point.
+
+    Examples
+    --------
+    >>> _short(0.4861), _short(22940.0)
+    ('0.486', '22,940')
+    """
+    return f"{number:.3g}" if number < 1000 else f"{number:,.0f}"
