@@ -102,6 +102,19 @@ class TestRuns:
         assert not Path("attacked").exists()
         assert (summary.graded, summary.right) == (8, 2)
 
+    def test_a_gradebook_that_a_student_has_put_there_is_not_believed(
+        self, folder, tiny, monkeypatch
+    ):
+        """With `minidl grade .` results lie among the submissions: perhaps somebody's own."""
+        monkeypatch.chdir(folder)
+        grade(Path(), tiny)
+        grade(Path(), tiny)
+        monkeypatch.setattr(os, "geteuid", lambda: 54321)
+        with pytest.raises(ArgumentError, match=r"got graded of somebody else; .*--out"):
+            grade(Path(), tiny)
+        grade(Path(), tiny, out=folder.parent / "elsewhere")
+        grade(Path(), tiny, out=folder.parent / "elsewhere")
+
     def test_what_is_known_is_not_graded_again(self, folder, tiny):
         grade(folder, tiny)
         again = Quick()

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from minidl.errors import MinidlError
+from minidl.errors import ArgumentError, MinidlError, expected
 from minidl.grading import feedback, overview
 from minidl.grading.assignment import Assignment, course
 from minidl.grading.bulk import Graded, Plan, grade_all
@@ -127,7 +127,7 @@ class Classroom:
 
     def __init__(self, folder: Path, settings: Settings) -> None:
         """Read the roster, and find the submissions."""
-        self.settings = settings
+        self.folder, self.settings = folder, settings
         self.roster = Roster.read(settings.roster) if settings.roster else None
         named = [Assignment.load(settings.assignment)] if settings.assignment else []
         only = named[0].id if named else ""
@@ -154,6 +154,7 @@ class Classroom:
         MinidlError
             when the gradebook or a report cannot be written. The next call goes on from there.
         """
+        self._demand_own()
         summary = Summary(problems=list(self.found.problems))
         number = len(self.found.entries)
         feedback.make_folder(self.settings.out)
@@ -193,6 +194,18 @@ class Classroom:
                 read = Submission.of(entry.path.name, entry.read(), loaded.targets)
                 sources[entry.student] = read.source.decode()
         return compare(sources, loaded)
+
+    def _demand_own(self) -> None:
+        """Raise ArgumentError where somebody else has put a gradebook among the submissions.
+
+        Whoever may hand in there could bring one along in which all is graded, and well.
+        """
+        top, own = Path(os.path.abspath(self.folder)), getattr(os, "geteuid", lambda: 0)()
+        for path in (self.settings.out, self.gradebook):
+            inside = top in Path(os.path.abspath(path)).parents
+            if inside and os.path.lexists(path) and os.lstat(path).st_uid != own:
+                wish, got = f"results elsewhere than in {self.folder}", f"{path} of somebody else"
+                raise ArgumentError(expected("grade", wish, got, "name another folder with --out"))
 
     def _report(self, entry: Entry, result: Result) -> None:
         folder = self.settings.out / "feedback" / feedback.file_name(entry.student)
