@@ -157,7 +157,7 @@ def rmsprop(
 
     References
     ----------
-    Tieleman & Hinton 2012, lecture 6.5; Graves 2013, section 4.1 (centered, with momentum).
+    Tieleman & Hinton 2012, lecture 6.5; Graves 2013, section 4.2 (centered, with momentum).
     """
     for i, (p, g, v) in enumerate(zip(params, grads, squares, strict=True)):
         g = _downhill(p, g, weight_decay, maximize)

@@ -137,7 +137,7 @@ def rmsprop_centered(theta, grad, square, mean, velocity, lr, alpha, eps, rho):
 
     References
     ----------
-    Graves 2013, section 4.1, with eps outside the root, as in PyTorch.
+    Graves 2013, section 4.2, with eps outside the root, as in PyTorch.
     """
     new_square = alpha * square + (1 - alpha) * grad * grad
     new_mean = alpha * mean + (1 - alpha) * grad

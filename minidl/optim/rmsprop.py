@@ -165,7 +165,7 @@ class RMSprop(Optimizer):
 
     References
     ----------
-    Tieleman & Hinton 2012, lecture 6.5; Graves 2013, section 4.1 (centered, with momentum).
+    Tieleman & Hinton 2012, lecture 6.5; Graves 2013, section 4.2 (centered, with momentum).
     """
 
     keeps = ("step", "square_avg", "grad_avg", "momentum_buffer")
