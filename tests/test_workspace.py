@@ -181,6 +181,15 @@ def test_another_assignment_in_the_same_folder_is_refused(tiny, tmp_path):
         start(tiny, tmp_path / "w")
 
 
+def test_a_workspace_is_not_written_among_the_files_of_the_assignment(tmp_path, monkeypatch):
+    folder = tiny_assignment.write(tmp_path / "tiny")
+    before = sorted(folder.iterdir())
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArgumentError, match=r"not that of the assignment itself.*--to DIR"):
+        start("./tiny")
+    assert sorted(folder.iterdir()) == before
+
+
 def test_a_folder_in_the_way_is_one_clear_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ArgumentError, match="a folder that can be written to"):

@@ -126,12 +126,15 @@ def start(where: str | Path, to: str | Path | None = None, form: Form | None = N
     Raises
     ------
     ArgumentError
-        when there is no such assignment, the folder holds another assignment's workspace or one of
-        the other form, or it cannot be written to.
+        when there is no such assignment, the folder is the assignment's own, holds another one's
+        workspace or one of the other form, or cannot be written to.
     """
     assignment = Assignment.load(where)
     folder = Path(assignment.id if to is None else to)
     old = Workspace.read(folder)
+    if (folder / "assignment.toml").exists():
+        wish = "a folder for your work, not that of the assignment itself"
+        raise ArgumentError(expected("start", wish, folder, "name another one: --to DIR"))
     form = form or (old.form if old else "script")
     workspace = _workspace(where, assignment, folder, form)
     if old is not None:
