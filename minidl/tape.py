@@ -472,8 +472,10 @@ def _last_write(t: Variable) -> int:
 
 def _alike(a: ndarray, b: ndarray) -> bool:
     """Whether two arrays have one type and one shape: axis by axis, which in C makes no tuples."""
-    same = a.dtype is b.dtype and a.ndim == b.ndim
-    for i in range(a.ndim if same else 0):
+    if a.dtype is not b.dtype or a.ndim != b.ndim:
+        return False
+    same = True
+    for i in range(a.ndim):
         same = same and a.shape[i] == b.shape[i]
     return same
 
