@@ -212,6 +212,10 @@ GIANTS = {
     "never defined": [{**CELL, "source": "@nowhere\ndef f(): pass\n" * 3_000}, CELL],
     "calls": [{**CELL, "source": "\n".join(f"b{i} = g(b{i - 1})" for i in range(3_000))}, CELL],
     "outputs": [{**CELL, "outputs": ["x" * 10**6] * 10}],
+    "methods": [
+        {**CELL, "source": "class A:\n" + "".join(f" def f{i}(x): q{i}\n" for i in range(25_000))},
+        CELL,
+    ],
     "deep code": [{**CELL, "source": "x = " + "-" * 100_000 + "1"}, CELL],
 }  # fmt: skip
 
@@ -223,6 +227,18 @@ def test_giants_are_read_in_time(cells):
     assert "def squash" in source
     assert len(notes) <= MOST_NOTES
     assert time.monotonic() - start < 20
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ([{**CELL, "source": "a = 1\n" * 25_000}], "more than 20000 statements"),
+        ([{**CELL, "source": "("}] * 60_000, "more than 50000 code cells"),
+    ],
+)
+def test_more_than_anybody_writes_is_refused(cells, said):
+    with pytest.raises(NoNotebook, match=said):
+        notebook_source(notebook(*cells, CELL))
 
 
 @pytest.mark.parametrize("text", ["f'" + "{1}" * 100_000 + "'", "f'{1}'\n" * 30_000], ids=[0, 1])

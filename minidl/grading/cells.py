@@ -30,6 +30,7 @@ NOT_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
 MOST_NOTES = 20
 MOST_BYTES = 1_000_000
 MOST_BRACES, MOST_IN_A_LINE = 20_000, 2_000
+MOST_CELLS, MOST_STATEMENTS = 50_000, 20_000
 MOST_PASSES = 100
 
 
@@ -57,6 +58,8 @@ def notebook_source(text: str, wanted: Collection[str] = ()) -> tuple[str, tuple
         raise NoNotebook("the file is not a notebook (version 4 JSON with cells)") from None
     if reason := too_much("\n".join(codes)):
         raise NoNotebook(reason)
+    if len(codes) > MOST_CELLS:
+        raise NoNotebook(f"more than {MOST_CELLS} code cells")
     found: list[_Statement] = []
     notes: list[str] = []
     for number, code in enumerate(codes, start=1):
@@ -64,6 +67,8 @@ def notebook_source(text: str, wanted: Collection[str] = ()) -> tuple[str, tuple
             found += _statements(code.replace("\r\n", "\n").replace("\r", "\n"))
         except NOT_PYTHON as error:
             notes.append(_left_out(number, error))
+        if len(found) > MOST_STATEMENTS:
+            raise NoNotebook(f"more than {MOST_STATEMENTS} statements")
     parts = [statement.text for statement in _in_order(_chosen(found, wanted))]
     if not parts:
         hint = f"; {notes[0]}" if notes else ""
@@ -239,8 +244,8 @@ def _globals(node: ast.stmt) -> set[str]:
     found: set[str] = set()
     while tables:
         table = tables.pop()
-        inner = table.get_type() != "module"
-        found |= {s.get_name() for s in table.get_symbols() if inner and s.is_global()}
+        if isinstance(table, symtable.Function):  # a class needs its names when it is made
+            found |= set(table.get_globals())  # of twenty thousand methods symbols take hours
         tables += table.get_children()
     return found
 
