@@ -118,6 +118,12 @@ def test_mistakes_in_the_call_are_one_line(run, tiny, cell, says):
     assert "Traceback" not in text
 
 
+def test_where_there_is_no_workspace_a_task_is_to_be_named(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for cell in ("%check", "%%check\ndef moments(x):\n    return x"):
+        assert "as in %%check batch_norm.forward, or a workspace here, got neither" in run(cell)[0]
+
+
 def test_html_is_escaped(run, tiny):
     source = "def moments(x):\n    raise ValueError('<script>alert(1)</script>')"
     _, html = run(f"%%check moments\n{source}")

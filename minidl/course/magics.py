@@ -17,11 +17,13 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from minidl.course import check as checks
+from minidl.course.workspace import RECORD
 from minidl.errors import ArgumentError, MinidlError, expected
 from minidl.grading import report
 from minidl.grading.assignment import Assignment
@@ -142,7 +144,13 @@ def _assignment(names: Sequence[str]) -> Assignment:
     for name in names:
         if re.fullmatch(r"\w+\.\w+", name):
             return Assignment.load(name.partition(".")[0])
-    return checks.find().assignment
+    try:
+        return checks.find().assignment
+    except ArgumentError:
+        if names or Path(RECORD).exists():
+            raise
+        wish = "a task with its assignment, as in %%check batch_norm.forward, or a workspace here"
+        raise ArgumentError(expected("check", wish, "neither")) from None
 
 
 def _defined(cell: str) -> set[str]:
