@@ -267,7 +267,7 @@ def test_one_call_grades_a_file_named_after_its_assignment(tiny, sandbox, tmp_pa
     path = tmp_path / "tiny.py"
     path.write_text(WHOLE)
     assert grade(path, tiny.folder, sandbox=sandbox).score == grade(path, tiny).score == 5
-    with pytest.raises(ArgumentError, match="a file named after an assignment .batch_norm"):
+    with pytest.raises(ArgumentError, match="a file named after an assignment"):
         grade(path)
 
 
