@@ -55,6 +55,21 @@ def test_natural_factors(factor, words):
     assert not named(factor * 1.01, {"n": 5, "s": 4}, {})
 
 
+def test_a_share_is_named_only_where_it_can_be_told_from_others():
+    apart, alike = (Setting({"x": X, "lr": 0.37, "beta": b}, SHAPES) for b in (0.11, 0.37))
+    assert "by the factor lr." in found(0.37 * WANT, at=apart).seen.replace("1 / lr", "lr")
+    seen = found(0.37 * WANT, at=alike)
+    assert "lr" not in seen.seen + seen.question
+    assert "2.7027 times too small everywhere." in seen.seen
+
+
+def test_what_is_handed_on_unchanged_under_the_same_name_is_said_so():
+    with pytest.raises(Mismatch) as info:
+        close(X, WANT, "x")
+    finding = explain(info.value, "forward", False, AT)
+    assert finding.seen == "x came back as it came in, number for number."
+
+
 def test_a_factor_that_one_case_leaves_open_is_settled_by_another():
     def at(n):
         want = np.ones((n, 2)) * np.arange(1, 3)

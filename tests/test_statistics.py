@@ -130,6 +130,8 @@ def test_the_other_rate():
     assert "It is 1 minus the right one." in finding.seen
     finding = said(rate_within, N, N, P, "the part of y that is dropped")
     assert "1 minus" not in finding.seen
+    finding = said(rate_within, 99, 160, 0.2475, "the part from the middle")
+    assert "1 minus" not in finding.seen
 
 
 def test_certain_events_allow_no_exception():

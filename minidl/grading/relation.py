@@ -73,6 +73,9 @@ def _other_result(
 def _unchanged(name: str, got: np.ndarray, want: np.ndarray, allowed: float, at: Setting) -> Found:
     for key, value in at.arguments.items():
         if isinstance(value, np.ndarray) and value.shape == got.shape and within(got, value, 0.0):
+            if key == name:
+                seen = f"{name} came back as it came in, number for number."
+                return seen, f"What should happen to the {name} that comes in?"
             seen = f"{name} is {key}, number for number."
             return seen, f"What should happen to {key} on its way to {name}?"
     return None

@@ -40,8 +40,10 @@ class Setting:
 
     @property
     def numbers(self) -> dict[str, Any]:
-        """The arguments that are plain numbers."""
-        return {k: v for k, v in self.arguments.items() if type(v) in (int, float)}
+        """The arguments that are plain numbers, but for shares that cannot be told apart."""
+        plain = {k: v for k, v in self.arguments.items() if type(v) in (int, float)}
+        values = list(plain.values())
+        return {k: v for k, v in plain.items() if type(v) is int or values.count(v) == 1}
 
     def wrong(self, name: str) -> np.ndarray | None:
         """Return where a result is wrong; None where its shape is, or where nothing is."""

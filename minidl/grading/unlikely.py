@@ -6,6 +6,7 @@ from minidl.grading.finding import Finding
 from minidl.grading.statistics import Unlikely
 
 USUAL = 7.0
+NEAR = 0.1
 
 
 def describe(failure: Unlikely, hidden: bool) -> Finding:
@@ -51,8 +52,9 @@ def _variance(failure: Unlikely, hidden: bool) -> Finding:
 def _rate(failure: Unlikely, hidden: bool) -> Finding:
     shown = "wrong" if hidden else f"{failure.got:.4g}, expected {failure.want:.4g}"
     seen = f"{failure.name} is {shown} ({_off(failure)})."
-    other = abs(failure.got - (1 - failure.want)) <= max(failure.allowed, 0.02)
-    if other and abs(failure.want - 0.5) > failure.allowed:
+    apart = abs(1 - 2 * failure.want)
+    other = abs(failure.got - (1 - failure.want)) <= NEAR * apart
+    if other and apart > 2 * failure.allowed:
         return Finding(
             f"{seen} It is 1 minus the right one.",
             "Is the probability that of dropping a value, or that of keeping it?",
