@@ -320,11 +320,41 @@ def test_processor_time_is_limited_too():
         ({"failed": "raised"}, "protocol"),
         ({"failed": "raised", "text": 3, "type": None, "line": "1"}, "raised"),
         ({"failed": [], "text": "", "type": "", "line": 10**9}, "raised"),
+        (dict.fromkeys(("failed", "text", "type", "line"), np.zeros(3)), "raised"),
     ],
 )
 def test_a_strange_account_of_a_failure_is_a_failure(answer, kind):
     failed = Reporter("f.py", b"one line", hidden=False).said(answer, "f")
     assert (failed.kind, failed.line) == (kind, None)
+
+
+FORGER = b"""
+import sys
+import numpy as np
+protocol = sys.modules["grading.protocol"]
+pack = protocol.pack
+
+def forge(answer):
+    protocol.pack = lambda ticket, message, where, most: pack(ticket, answer, where, most)
+
+def f(x, kind):
+    odd = np.zeros(3)
+    if kind == "checksum":
+        forge({"returned": x, "args": [odd, 0], "kwargs": {}})
+    if kind == "failure":
+        forge({"failed": odd, "text": odd, "type": odd, "line": odd})
+"""
+
+
+def test_whatever_a_worker_says_about_itself_is_a_failure_and_no_error_of_ours(sandbox):
+    """An array where a number, a word or True is expected is not even comparable with these."""
+    for kind in ("checksum", "failure"):
+        with sandbox.student(FORGER, functions=["f"]) as student:
+            with pytest.raises(StudentFailure):
+                student.f(1.0, kind)
+    loaded = FORGER + b'\nforge({"loaded": np.zeros(3)})\n'
+    with pytest.raises(StudentFailure), sandbox.student(loaded, functions=["f"]):
+        pytest.fail("it was loaded")
 
 
 def test_an_unnamed_signal_is_numbered():

@@ -58,6 +58,7 @@ class Reporter:
         if type(answer) is not dict or set(answer) != {"failed", "text", "type", "line"}:
             return self.failure("protocol", f"{what} answered with {NO_VALUE}")
         kind, text, error, line = (answer[key] for key in ("failed", "text", "type", "line"))
+        kind = kind if type(kind) is str else ""  # an array would be compared number by number
         if kind == "missing":
             return self.failure("missing", f"there is no {kind_of_what} named {what}")
         if kind == "memory":

@@ -303,7 +303,7 @@ class SandboxedStudent:
         }
         try:
             answer = self._exchange(request, "the file", self._limits.load_seconds)
-            if answer != {"loaded": True}:
+            if type(answer) is not dict or answer.get("loaded") is not True:
                 raise self._report.said(answer, "the file")
         except BaseException:
             self.close()
@@ -402,4 +402,7 @@ def _is_answer(answer: Any, args: int, kwargs: set[str]) -> bool:
         and len(answer["args"]) == args
         and type(answer["kwargs"]) is dict
         and set(answer["kwargs"]) == kwargs
+        # Anything else might raise where it is compared: also where a failure is being explained.
+        and all(type(sum_) is int or sum_ is None for sum_ in answer["args"])
+        and all(type(sum_) is int or sum_ is None for sum_ in answer["kwargs"].values())
     )
