@@ -71,9 +71,10 @@ cdef class Function:
     cpdef argument(self, Py_ssize_t i)
     cdef dict _memory(self)
     cdef tuple _kept(self)
+    @cython.locals(kept=tuple)
     cdef _record(self, Variable result)
-    cdef _watch(self, Variable result)
-    cdef _watch_inputs(self, object value, object kept)
+    cdef _watch(self, tuple kept, Variable result)
+    cdef _watch_inputs(self, object value, object memory)
     cdef free(self)
     cdef _check_damage(self)
     cdef bint receive(self, grad) except -1

@@ -308,35 +308,36 @@ class Function:
         result.grad_fn = self
         self.watched: tuple | None = None
         self.version: Version | None = None
-        if self._kept() is self.inputs:
-            self.watched = self.inputs
+        kept = self._kept()
+        if kept is self.inputs:
+            self.watched = kept
         else:
-            self._watch(result)
+            self._watch(kept, result)
         if _making.altered and mode.fingerprints:
-            arrays = [v for v in map(_bare, self._kept()) if isinstance(v, ndarray)]
+            arrays = [v for v in map(_bare, kept) if isinstance(v, ndarray)]
             self.checksums = [(v, checksum(v)) for v in arrays]
 
-    def _watch(self, result: Variable) -> None:
+    def _watch(self, kept: tuple, result: Variable) -> None:
         """Note the tensors in whose memory what `forward` kept lies."""
         own = owner(result._data)
-        for value in self._kept():
+        for value in kept:
             if not isinstance(value, ndarray):
                 continue
-            kept = owner(value)
-            if own is kept:
+            memory = owner(value)
+            if own is memory:
                 self.version = result.version
             if self.watched is not self.inputs:
-                self._watch_inputs(value, kept)
+                self._watch_inputs(value, memory)
 
-    def _watch_inputs(self, value: ndarray, kept: object) -> None:
+    def _watch_inputs(self, value: ndarray, memory: object) -> None:
         """Add to `watched` the inputs in whose memory the kept array `value` lies."""
         if len(self.inputs) == 1:
             t = self.inputs[0]
-            if isinstance(t, Variable) and _holds(t, value, kept):
+            if isinstance(t, Variable) and _holds(t, value, memory):
                 self.watched = self.inputs
             return
         for t in self.inputs:
-            if isinstance(t, Variable) and _holds(t, value, kept):
+            if isinstance(t, Variable) and _holds(t, value, memory):
                 self.watched = (t,) if self.watched is None else (*self.watched, t)
 
     def receive(self, grad: ndarray) -> bool:
