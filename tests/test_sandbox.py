@@ -349,9 +349,8 @@ def f(x, kind):
 def test_whatever_a_worker_says_about_itself_is_a_failure_and_no_error_of_ours(sandbox):
     """An array where a number, a word or True is expected is not even comparable with these."""
     for kind in ("checksum", "failure"):
-        with sandbox.student(FORGER, functions=["f"]) as student:
-            with pytest.raises(StudentFailure):
-                student.f(1.0, kind)
+        with sandbox.student(FORGER, functions=["f"]) as student, pytest.raises(StudentFailure):
+            student.f(1.0, kind)
     loaded = FORGER + b'\nforge({"loaded": np.zeros(3)})\n'
     with pytest.raises(StudentFailure), sandbox.student(loaded, functions=["f"]):
         pytest.fail("it was loaded")
