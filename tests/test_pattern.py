@@ -95,6 +95,7 @@ def test_a_factor_that_one_case_leaves_open_is_settled_by_another():
         (1 / WANT, "y is the inverse of what it should be."),
         (WANT / 0.7, "y is too large everywhere: by the factor 1 / (1 - p)."),
         (WANT * 5, "5 times too large everywhere: that is n."),
+        (WANT * 0.9999, "y is nearly right, off by up to 0.0001 of its largest value."),
         (np.where(np.arange(3)[:, None] == 1, 9.0, WANT), "index 1 of axis 1 (c) alone (all of"),
         (np.where(np.arange(4) == 3, 9.0, WANT), "at index 3, the last, of axis 2 (s) alone"),
         (np.where(X < 0, 9.0, WANT), "y is wrong exactly where x is negative."),
