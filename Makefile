@@ -31,7 +31,8 @@ $(BIN)/python:
 	  { echo "setup: expected Python's venv module, got none; on Debian and Ubuntu: apt-get install python3-venv"; exit 2; }
 
 # Everything is installed once; again only when what is built or depended upon has changed.
-$(READY): pyproject.toml setup.py $(wildcard kernels/*.pyx kernels/*.h kernels/simd/*) | $(BIN)/python
+$(READY): pyproject.toml setup.py $(wildcard minidl/tape*.p* kernels/*.pyx kernels/*.h kernels/simd/*) \
+  | $(BIN)/python
 	@echo "setting up in $(VENV) (a minute or two, once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
