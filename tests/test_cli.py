@@ -118,9 +118,9 @@ class TestMistakesOfTheCall:
             (["grade"], "Missing argument"),
             (["start", "nonsense"], "expected one of batch_norm"),
             (["check"], "expected a workspace, got none"),
-            (["check", "nowhere.py"], "named after an assignment"),
+            (["check", "nowhere.py"], "got nowhere.py (no such file)"),
             (["hint", "forward"], "expected a workspace, got none"),
-            (["grade", "essay.py"], "say which one with --assignment"),
+            (["grade", "essay.py"], "got essay.py (no such file)"),
             (["grade", "batch_norm.py", "--public", "--key", "k"], "exclude each other"),
             (["grade", "batch_norm.py", "--assignment", "nonsense"], "expected one of batch_norm"),
             (["certify", "nonsense"], "expected one of batch_norm"),
@@ -135,6 +135,10 @@ class TestMistakesOfTheCall:
         assert said in answer.stderr
         assert answer.stdout == ""
         assert list(here.iterdir()) == []
+
+    def test_a_file_of_another_name_asks_for_its_assignment(self, here):
+        (here / "essay.py").write_text("x = 1\n")
+        assert_one_line(call("grade", "essay.py").stderr, "say which one with --assignment")
 
     def test_in_a_process_of_its_own_it_is_one_line_on_standard_error(self, here):
         answer = run("check")
@@ -374,6 +378,7 @@ class TestClass:
             (["grade", "class", "--json"], "--json is for files"),
             (["grade", "a.py", "--regrade"], "--regrade is for a folder"),
             (["grade", "class", "--roster", "no.csv"], "no such file"),
+            (["grade", "nothing"], "a folder of them, got nothing (no such file)"),
             (["gradebook", "show", "no.sqlite"], "`minidl grade FOLDER` makes one"),
             (["release", "batch_norm"], "Missing option '--to'"),
             (["release", "nonsense", "--to", "out"], "expected one of batch_norm"),

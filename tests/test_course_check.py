@@ -115,11 +115,13 @@ def test_a_file_named_after_an_assignment_needs_no_workspace(tmp_path, monkeypat
     [
         ([], "expected a workspace, got none"),
         (["other.py"], "named after an assignment"),
+        (["missing.py"], r"got missing\.py \(no such file\)"),
         (["a.py", "b.py"], "one workspace or file"),
     ],
 )
 def test_what_is_not_there_is_one_clear_error(tmp_path, monkeypatch, what, match):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "other.py").write_text("x = 1\n")
     with pytest.raises(ArgumentError, match=match):
         check.find(what)
 

@@ -100,6 +100,8 @@ def _in_file(path: Path) -> Found:
         return _in_folder(path.parent)
     if path.stem in course():
         return Found(path, Assignment.load(path.stem))
+    if not path.exists():
+        raise ArgumentError(expected("check", "a workspace or a file", f"{path} (no such file)"))
     wish = f"a file named after an assignment ({', '.join(course())})"
     hint = "or use minidl grade --assignment"
     raise ArgumentError(expected("check", wish, path, hint))

@@ -46,11 +46,14 @@ def assignment_of(paths: Sequence[Path]) -> str:
     Raises
     ------
     ArgumentError
-        when a file bears no assignment's name, or they bear different ones.
+        when a file bears no assignment's name, they bear different ones, or none is there.
     """
     stems = sorted({path.stem for path in paths})
     if len(stems) == 1 and stems[0] in course():
         return stems[0]
+    if not any(path.exists() for path in paths):
+        got = f"{', '.join(map(str, paths[:5]))} (no such file)"
+        raise ArgumentError(expected("grade", "submissions, or a folder of them", got))
     wish = f"files named after one assignment ({', '.join(course())})"
     got = ", ".join(stems[:5])
     raise ArgumentError(expected("grade", wish, got, "say which one with --assignment"))
