@@ -124,6 +124,12 @@ def test_where_there_is_no_workspace_a_task_is_to_be_named(run, tmp_path, monkey
         assert "as in %%check batch_norm.forward, or a workspace here, got neither" in run(cell)[0]
 
 
+def test_what_is_not_written_is_one_line_of_html(run, tiny):
+    _, html = run("%%check moments\ndef moments(x):\n    raise NotImplementedError('tiny.moments')")
+    assert "not written yet; 0" in " ".join(html.split())
+    assert "Ask yourself" not in html
+
+
 def test_html_is_escaped(run, tiny):
     source = "def moments(x):\n    raise ValueError('<script>alert(1)</script>')"
     _, html = run(f"%%check moments\n{source}")

@@ -59,7 +59,11 @@ class Shown:
         return report.template("cell.html").render(
             result=self.result,
             headline=report.headline(self.result),
-            remarks={task.task: report.remarks(task) for task in self.result.tasks},
+            remarks={
+                task.task: [] if report.unwritten(task) else report.remarks(task)
+                for task in self.result.tasks
+            },
+            unwritten=[task.task for task in self.result.tasks if report.unwritten(task)],
             note=checks.NOT_THE_SCORE,
         )
 

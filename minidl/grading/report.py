@@ -134,7 +134,7 @@ def show(result: Result, console: Console) -> None:
             Text(f"{passed} of {len(task.checks)}", style="green" if task.passed else "red"),
         )
     console.print(shown)
-    bare = [task for task in result.tasks if _unwritten(task)]
+    bare = [task for task in result.tasks if unwritten(task)]
     for task in result.tasks:
         for remark in remarks(task) if task not in bare else ():
             _show_remark(task, remark, console)
@@ -146,7 +146,8 @@ def show(result: Result, console: Console) -> None:
         console.print(f"{names} {verb} not written yet. {asked}\n")
 
 
-def _unwritten(task: TaskResult) -> bool:
+def unwritten(task: TaskResult) -> bool:
+    """Whether a task is as the starter has it."""
     return all(check.seen.endswith(" is not written yet.") for check in task.checks)
 
 
