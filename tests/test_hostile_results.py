@@ -3,6 +3,7 @@
 import importlib
 import json
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import tiny_assignment
 from minidl.grading import check as check_module
 from minidl.grading import signature
 from minidl.grading.assignment import Assignment
-from minidl.grading.check import MOST_VALUES, Recorder, timed
+from minidl.grading.check import MOST_VALUES, Explained, Recorder, timed
 from minidl.grading.grade import grade_source
 from minidl.grading.gradient import Gradient, Pair
 from minidl.grading.protocol import MAX_EMPTY, ProtocolError, parse
@@ -161,3 +162,42 @@ def test_the_gradient_of_a_result_that_outgrows_it_is_not_formed():
 class Untouched(np.ndarray):
     def __array_ufunc__(self, *args, **kwargs):
         pytest.fail("a product of arrays that do not fit")
+
+
+class Turncoat(LocalSandbox):
+    """Opens a few students that are what they are, and then some that answer with `junk`."""
+
+    def __init__(self, junk, honest, names):
+        self.left = honest
+        self.other = LocalStudent({name: lambda *_: junk for name in names})
+
+    @contextmanager
+    def student(self, source, *rest):
+        self.left -= 1
+        with super().student(source, *rest) as student:
+            yield student if self.left >= 0 else self.other
+
+
+@pytest.mark.parametrize("later", range(4))
+@pytest.mark.parametrize("junk", [2.5, {"a": 1, "b": 2, "c": 3}, [None] * 3])
+def test_whoever_explains_a_failure_may_be_answered_with_anything(junk, later):
+    """After the checks the gradients of one's own forward are looked at, for one."""
+    assignment = Assignment.load("batch_norm")
+    task = assignment.task("backward")
+    wrong = assignment.solution() + (
+        "\n_right = backward\ndef backward(*args):\n"
+        "    return tuple(1.01 * d + 0.1 for d in _right(*args))\n"
+    )
+    sandbox = Turncoat(junk, len(assignment.checks_of(task)) + later, assignment.targets)
+    result = grade_source(wrong, assignment, b"a secret of sixteen", sandbox, tasks=[task])
+    assert sandbox.left < 0
+    assert result.score == 0
+
+
+def test_what_comes_back_to_whoever_explains_has_its_structure():
+    student = LocalStudent({"f": lambda x: x, "g": lambda x: (x, [x])})
+    explained = Explained(student, {"f": ("y",), "g": ("y", "z")})
+    assert explained.f(2.5).shape == ()
+    assert explained.damaged == set()
+    for call in (lambda: explained.f("x"), lambda: explained.g(np.ones(3))):
+        assert failed(call).kind == "protocol"

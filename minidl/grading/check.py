@@ -183,6 +183,46 @@ def timed(recorder: Recorder, function: str, args: Sequence[Any]) -> tuple[Any, 
     return returned, seconds
 
 
+class Explained:
+    """A student who is called again to explain a failure: what comes back has its structure.
+
+    Whoever explains looks at arrays, and may get anything from code that answers otherwise than it
+    did while it was checked.
+
+    Parameters
+    ----------
+    student : a sandboxed or a local student.
+    returns : for each function and scenario, the names of the arrays it returns.
+    """
+
+    def __init__(self, student: Any, returns: Mapping[str, Sequence[str]]) -> None:
+        """Keep both."""
+        self._student, self._returns = student, returns
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a function to call, or another attribute of the student.
+
+        Raises
+        ------
+        StudentFailure
+            of kind "protocol", when a function returns something else than its arrays.
+        """
+        found = getattr(self._student, name)
+        if name not in self._returns:
+            return found
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            returned = _arrayed(found(*args, **kwargs), args)
+            _demand_bearable(name, args, kwargs, returned)
+            try:
+                _demand_structure(name, self._returns[name], returned)
+            except Mismatch as mismatch:
+                raise StudentFailure("protocol", str(mismatch)) from None
+            return returned
+
+        return call
+
+
 def _in_words(function: str, parameters: Sequence[str], args: Sequence[Any]) -> str:
     """Describe a call by its first array: "(forward with x of shape (5, 3, 7), float64)"."""
     for name, value in zip(parameters, args, strict=False):

@@ -22,7 +22,7 @@ import numpy as np
 from minidl.errors import ArgumentError, expected
 from minidl.grading.assignment import Assignment, Task, named_after
 from minidl.grading.case import PUBLIC
-from minidl.grading.check import Check, Outcome, Recorder, run_check
+from minidl.grading.check import Check, Explained, Outcome, Recorder, run_check
 from minidl.grading.diagnosis import explain
 from minidl.grading.key import MINIMUM_BYTES, key_id
 from minidl.grading.recognise import Recogniser
@@ -187,7 +187,13 @@ class _Run:
             assignment.scenarios,
             assignment.compiled or b"numba" in submission.source,
         )
-        self.tutor = Tutor(assignment, recogniser, submission.source, self.open, self.hidden)
+        self.tutor = Tutor(assignment, recogniser, submission.source, self.again, self.hidden)
+
+    @contextmanager
+    def again(self) -> Iterator[Explained]:
+        """Open a fresh student for whoever explains a failure."""
+        with self.open() as student:
+            yield Explained(student, self.assignment.returns)
 
     def task(self, task: Task) -> TaskResult:
         """Run a task's checks, then explain the failed ones in the light of all of them."""
