@@ -114,6 +114,13 @@ def test_what_was_handed_in_by_mistake_is_told_to_the_student(autograder, files,
     assert says in found["output"]
 
 
+def test_a_file_that_is_far_too_large_is_told_to_the_student(autograder):
+    """Not an autograder that failed: that would be the instructor's to look at."""
+    found = graded(autograder, {"tiny.py": "#" * 1_100_000, "\x1b[2Jodd.txt": ""})
+    assert found["score"] == 0
+    assert "expected at most 1 MB" in found["output"]
+
+
 def test_no_python_scores_nothing_and_says_why(autograder, tiny):
     found = graded(autograder, {"tiny.py": "def centre(:\n"})
     assert found["score"] == 0

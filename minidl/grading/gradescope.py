@@ -26,6 +26,7 @@ from minidl.grading.assignment import Assignment
 from minidl.grading.grade import grade, grade_source
 from minidl.grading.key import load_or_create_key
 from minidl.grading.result import CheckResult, Result, TaskResult, write_results
+from minidl.grading.submission import read_bytes
 
 Visibility = Literal["visible", "after_due_date", "after_published", "hidden"]
 # What grading needs of the packages: code, assignments and texts, and nothing that was compiled.
@@ -130,7 +131,7 @@ def run(base: Path) -> Result | None:
     assignment, key, settings = _installed(base)
     path = _handed_in(base / "submission", assignment)
     if isinstance(path, str):
-        result, values = None, {"score": 0.0, "output": path, "tests": []}
+        result, values = None, {"score": 0.0, "output": path, "output_format": "text", "tests": []}
     else:
         result = grade(path, assignment, key)
         values = results(result, settings["visibility"])
@@ -152,8 +153,12 @@ def _handed_in(folder: Path, assignment: Assignment) -> Path | str:
     found = [path for path in found if path.suffix in (".py", ".ipynb")]
     chosen = [path for path in found if path.name in names] or found
     if len(chosen) == 1:
+        try:
+            read_bytes(chosen[0])
+        except ArgumentError as error:  # far too large, say: for the student to know, not for us
+            return report.clean(error)
         return chosen[0]
-    got = ", ".join(sorted(path.name for path in chosen)) or "none"
+    got = report.clean(", ".join(sorted(path.name for path in chosen)), 400) or "none"
     return expected("submission", f"one file, {' or '.join(names)}", got, "upload that one alone")
 
 
