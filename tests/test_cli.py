@@ -9,7 +9,7 @@ import pytest
 import tiny_assignment
 from click.testing import CliRunner
 
-from minidl import cli, doctor
+from minidl import cli, doctor, terminal
 from minidl.grading import bulk
 from minidl.grading.assignment import Assignment
 from minidl.grading.confine import LEVELS
@@ -228,6 +228,17 @@ class TestStudent:
         assert "batch_norm" in answer.output
         rows = [line.split() for line in answer.output.splitlines()]
         assert ["batch_norm", "Batch", "normalization", "7", "100", "150"] in rows
+
+    def test_where_it_is_narrow_titles_stay_away(self, monkeypatch):
+        monkeypatch.setattr(terminal, "PIPE_WIDTH", 46)
+        rows = [line.split() for line in call("course").output.splitlines()]
+        assert ["batch_norm", "7", "100", "150"] in rows
+
+    def test_the_next_hint_is_in_the_same_place(self, here):
+        start = call("start", "batch_norm", "--to", "work")
+        assert start.exit_code == 0
+        said = call("hint", "fold", "--in", "work").output
+        assert said.endswith("One more: minidl hint fold 2 --in work\n")
 
 
 class TestGrade:

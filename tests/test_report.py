@@ -71,6 +71,13 @@ def test_two_mistakes_are_told_apart():
     assert "<b>Two known mistakes:</b> forgot it; took another." in report.to_html(made)
 
 
+def test_titles_stay_away_where_it_is_narrow():
+    title = result().tasks[0].title.split()[0]
+    assert [title in shown(result(), width) for width in (100, 60, 59, 40)] == [True] * 2 + [
+        False
+    ] * 2
+
+
 def test_one_point_is_one_point():
     made = result()
     check = replace(made.tasks[0].checks[0], points=1.0)

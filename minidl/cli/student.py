@@ -8,6 +8,8 @@ import click
 
 from minidl.cli.group import WorkIsWrong, spinner
 
+WIDE = 76  # columns of a terminal, from which on there is room for titles
+
 
 @click.command()
 def course() -> None:
@@ -17,13 +19,16 @@ def course() -> None:
     from minidl.terminal import cells, console, table
 
     numbers = ("tasks", "points", "minutes")
-    shown = table("assignment", "title", *numbers, right=numbers)
-    shown.columns[0].no_wrap = True
+    out = console()
+    wide = out.width >= WIDE
+    shown = table("assignment", *(["title"] if wide else []), *numbers, right=numbers)
+    for column in shown.columns:
+        column.no_wrap = column.header in numbers or (wide and column.header == "assignment")
     for name in ids():
         found = Assignment.load(name)
         values = (len(found.tasks), f"{found.points:g}", found.minutes)
-        shown.add_row(*cells(found.id, found.title, *values))
-    console().print(shown)
+        shown.add_row(*cells(found.id, *([found.title] if wide else []), *values))
+    out.print(shown)
 
 
 @click.command()
@@ -108,7 +113,8 @@ def hint(task: str, number: int, where: str) -> None:
     for place, text in enumerate(found.hints[:number], start=1):
         out.print(f"Hint {place} of {len(found.hints)}: {text}", soft_wrap=True)
     if number < len(found.hints):
-        out.print(f"One more: minidl hint {task} {number + 1}")
+        there = "" if where == "." else f" --in {where}"
+        out.print(f"One more: minidl hint {task} {number + 1}{there}", soft_wrap=True)
 
 
 @click.command()

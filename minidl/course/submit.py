@@ -143,7 +143,7 @@ def present(made: HandIn, console: Console) -> None:
         console.print(f"This cannot be graded as it is: {clean(made.reason)}.", soft_wrap=True)
     shown = table("task", "to write", "in the file")
     for part in made.parts:
-        shown.add_row(*cells(part.task, part.function, part.holds))
+        shown.add_row(*cells(part.task.partition(".")[2], part.function, part.holds))
     console.print(shown)
     if made.others:
         console.print(f"Also in it: {clean(', '.join(made.others))}", soft_wrap=True)

@@ -25,6 +25,7 @@ from minidl.terminal import cells, clean, table
 WORDS = {"passed": "passed", "failed": "wrong", "error": "no result"}
 STYLES = {"passed": "green", "failed": "red", "error": "red"}
 MOST_SHOWN = 1200
+WIDE = 60  # columns of a terminal, from which on there is room for titles
 
 
 @dataclass(frozen=True)
@@ -126,11 +127,13 @@ def show(result: Result, console: Console) -> None:
         return
     for note in result.notes:
         console.print(f"Note: {clean(note, MOST_SHOWN)}.", soft_wrap=True)
-    shown = table("task", "title", "points", "of", "checks passed", right=("points", "of"))
+    titles = ["title"] if console.width >= WIDE else []
+    shown = table("task", *titles, "points", "of", "checks passed", right=("points", "of"))
     for task in result.tasks:
         passed = sum(check.status == "passed" for check in task.checks)
+        title = [task.title] if titles else []
         shown.add_row(
-            *cells(short(task), task.title, f"{task.earned:g}", f"{task.points:g}"),
+            *cells(short(task), *title, f"{task.earned:g}", f"{task.points:g}"),
             Text(f"{passed} of {len(task.checks)}", style="green" if task.passed else "red"),
         )
     console.print(shown)
