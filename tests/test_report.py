@@ -71,6 +71,20 @@ def test_two_mistakes_are_told_apart():
     assert "<b>Two known mistakes:</b> forgot it; took another." in report.to_html(made)
 
 
+@pytest.mark.parametrize(
+    ("text", "as_markdown"),
+    [
+        ("1. no list", r"1\. no list"),
+        ("1) no list", r"1\) no list"),
+        ("# no heading", r"\# no heading"),
+        ("- no list", r"\- no list"),
+        ("12 of 3 - 4", "12 of 3 - 4"),
+    ],
+)
+def test_a_line_of_markdown_begins_nothing(text, as_markdown):
+    assert report.plain(text) == as_markdown
+
+
 def test_titles_stay_away_where_it_is_narrow():
     title = result().tasks[0].title.split()[0]
     assert [title in shown(result(), width) for width in (100, 60, 59, 40)] == [True] * 2 + [

@@ -253,4 +253,4 @@ def plain(text: object, most: int = MOST_SHOWN) -> str:
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     # A dot or a sign in the middle of a line is no list and no heading: numbers stay readable.
     line = re.sub(r"([\\`*_{}\[\]()|~!])", r"\\\1", line)
-    return re.sub(r"^([#+-]|\d+[.)])", r"\\\1", line)
+    return re.sub(r"^(\d*)([#+.-])", r"\1\\\2", line)
