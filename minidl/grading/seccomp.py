@@ -2,11 +2,11 @@
 
 Denied (EPERM): new processes and programs; sockets; signals, tracing, priorities, affinity and
 limits of other processes; owners, permissions, times and attributes of files; anonymous and shared
-memory beyond the limit on address space; namespaces; the kernel's wide interfaces (io_uring, bpf,
-perf, keys); having the kernel send signals when a descriptor is ready (F_SETOWN). Where nothing
-else closes the disk, also making, moving, and opening for writing any file; and where no resource
-limit bounds their number (of the machine's root), threads. What needs a capability (mounting,
-loading modules, setting the clock) is missing here, for a worker has none.
+memory beyond the limit on address space; namespaces; the kernel's wide interfaces (io_uring, AIO,
+bpf, perf, keys); having the kernel send signals when a descriptor is ready (F_SETOWN). Where
+nothing else closes the disk, also making, moving, and opening for writing any file; and where no
+resource limit bounds their number (of the machine's root), threads. What needs a capability
+(mounting, loading modules, setting the clock) is missing here, for a worker has none.
 
 The worker runs this file: it imports only the standard library and the file beside it.
 """
@@ -54,6 +54,7 @@ DENIED: dict[str, list[tuple[int | None, int | None]]] = {
     "memory": [(319, 279), (447, 447), (29, 194), (68, 186), (64, 190), (240, 180)],
     # io_uring_setup io_uring_enter io_uring_register bpf userfaultfd perf_event_open
     "interfaces": [(425, 425), (426, 426), (427, 427), (321, 280), (323, 282), (298, 241)],
+    "asynchronous I/O": [(206, 0)],  # io_setup: a machine has but 65536 for everybody
     "keys": [(248, 217), (249, 218), (250, 219)],  # add_key request_key keyctl
     "namespaces": [(272, 97), (308, 268)],  # unshare setns
     "log": [(103, 116)],  # syslog
