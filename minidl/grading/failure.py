@@ -3,8 +3,8 @@
 The worker's own words about it are cleaned, cut to length, and checked where they can be: the line
 must be one of the file. For hidden checks nothing is left but the exception's type, where it is
 one of Python's, NumPy's or Numba's own, and the student's own line: a message or a class name could
-carry a hidden input. (The choice of the line could, too, a few bits at a time; so inputs are
-fresh.)
+carry a hidden input. (Which line it is, how long a call takes and which checks pass could, too, a
+few bits at a time. A class is graded on the same inputs; another secret draws others.)
 """
 
 from __future__ import annotations

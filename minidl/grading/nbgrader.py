@@ -6,8 +6,9 @@
 nbgrader runs graders in the students' own kernel. So the cell that grades holds nothing to find: it
 asks another process, which reads the notebook from the disk, takes the definitions out of it, and
 grades them confined, as `minidl grade` does. What a student's code can still do there is forge the
-number on its way through the kernel; where that matters, run `minidl grade FOLDER` on nbgrader's
-submitted/ folder, which trusts no kernel.
+number on its way through the kernel, and read whatever the instructor may read, the secret too, for
+nbgrader runs it with the instructor's rights; where that matters, run `minidl grade FOLDER` on
+nbgrader's submitted/ folder, which trusts no kernel.
 """
 
 from __future__ import annotations
