@@ -85,6 +85,15 @@ def test_a_line_of_markdown_begins_nothing(text, as_markdown):
     assert report.plain(text) == as_markdown
 
 
+def test_of_many_checks_that_fail_alike_three_are_named():
+    made = result()
+    (first, *_) = made.tasks[0].checks
+    for count, ends in ((4, "c 2; c 3\n"), (5, "c 2; and 2 more\n")):
+        checks = tuple(replace(first, check=f"t.a/c_{i}") for i in range(count))
+        text = shown(replace(made, tasks=(replace(made.tasks[0], checks=checks),)))
+        assert f"c 0; c 1; {ends}" in text
+
+
 def test_titles_stay_away_where_it_is_narrow():
     title = result().tasks[0].title.split()[0]
     assert [title in shown(result(), width) for width in (100, 60, 59, 40)] == [True] * 2 + [

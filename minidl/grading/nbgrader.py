@@ -202,7 +202,7 @@ def _said(result: Result) -> list[str]:
     if result.reason:
         return [*said, f"Not graded: {report.clean(result.reason)}."]
     for remark in report.remarks(result.tasks[0]):
-        said += ["; ".join(remark.names), *(f"    {line}" for line in remark.lines)]
+        said += [remark.brief, *(f"    {line}" for line in remark.lines)]
     return [*said, f"SHA-256 {result.sha256}. Isolation: {result.isolation}."]
 
 

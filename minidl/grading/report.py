@@ -25,6 +25,7 @@ from minidl.terminal import cells, clean, table
 WORDS = {"passed": "passed", "failed": "wrong", "error": "no result"}
 STYLES = {"passed": "green", "failed": "red", "error": "red"}
 MOST_SHOWN = 1200
+MOST_NAMES = 3
 WIDE = 60  # columns of a terminal, from which on there is room for titles
 
 
@@ -49,6 +50,14 @@ class Remark:
     mistakes: tuple[str, ...]
     question: str
     advice: str
+
+    @property
+    def brief(self) -> str:
+        """The checks in a line: of many, the first three."""
+        more = len(self.names) - MOST_NAMES
+        if more < 2:
+            return "; ".join(self.names)
+        return f"{'; '.join(self.names[:MOST_NAMES])}; and {more} more"
 
     @property
     def known(self) -> str:
@@ -157,8 +166,7 @@ def unwritten(task: TaskResult) -> bool:
 def _show_remark(task: TaskResult, remark: Remark, console: Console) -> None:
     points = "1 point" if remark.lost == 1 else f"{remark.lost:g} points"
     lost = f", {points} lost" if remark.lost else ""
-    names = "; ".join(remark.names)
-    console.print(f"{short(task)}, {remark.status}{lost}: {names}", style="bold")
+    console.print(f"{short(task)}, {remark.status}{lost}: {remark.brief}", style="bold")
     for line in remark.lines:
         console.print(Padding(Text(line), (0, 0, 0, 4)))
     console.print()
