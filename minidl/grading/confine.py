@@ -40,6 +40,7 @@ PR_SET_PDEATHSIG, PR_GET_DUMPABLE, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 3, 4, 2
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, CLEAR_ALL = 36, 38, 47, 4
 CAPABILITY_VERSION_3 = 0x20080522
 SIGKILL = 9
+WAITING = 256  # signals and timers
 # Users that nobody has: above what container managers hand out; and where those are not mapped, the
 # range of systemd's dynamic users. The process id makes them one worker's own.
 OWN_USERS = ((0x70000000, 2**22), (61184, 4096))
@@ -132,16 +133,18 @@ def limit(limits: dict[str, int]) -> list[str]:
     return [LIMITS]
 
 
-def _limit_threads(most: int) -> None:
-    """Let the user of this process have so many tasks; more are refused to it, and to nobody else.
+def _limit_tasks(most: int) -> None:
+    """Bound what the kernel counts for a whole user: tasks, and signals and timers that wait.
 
-    Else threads with the smallest of stacks use up the process ids of the whole machine.
+    More are refused to this process, and to nobody else of that user. Else threads with the
+    smallest of stacks use up the process ids of the whole machine.
     """
     import resource
 
-    ceiling = resource.getrlimit(resource.RLIMIT_NPROC)[1]
-    most = most if ceiling == resource.RLIM_INFINITY else min(most, ceiling)
-    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+    for kind, wanted in ((resource.RLIMIT_NPROC, most), (resource.RLIMIT_SIGPENDING, WAITING)):
+        ceiling = resource.getrlimit(kind)[1]
+        bound = wanted if ceiling == resource.RLIM_INFINITY else min(wanted, ceiling)
+        resource.setrlimit(kind, (bound, bound))
 
 
 def _tasks_of(user: int) -> int:
@@ -264,7 +267,7 @@ class Confinement:
         # Limits come after Landlock, whose rules hold more descriptors than they leave.
         reached += [PRIVILEGES, *files, *limit(limits)]
         # The kernel counts all tasks of the user; one of the worker's own has no others.
-        _limit_threads(limits["threads"] + (0 if OWN_USER in reached else self._tasks))
+        _limit_tasks(limits["threads"] + (0 if OWN_USER in reached else self._tasks))
         threads = OWN_USER in reached or not self._root  # of root the kernel counts no tasks
         return [*reached, *_try(SECCOMP, seccomp.enforce, self._view or bool(files), threads)]
 
