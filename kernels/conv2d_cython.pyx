@@ -3,7 +3,8 @@
 
 Implicit GEMM serves every convolution: kernels/simd/conv2d.h. Work is cut into lines, rows of
 output positions over all images, and spread over threads. Winograd's algorithm serves where
-`_winograd` says so: kernels/simd/conv2d_winograd.h; its work is cut into tiles of 4 x 4 outputs.
+`_winograd` says so: kernels/simd/conv2d_winograd.h; its work is cut into tiles of 4 x 4 outputs
+or of 2 x 2.
 """
 
 import numpy as np
@@ -22,14 +23,14 @@ LEAST = 10_000_000
 # a kernel's size stay numbers of the machine.
 FARTHEST = 1 << 40
 
-# Channels from which on Winograd's algorithm is used: in the gradients, and forward, where what it
-# rounds turns ReLUs on or off, and a network's whole gradient with them.
+# Channels from which on Winograd's algorithm is used, and from which on forward takes its large
+# tiles as well: what they round turns ReLUs on or off, and a network's whole gradient with them.
 WINOGRAD, WINOGRAD_FORWARD = 16, 64
 
 cdef extern nogil:
     long winograd_weights_size(long o, long c)
-    void winograd_prepare_f32(const float* weight, long o, long c, int backward, float* u)
-    long winograd_items(long n, long h, long w, long ph, long pw)
+    void winograd_prepare_f32(const float* weight, long o, long c, int backward, int side, float* u)
+    long winograd_items(long n, long h, long w, long ph, long pw, long side)
     long winograd_room_size(long c, long o)
     void winograd_forward_f32(
         const float* x, const float* u, const float* bias, float* y, long n, long c, long h, long w,
@@ -116,7 +117,7 @@ cdef class _Call:
         return failed
 
 
-cdef bint _winograd(_Call call, long channels):
+cdef bint _winograd(_Call call):
     """Whether Winograd's algorithm serves a convolution: the one rule.
 
     It takes 3x3 windows of stride 1 in float32. With few channels its transforms cost what it
@@ -126,7 +127,7 @@ cdef bint _winograd(_Call call, long channels):
     return (
         not precise and not call.double and a[5] == 3 and a[6] == 3 and a[7] == 1 and a[8] == 1
         and a[9] <= 2 and a[10] <= 2 and a[11] == 1 and a[12] == 1 and a[13] == 1
-        and min(a[1], a[4]) >= channels and min(a[14], a[15]) >= 3 and min(a[2], a[3]) >= 3)
+        and min(a[1], a[4]) >= WINOGRAD and min(a[14], a[15]) >= 3 and min(a[2], a[3]) >= 3)
 
 
 cdef bint _depthwise(_Call call):
@@ -161,14 +162,18 @@ cdef _turned(_Call call, dy, weight):
 cdef _correlate(
     cnp.ndarray source, cnp.ndarray weight, bias, cnp.ndarray out, long ph, long pw, bint backward
 ):
-    """out = source convolved with weight by Winograd's algorithm, or with it turned around."""
+    """out = source convolved with weight by Winograd's algorithm, or with it turned around.
+
+    Tiles of 4 x 4 outputs save more and round more than those of 2 x 2.
+    """
     cdef long n = source.shape[0], c = source.shape[1], h = source.shape[2], w = source.shape[3]
-    cdef long o = out.shape[1], items = winograd_items(n, h, w, ph, pw)
+    cdef long o = out.shape[1], side = 4 if backward or min(c, o) >= WINOGRAD_FORWARD else 2
+    cdef long items = winograd_items(n, h, w, ph, pw, side)
     cdef cnp.ndarray u = np.empty(winograd_weights_size(o, c), np.float32)
     cdef float* offset = NULL if bias is None else <float*>cnp.PyArray_DATA(<cnp.ndarray>bias)
     winograd_prepare_f32(
         <float*>cnp.PyArray_DATA(weight), weight.shape[0], weight.shape[1], backward,
-        <float*>cnp.PyArray_DATA(u))
+        side, <float*>cnp.PyArray_DATA(u))
 
     def part(long start, long stop):
         cdef cnp.ndarray room = np.empty(winograd_room_size(c, o), np.float32)
@@ -178,7 +183,7 @@ cdef _correlate(
                 <float*>cnp.PyArray_DATA(out), n, c, h, w, o, ph, pw, start, stop,
                 <float*>cnp.PyArray_DATA(room))
 
-    parallel.run(part, items, LEAST // (144 * c * o) + 24)
+    parallel.run(part, items, LEAST // (9 * side * side * c * o) + 24)
     return out
 
 
@@ -196,7 +201,7 @@ cdef _winograd_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dweight, long p
                 <float*>cnp.PyArray_DATA(room))
         return sums
 
-    parts = parallel.run(part, winograd_items(n, h, w, ph, pw), LEAST // (144 * c * o) + 24)
+    parts = parallel.run(part, winograd_items(n, h, w, ph, pw, 4), LEAST // (144 * c * o) + 24)
     cdef cnp.ndarray sums = parts[0] if len(parts) == 1 else np.concatenate(parts)
     return winograd_finish_gradient_f32(
         <float*>cnp.PyArray_DATA(sums), len(parts), o, c, <float*>cnp.PyArray_DATA(dweight))
@@ -216,7 +221,7 @@ def forward(x, weight, bias, stride, padding, dilation, groups):
     if bias is not None:
         call.place(2, bias, call.double, weight.shape[:1])
     call.place(3, y, call.double, y.shape)
-    if _winograd(call, WINOGRAD_FORWARD):
+    if _winograd(call):
         return _correlate(x, weight, bias, y, a[9], a[10], False)
     part = lambda start, stop: call.run(call.pointers[3], start, stop)
     if _depthwise(call):
@@ -243,7 +248,7 @@ def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
     call.place(1, weight, call.double, weight.shape)
     call.place(3, dx, call.double, x_shape)
     # A weight that is not finite may only reach the pixels that its tap reaches.
-    cdef bint winograd = _winograd(call, WINOGRAD)
+    cdef bint winograd = _winograd(call)
     cdef bint turned = _depthwise(call) and a[7] * a[8] <= 4
     if (winograd or turned) and _finite(call, weight.size):
         if winograd:
@@ -268,7 +273,7 @@ def backward_weight(dy, x, weight_shape, stride, padding, dilation, groups):
     call.double = dy.dtype == np.float64
     call.place(0, dy, call.double, (a[0], a[4], a[14], a[15]))
     call.place(1, x, call.double, x.shape)
-    if _winograd(call, WINOGRAD):
+    if _winograd(call):
         dweight = np.empty(weight_shape, dy.dtype)
         if _winograd_weight(dy, x, dweight, a[9], a[10]):
             return dweight

@@ -1,6 +1,6 @@
 """3x3 convolutions of stride 1 in float32, which Winograd's algorithm serves, against float64.
 
-Sizes lie around the edges of tiles, 4 outputs wide, and of the vectors and panels they are put
+Sizes lie around the edges of tiles, 4 or 2 outputs wide, and of the vectors and panels they are put
 into; NaN, infinity and what overflows must come out where the definition has them.
 """
 
@@ -15,10 +15,10 @@ ROUNDING = 1e-5
 PADDINGS = [(0, 0), (1, 1), (2, 2), (2, 0), (1, 2)]
 
 
-@pytest.fixture(autouse=True)
-def with_few_channels(monkeypatch):
-    """Forward takes it from 64 channels on; here it is tested with fewer too."""
-    monkeypatch.setattr(kernel, "WINOGRAD_FORWARD", 16)
+@pytest.fixture(autouse=True, params=[16, 1000], ids=["large tiles", "small tiles"])
+def tiles(request, monkeypatch):
+    """Forward takes large tiles from 64 channels on; here any number of channels takes both."""
+    monkeypatch.setattr(kernel, "WINOGRAD_FORWARD", request.param)
 
 
 @pytest.fixture
@@ -112,6 +112,17 @@ def test_without_bias(rng):
     got = run(kernel, "forward", x, weight, None, dy, (1, 1))
     want = expected("forward", (x, weight, np.zeros(32), dy), (1, 1))
     assert_close(got, want)
+
+
+def test_small_tiles_round_nearly_as_direct_sums(rng, monkeypatch):
+    arrays = draw(rng, 4, 16, 16, 32, 32, (1, 1))
+    want = expected("forward", arrays, (1, 1))
+    monkeypatch.setattr(kernel, "WINOGRAD_FORWARD", 64)
+    errors = []
+    for precise in (False, True):
+        monkeypatch.setattr(kernel, "precise", precise)
+        errors.append(np.square(run(kernel, "forward", *arrays, (1, 1)) - want).mean() ** 0.5)
+    assert 0 < errors[0] < 1.5 * errors[1]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

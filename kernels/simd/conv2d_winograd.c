@@ -8,8 +8,8 @@
 #include "multiversion.h"
 
 DISPATCH_F32(winograd_prepare,
-             (const float *weight, long o, long c, int backward, float *u),
-             (weight, o, c, backward, u))
+             (const float *weight, long o, long c, int backward, int side, float *u),
+             (weight, o, c, backward, side, u))
 
 #define RANGE long n, long c, long h, long w, long o, long ph, long pw, long start, long stop
 #define RANGE_ARGUMENTS n, c, h, w, o, ph, pw, start, stop
@@ -33,9 +33,10 @@ int winograd_finish_gradient_f32(const float *parts, long count, long o, long c,
     return finite;
 }
 
-long winograd_items(long n, long h, long w, long ph, long pw)
+long winograd_items(long n, long h, long w, long ph, long pw, long side)
 {
-    return n * ((h + 2 * ph + 1) / 4) * ((w + 2 * pw + 1) / 4);
+    const long oh = h + 2 * ph - 2, ow = w + 2 * pw - 2;
+    return n * ((oh + side - 1) / side) * ((ow + side - 1) / side);
 }
 
 long winograd_weights_size(long o, long c)

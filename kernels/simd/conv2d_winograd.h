@@ -1,4 +1,5 @@
-/* 3x3 convolution by Winograd's F(4x4, 3x3): 36 products for 16 outputs, instead of 144.
+/* 3x3 convolution by Winograd's F(4x4, 3x3): 36 products for 16 outputs, instead of 144; and
+   forward, where that rounds too much, by F(2x2, 3x3), in conv2d_winograd_two.h.
 
    An output tile of 4 x 4 is y = A' [(G g G') * (B' d B)] A, where g are the 3 x 3 weights, d
    the 6 x 6 pixels under the tile and * multiplies element by element. Summed over channels,
@@ -21,49 +22,54 @@
 #define ROWS (LANES == 16 ? 8 : 4) /* outputs that one product holds in registers */
 #define WIDTH (3 * LANES)          /* tiles or channels that it holds */
 
-/* Outputs of a block; tiles of a block, in the gradient by the weights; tiles on a sheet; channels
-   that are summed at once (sums of sums round less than one long sum). */
-enum { NAME(BLOCK) = 64, NAME(DEPTH) = 96, NAME(SHEET) = 16, NAME(SUMMANDS) = 32 };
+/* Outputs of a block; tiles of a block, in the gradient by the weights; tiles on a sheet. */
+enum { NAME(BLOCK) = 64, NAME(DEPTH) = 96, NAME(SHEET) = 16 };
+
+/* Channels that are summed at once, forward and in the gradient by the input: sums of sums round
+   less than one long sum. */
+enum { NAME(TERMS) = 16, NAME(GRADIENT_TERMS) = 32 };
 
 INLINE long NAME(up)(long a, long to) { return (a + to - 1) / to * to; }
 INLINE REAL *NAME(aligned)(REAL *p) { return (REAL *)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
 
-/* out[i][j] = sum over k of a[k * ka + i] * b[k * WIDTH + j], or what is added to it, for ROWS
-   rows and `vectors` vectors of j. */
-INLINE void NAME(product_of)(const REAL *a, long ka, const REAL *b, REAL *out, long step,
-                             long depth, const int vectors, const int add)
+/* out[i][j] = sum over k of a[k * ka + i] * b[k * kb + j], or what is added to it, for ROWS rows
+   and `vectors` vectors of j: sums of at most `terms` terms, added up. */
+INLINE void NAME(product_of)(const REAL *a, long ka, const REAL *b, long kb, REAL *out, long step,
+                             long depth, long terms, const int vectors, int add)
 {
-    VEC sum[ROWS][3];
-    for (int i = 0; i < ROWS; i++)
-        for (int j = 0; j < vectors; j++)
-            sum[i][j] = SPLAT(0);
-    for (long k = 0; k < depth; k++, a += ka, b += WIDTH) {
-        VEC right[3];
-        for (int j = 0; j < vectors; j++)
-            right[j] = LOAD(b + j * LANES);
-#pragma GCC unroll 8
-        for (int i = 0; i < ROWS; i++) {
-            const VEC left = SPLAT(a[i]);
+    for (long from = 0; from < depth; from += terms, add = 1) {
+        VEC sum[ROWS][3];
+        for (int i = 0; i < ROWS; i++)
             for (int j = 0; j < vectors; j++)
-                sum[i][j] += left * right[j];
+                sum[i][j] = SPLAT(0);
+        for (long k = least(terms, depth - from); k > 0; k--, a += ka, b += kb) {
+            VEC right[3];
+            for (int j = 0; j < vectors; j++)
+                right[j] = LOAD(b + j * LANES);
+#pragma GCC unroll 8
+            for (int i = 0; i < ROWS; i++) {
+                const VEC left = SPLAT(a[i]);
+                for (int j = 0; j < vectors; j++)
+                    sum[i][j] += left * right[j];
+            }
         }
+        if (add)
+            for (int i = 0; i < ROWS; i++)
+                for (int j = 0; j < vectors; j++)
+                    sum[i][j] += LOAD(out + i * step + j * LANES);
+        for (int i = 0; i < ROWS; i++)
+            for (int j = 0; j < vectors; j++)
+                STORE(out + i * step + j * LANES, sum[i][j]);
     }
-    for (int i = 0; i < ROWS; i++)
-        for (int j = 0; j < vectors; j++)
-            STORE(out + i * step + j * LANES,
-                  add ? LOAD(out + i * step + j * LANES) + sum[i][j] : sum[i][j]);
 }
 
-static void NAME(product)(const REAL *a, long ka, const REAL *b, REAL *out, long step, long depth,
-                          long vectors, int add)
+static void NAME(product)(const REAL *a, long ka, const REAL *b, long kb, REAL *out, long step,
+                          long depth, long terms, long vectors, int add)
 {
-    switch (2 * vectors + add) {
-    case 2: NAME(product_of)(a, ka, b, out, step, depth, 1, 0); break;
-    case 3: NAME(product_of)(a, ka, b, out, step, depth, 1, 1); break;
-    case 4: NAME(product_of)(a, ka, b, out, step, depth, 2, 0); break;
-    case 5: NAME(product_of)(a, ka, b, out, step, depth, 2, 1); break;
-    case 6: NAME(product_of)(a, ka, b, out, step, depth, 3, 0); break;
-    default: NAME(product_of)(a, ka, b, out, step, depth, 3, 1);
+    switch (vectors) {
+    case 1: NAME(product_of)(a, ka, b, kb, out, step, depth, terms, 1, add); break;
+    case 2: NAME(product_of)(a, ka, b, kb, out, step, depth, terms, 2, add); break;
+    default: NAME(product_of)(a, ka, b, kb, out, step, depth, terms, 3, add);
     }
 }
 
@@ -71,7 +77,7 @@ static void NAME(product)(const REAL *a, long ka, const REAL *b, REAL *out, long
 
 typedef struct {
     const REAL *weight;
-    long backward;
+    long backward, side; /* outputs of a tile, in a row */
 } NAME(origin);
 
 #define ORIGIN 16 /* floats before u, that say where the weights came from */
@@ -79,10 +85,34 @@ typedef struct {
 INLINE long NAME(depth_of)(long c) { return NAME(up)(c, LANES > ROWS ? LANES / ROWS : 1); }
 INLINE long NAME(element)(long o, long c) { return NAME(up)(o, ROWS) * NAME(depth_of)(c) + 16; }
 
-static void NAME(winograd_prepare)(const REAL *weight, long o, long c, int backward, REAL *u)
+/* u[element * step] = G g G' of the taps' vectors: 4 x 4 elements, or 6 x 6. */
+INLINE void NAME(weight_tiles)(const REAL *const *taps, const int two, REAL *u, long step)
+{
+    const int size = two ? 4 : 6;
+    VEC half[3][6], t[6];
+    for (int j = 0; j < 3; j++) {
+        const VEC g[3] = {LOAD(taps[j]), LOAD(taps[3 + j]), LOAD(taps[6 + j])};
+        if (two)
+            NAME(weights_of_two)(g, half[j]);
+        else
+            NAME(weights)(g, half[j]);
+    }
+    for (int i = 0; i < size; i++) {
+        const VEC g[3] = {half[0][i], half[1][i], half[2][i]};
+        if (two)
+            NAME(weights_of_two)(g, t);
+        else
+            NAME(weights)(g, t);
+        for (int j = 0; j < size; j++)
+            STORE(u + (size * i + j) * step, t[j]);
+    }
+}
+
+static void NAME(winograd_prepare)(const REAL *weight, long o, long c, int backward, int side,
+                                   REAL *u)
 {
     enum { SOME = 32 };
-    const NAME(origin) origin = {weight, backward};
+    const NAME(origin) origin = {weight, backward, side};
     memcpy(u, &origin, sizeof origin);
     const long outputs = backward ? c : o, inputs = backward ? o : c;
     const long to_output = backward ? 9 : 9 * c, to_input = backward ? 9 * c : 9;
@@ -101,19 +131,13 @@ static void NAME(winograd_prepare)(const REAL *weight, long o, long c, int backw
                 }
             REAL *to = u + ORIGIN + (a * depth + k * ROWS);
             for (long s = 0; s < count * ROWS; s += LANES) {
-                VEC half[3][6];
-                for (int j = 0; j < 3; j++) {
-                    const VEC g[3] = {LOAD(taps[j] + s), LOAD(taps[3 + j] + s),
-                                      LOAD(taps[6 + j] + s)};
-                    NAME(weights)(g, half[j]);
-                }
-                for (int i = 0; i < 6; i++) {
-                    const VEC g[3] = {half[0][i], half[1][i], half[2][i]};
-                    VEC t[6];
-                    NAME(weights)(g, t);
-                    for (int j = 0; j < 6; j++)
-                        STORE(to + (6 * i + j) * element + s, t[j]);
-                }
+                const REAL *vectors[9];
+                for (int tap = 0; tap < 9; tap++)
+                    vectors[tap] = taps[tap] + s;
+                if (side == 2)
+                    NAME(weight_tiles)(vectors, 1, to + s, element);
+                else
+                    NAME(weight_tiles)(vectors, 0, to + s, element);
             }
         }
 }
@@ -189,18 +213,18 @@ typedef struct {
 } NAME(problem);
 
 /* Outputs start .. stop of one tile, by the definition. */
-static void NAME(directly)(const NAME(problem) *p, long image, long top, long side, long start,
+static void NAME(directly)(const NAME(problem) *p, long image, long top, long left, long start,
                            long stop)
 {
-    const int backward = p->origin.backward != 0;
+    const int backward = p->origin.backward != 0, side = (int)p->origin.side;
     const long to_input = backward ? 9 * p->o : 9, to_output = backward ? 9 : 9 * p->c;
     REAL sums[NAME(BLOCK)][4][4], pixels[6][6];
     int taken[6][6]; /* padding is multiplied as well, but gradients beyond the edge are none */
     memset(sums, 0, sizeof sums);
     for (long k = 0; k < p->c; k++) {
-        for (int i = 0; i < 6; i++)
-            for (int j = 0; j < 6; j++) {
-                const long u = top + i - p->ph, v = side + j - p->pw;
+        for (int i = 0; i < side + 2; i++)
+            for (int j = 0; j < side + 2; j++) {
+                const long u = top + i - p->ph, v = left + j - p->pw;
                 const int inside = u >= 0 && u < p->h && v >= 0 && v < p->w;
                 pixels[i][j] = inside ? p->x[((image * p->c + k) * p->h + u) * p->w + v] : 0;
                 taken[i][j] = inside || !backward;
@@ -211,24 +235,24 @@ static void NAME(directly)(const NAME(problem) *p, long image, long top, long si
                 for (int j = 0; j < 3; j++) {
                     const REAL g = weight[backward ? 8 - 3 * i - j : 3 * i + j];
                     const int all = !backward || g - g == 0; /* a finite g times 0 adds nothing */
-                    for (int r = 0; r < 4; r++) {
+                    for (int r = 0; r < side; r++) {
                         REAL *sum = sums[a - start][r];
                         const REAL *under = pixels[r + i] + j;
                         if (all)
-                            for (int s = 0; s < 4; s++)
+                            for (int s = 0; s < side; s++)
                                 sum[s] += g * under[s];
                         else
-                            for (int s = 0; s < 4; s++)
+                            for (int s = 0; s < side; s++)
                                 sum[s] += taken[r + i][s + j] ? g * under[s] : 0;
                     }
                 }
         }
     }
     for (long a = start; a < stop; a++)
-        for (long r = top; r < least(top + 4, p->oh); r++)
-            for (long s = side; s < least(side + 4, p->ow); s++)
+        for (long r = top; r < least(top + side, p->oh); r++)
+            for (long s = left; s < least(left + side, p->ow); s++)
                 p->y[((image * p->o + a) * p->oh + r) * p->ow + s] =
-                    sums[a - start][r - top][s - side] + (p->bias ? p->bias[a] : 0);
+                    sums[a - start][r - top][s - left] + (p->bias ? p->bias[a] : 0);
 }
 
 /* The outputs a of the tiles first .. first + LANES of the layout, or of those there are; returns 0
@@ -271,7 +295,8 @@ INLINE VEC NAME(output_tiles)(const NAME(problem) *p, const layout *l, long firs
 static void NAME(repair)(const NAME(problem) *p, const layout *l, long start, long stop)
 {
     for (long t = 0; t < l->count; t++) {
-        const long bottom = least(l->y[t] + 4, p->oh), right = least(l->x[t] + 4, p->ow);
+        const long bottom = least(l->y[t] + p->origin.side, p->oh);
+        const long right = least(l->x[t] + p->origin.side, p->ow);
         REAL finite = 0;
         for (long a = start; a < stop; a++)
             for (long r = l->y[t]; r < bottom; r++)
@@ -284,15 +309,22 @@ static void NAME(repair)(const NAME(problem) *p, const layout *l, long start, lo
     }
 }
 
+#include "conv2d_winograd_two.h"
+
 static void NAME(winograd_forward)(const REAL *x, const REAL *u, const REAL *bias, REAL *y, long n,
                                    long c, long h, long w, long o, long ph, long pw, long start,
                                    long stop, REAL *room)
 {
-    NAME(problem) p = {x, bias, y, c, h, w, o, ph, pw, h + 2 * ph - 2, w + 2 * pw - 2, {0, 0}};
+    NAME(problem) p = {x, bias, y, c, h, w, o, ph, pw, h + 2 * ph - 2, w + 2 * pw - 2, {0, 0, 0}};
     memcpy(&p.origin, u, sizeof p.origin);
+    if (p.origin.side == 2) {
+        NAME(forward_by_two)(&p, u + ORIGIN, start, stop, NAME(aligned)(room));
+        return;
+    }
     const tiling tiles = {c, h, w, ph, pw, (p.oh + 3) / 4, (p.ow + 3) / 4, 2};
     const long element = NAME(element)(o, c), depth = NAME(depth_of)(c), step = c * WIDTH + 16;
     REAL *v = NAME(aligned)(room), *m = v + 36 * step, *sheet = m + NAME(BLOCK) * 36 * WIDTH;
+    const long terms = p.origin.backward ? NAME(GRADIENT_TERMS) : NAME(TERMS);
     layout l;
     (void)n;
     for (long t = start, count; t < stop; t += count) {
@@ -319,11 +351,9 @@ static void NAME(winograd_forward)(const REAL *x, const REAL *u, const REAL *bia
             const long end = least(block + NAME(BLOCK), o);
             for (int e = 0; e < 36; e++)
                 for (long a = block; a < end; a += ROWS)
-                    for (long k = 0; k < c; k += NAME(SUMMANDS))
-                        NAME(product)(u + ORIGIN + e * element + a * depth + k * ROWS, ROWS,
-                                      v + e * step + k * WIDTH,
-                                      m + ((a - block) * 36 + e) * WIDTH, 36 * WIDTH,
-                                      least(NAME(SUMMANDS), c - k), vectors, k > 0);
+                    NAME(product)(u + ORIGIN + e * element + a * depth, ROWS, v + e * step, WIDTH,
+                                  m + ((a - block) * 36 + e) * WIDTH, 36 * WIDTH, c, terms,
+                                  vectors, 0);
             VEC finite = SPLAT(0);
             for (long a = block; a < end; a++)
                 for (long j = 0; j < vectors; j++)
@@ -344,6 +374,6 @@ static void NAME(winograd_sizes)(long o, long c, long *weights, long *room, long
     const long products = NAME(up)(c, WIDTH) * NAME(DEPTH) + NAME(up)(o, GROUP) * NAME(DEPTH) + 32;
     const long backward = 36 * products + LANES * sheet_size(NAME(SHEET));
     *weights = ORIGIN + 36 * most(NAME(element)(o, c), NAME(element)(c, o));
-    *room = most(forward, backward) + 32;
+    *room = most(most(forward, backward), NAME(room_by_two)(c)) + 32;
     *gradient = NAME(part_size)(o, c);
 }

@@ -70,8 +70,8 @@ static void NAME(winograd_weight_gradient)(const REAL *x, const REAL *dy, REAL *
             for (long k = 0; k < c; k += WIDTH)
                 for (long a = 0; a < rows; a += ROWS) {
                     const REAL *left = z + e * other + a / GROUP * GROUP * NAME(DEPTH) + a % GROUP;
-                    NAME(product)(left, GROUP, v + e * step + k * NAME(DEPTH),
-                                  part + (e * rows + a) * span + k, span, count,
+                    NAME(product)(left, GROUP, v + e * step + k * NAME(DEPTH), WIDTH,
+                                  part + (e * rows + a) * span + k, span, count, count,
                                   least(3, (span - k) / LANES), t > start);
                 }
     }

@@ -1,6 +1,6 @@
-/* Where the 4x4 tiles of an output plane lie, and which pixels lie under them.
+/* Where the tiles of an output plane lie, and which pixels lie under them.
 
-   Tiles are numbered row by row, image after image. A run of them is laid out as pieces,
+   Tiles are numbered row by row, image after image. A run of 4x4 tiles is laid out as pieces,
    rectangles of the image with their halo of pixels around, copied to a sheet of zeros: under
    every tile there then lie all the pixels it needs, with the same step from row to row. */
 
@@ -54,5 +54,48 @@ static void lay_out(layout *l, const tiling *g, long start, long count)
             l->x[k] = 4 * (tx + i % across);
         }
         l->size += (4 * down + g->halo) * l->stride;
+    }
+}
+
+/* Tiles of 2x2 outputs side by side in one row: the first one's place among those laid out, and how
+   many they are; of the first of the four rows of pixels under them, where columns first ..
+   first + pixels lie in the image; which of these rows lie in it. */
+typedef struct {
+    long lane, tiles, source, first, pixels, top, bottom;
+} run;
+
+typedef struct {
+    long count;
+    run run[MOST_TILES];
+} runs;
+
+/* Where the first row under tile t begins, or would if it lay in the image. */
+static long source_of(const tiling *g, long t)
+{
+    const long image = t / (g->th * g->tw), ty = t / g->tw % g->th, tx = t % g->tw;
+    return (image * g->channels * g->h + 2 * ty - g->ph) * g->w + most(2 * tx - g->pw, 0);
+}
+
+static void lay_runs(layout *l, runs *s, const tiling *g, long start, long count)
+{
+    l->count = count;
+    s->count = 0;
+    for (long k = 0; k < count;) {
+        const long t = start + k, image = t / (g->th * g->tw), ty = t / g->tw % g->th;
+        const long tx = t % g->tw, across = least(count - k, g->tw - tx);
+        const long up = 2 * ty - g->ph, side = 2 * tx - g->pw, left = most(side, 0);
+        run *r = &s->run[s->count++];
+        r->lane = k;
+        r->tiles = across;
+        r->source = source_of(g, t);
+        r->first = left - side;
+        r->pixels = least(side + 2 * across + 2, g->w) - left;
+        r->top = most(0, -up);
+        r->bottom = least(4, g->h - up);
+        for (long i = 0; i < across; i++, k++) {
+            l->image[k] = image;
+            l->y[k] = 2 * ty;
+            l->x[k] = 2 * (tx + i);
+        }
     }
 }
