@@ -3,7 +3,8 @@
 
    Three vectors of positions stay in registers for ROWS outputs while k runs. Where a vector of
    positions lies in one row of the image, it is loaded from there, otherwise the patches of the
-   tile are first laid side by side in a panel. */
+   tile are first laid side by side in a panel. Planes of an image itself lie at distances that
+   crowd into few lines of the cache: there the first outputs' tile fills the panel for the rest. */
 
 #undef CONV_ROWS
 #if defined(HAVE_AVX512)
@@ -14,6 +15,7 @@
 #define CONV_COLUMNS (3 * LANES)
 #define CONV_TERMS 64    /* about as many terms are summed in a row: sums of sums round less */
 #define CONV_DEPTH 256   /* most k at once: a panel of float fits half of the first-level cache */
+#define CONV_MANY 16     /* from so many outputs on a panel pays that only saves distances */
 #define CONV_OUTPUTS 128 /* most outputs at once: their weights fit the second-level cache */
 
 /* Numbers that `pack_weights` writes. */
@@ -47,24 +49,34 @@ static REAL NAME(pack_weights)(
 
 /* One tile: `rows` outputs, a constant where this is inlined, by three vectors of positions. */
 INLINE void NAME(tile)(
-    const REAL *a, const REAL *const *s, const long *off, long depth, const int packed,
+    const REAL *a, const REAL *const *s, const long *off, long depth, const int where, REAL *panel,
     const REAL *bias, const int first, REAL *const *out, long out_plane, const int rows)
 {
     VEC c[CONV_ROWS][3];
     const REAL *s0 = s[0], *s1 = s[1], *s2 = s[2];
+    REAL *out0 = out[0], *out1 = out[1], *out2 = out[2];
     for (int i = 0; i < rows; i++)
         c[i][0] = c[i][1] = c[i][2] = SPLAT(0);
     for (long k = 0; k < depth; k++) {
         VEC p, q, r;
-        if (packed) {
-            p = LOAD(s0 + k * CONV_COLUMNS);
-            q = LOAD(s0 + k * CONV_COLUMNS + LANES);
-            r = LOAD(s0 + k * CONV_COLUMNS + 2 * LANES);
+        REAL *cells = panel + k * CONV_COLUMNS;
+        if (where == CONV_PACKED) {
+            p = LOAD(cells);
+            q = LOAD(cells + LANES);
+            r = LOAD(cells + 2 * LANES);
         } else {
             long there = off[k];
             p = LOAD(s0 + there);
             q = LOAD(s1 + there);
             r = LOAD(s2 + there);
+        }
+        if (where == CONV_COLLECTED) {
+            STORE(cells, p);
+            STORE(cells + LANES, q);
+            STORE(cells + 2 * LANES, r);
+            /* What the next tile collects lies in planes far apart: nobody else asks for it. */
+            PREFETCH(s0 + off[k] + CONV_COLUMNS);
+            PREFETCH(s0 + off[k] + 2 * CONV_COLUMNS - 1);
         }
 #pragma GCC unroll 8
         for (int i = 0; i < rows; i++) {
@@ -77,33 +89,38 @@ INLINE void NAME(tile)(
 #pragma GCC unroll 8
     for (int i = 0; i < rows; i++) {
         VEC start = SPLAT(first && bias ? bias[i] : 0);
-#pragma GCC unroll 3
-        for (int v = 0; v < 3; v++) {
-            REAL *y = out[v] + i * out_plane;
-            STORE(y, c[i][v] + (first ? start : LOAD(y)));
-        }
+        STORE(out0, c[i][0] + (first ? start : LOAD(out0)));
+        STORE(out1, c[i][1] + (first ? start : LOAD(out1)));
+        STORE(out2, c[i][2] + (first ? start : LOAD(out2)));
+        out0 += out_plane, out1 += out_plane, out2 += out_plane;
     }
 }
 
 /* A tile of up to CONV_ROWS outputs, part by part of the depth. */
 static void NAME(tiles)(
-    const REAL *a, const REAL *const *s, const long *off, long depth, int packed,
+    const REAL *a, const REAL *const *s, const long *off, long depth, int where, REAL *panel,
     const REAL *bias, int first, REAL *const *out, long out_plane, long rows)
 {
     long parts = (depth + CONV_TERMS - 1) / CONV_TERMS, terms = parts ? depth / parts + 1 : 1;
     for (long from = 0; from == 0 || from < depth; from += terms) {
         long deep = conv2d_least(terms, depth - from);
         const REAL *here = a + from * CONV_ROWS;
-        const REAL *panel[3] = {s[0] + from * CONV_COLUMNS, s[1], s[2]};
+        const long *offs = off + from;
+        REAL *cells = panel + from * CONV_COLUMNS;
         int begin = first && from == 0;
-#define CONV_TILE(R)                                                                      \
-        case R:                                                                           \
-            if (packed)                                                                   \
-                NAME(tile)(here, panel, off, deep, 1, bias, begin, out, out_plane, R);    \
-            else                                                                          \
-                NAME(tile)(here, s, off + from, deep, 0, bias, begin, out, out_plane, R); \
+#define CONV_TILE_WHERE(W, R) \
+    NAME(tile)(here, s, offs, deep, W, cells, bias, begin, out, out_plane, R)
+#define CONV_TILE(R)                               \
+        case R:                                    \
+            if (where == CONV_PACKED)              \
+                CONV_TILE_WHERE(CONV_PACKED, R);   \
+            else                                   \
+                CONV_TILE_WHERE(CONV_SCATTERED, R); \
             break;
-        switch (rows) {
+        switch (where == CONV_COLLECTED ? 0 : rows) {
+            case 0:
+                CONV_TILE_WHERE(CONV_COLLECTED, CONV_ROWS);
+                break;
             CONV_TILE(1)
             CONV_TILE(2)
             CONV_TILE(3)
@@ -116,6 +133,7 @@ static void NAME(tiles)(
 #endif
         }
 #undef CONV_TILE
+#undef CONV_TILE_WHERE
     }
 }
 
@@ -237,28 +255,30 @@ static void NAME(correlate_part)(
     int ends = f->spare && depth >= 64 && waste * panels < f->columns;
     for (long t = 0, count; t < total; t += count) {
         count = NAME(place)(&p, &cursor, f, total - t, ends);
-        /* Planes of an image itself lie at distances that crowd into few lines of the cache. */
-        int packed = !(p.run[0] && p.run[1] && p.run[2]) || (!f->spare && outputs >= 32);
+        int runs = p.run[0] && p.run[1] && p.run[2], where = CONV_SCATTERED;
         int side_by_side = p.out_run[0] && p.out_run[1] && p.out_run[2];
         const REAL *from[3] = {s + p.at[0], s + p.at[LANES], s + p.at[2 * LANES]};
-        if (packed) {
+        if (!runs) {
             NAME(pack_patches)(s, p.at, p.run, off, depth, count, panel);
-            from[0] = panel;
-        }
+            where = CONV_PACKED;
+        } else if (!f->spare && outputs >= CONV_MANY)
+            where = CONV_COLLECTED;
         for (long m = 0; m < outputs; m += CONV_ROWS) {
             long rows = conv2d_least(CONV_ROWS, outputs - m);
             REAL *plane = out + m * f->out_plane;
             const REAL *offset = bias ? bias + m : NULL;
             if (side_by_side) {
                 REAL *to[3] = {plane + p.out[0], plane + p.out[LANES], plane + p.out[2 * LANES]};
-                NAME(tiles)(a + m * depth, from, off, depth, packed, offset, first, to,
+                NAME(tiles)(a + m * depth, from, off, depth, where, panel, offset, first, to,
                             f->out_plane, rows);
             } else {
                 REAL *to[3] = {tile, tile + LANES, tile + 2 * LANES};
-                NAME(tiles)(a + m * depth, from, off, depth, packed, offset, 1, to, CONV_COLUMNS,
-                            rows);
+                NAME(tiles)(a + m * depth, from, off, depth, where, panel, offset, 1, to,
+                            CONV_COLUMNS, rows);
                 NAME(put_apart)(&p, tile, rows, first, f->out_plane, plane);
             }
+            if (where == CONV_COLLECTED)
+                where = CONV_PACKED;
         }
     }
 }

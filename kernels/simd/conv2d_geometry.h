@@ -28,6 +28,10 @@ typedef struct {
     long images, rows, columns, image_step, row_step, out_image, out_plane, spare;
 } conv2d_field;
 
+/* Where a tile of the product finds its patches: in the windows, in a panel side by side, or in the
+   windows and lays them into the panel for the tiles to come. */
+enum { CONV_SCATTERED, CONV_PACKED, CONV_COLLECTED };
+
 typedef struct {
     long image, row, column;
 } conv2d_cursor;

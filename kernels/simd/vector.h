@@ -14,6 +14,12 @@
 #define SPLAT NAME(splat)
 #define SELECT NAME(select) /* SELECT(m, a, b): a where m, else b */
 #define SUM NAME(sum)
+/* Asks for what lies at p, if anything does. */
+#ifdef MINIDL_VECTORS
+#define PREFETCH(p) __builtin_prefetch(p)
+#else
+#define PREFETCH(p) (void)(p)
+#endif
 #endif
 
 #ifdef MINIDL_VECTORS
