@@ -227,6 +227,29 @@ static long NAME(place)(
     return before - left;
 }
 
+/* The places of the next tile where the last vector of a row may begin before the end of the one
+   before it, to compute those positions a second time: every vector is a run, in s and in out. */
+static long NAME(place_over)(
+    NAME(places) *p, conv2d_cursor *cursor, const conv2d_field *f, long left)
+{
+    long before = left, last = f->columns - LANES;
+    for (int v = 0; v < 3; v++) {
+        if (left) {
+            long column = conv2d_least(cursor->column, last);
+            p->at[v * LANES] = cursor->image * f->image_step + cursor->row * f->row_step + column;
+            p->out[v * LANES] = cursor->image * f->out_image + cursor->row * f->columns + column;
+            long filled = column + LANES - cursor->column;
+            conv2d_advance(cursor, f, filled);
+            left -= filled;
+        } else {
+            p->at[v * LANES] = p->at[(v - 1) * LANES];
+            p->out[v * LANES] = p->out[(v - 1) * LANES];
+        }
+        p->run[v] = p->out_run[v] = 1;
+    }
+    return before - left;
+}
+
 /* Adds the rows of a tile, or puts them, at its positions. */
 static void NAME(put_apart)(
     const NAME(places) *p, const REAL *tile, long rows, int first, long out_plane, REAL *plane)
@@ -252,9 +275,12 @@ static void NAME(correlate_part)(
     /* Laying patches side by side costs about as much as one panel of outputs. */
     long waste = (LANES - f->columns % LANES) % LANES;
     long panels = (outputs + CONV_ROWS - 1) / CONV_ROWS;
-    int ends = f->spare && depth >= 64 && waste * panels < f->columns;
+    int cheap = f->spare && waste * panels < f->columns;
+    int ends = cheap && depth >= CONV_TERMS;
+    int over = cheap && !ends && first && f->columns >= LANES;
     for (long t = 0, count; t < total; t += count) {
-        count = NAME(place)(&p, &cursor, f, total - t, ends);
+        count = over ? NAME(place_over)(&p, &cursor, f, total - t)
+                     : NAME(place)(&p, &cursor, f, total - t, ends);
         int runs = p.run[0] && p.run[1] && p.run[2], where = CONV_SCATTERED;
         int side_by_side = p.out_run[0] && p.out_run[1] && p.out_run[2];
         const REAL *from[3] = {s + p.at[0], s + p.at[LANES], s + p.at[2 * LANES]};
