@@ -59,6 +59,10 @@ cdef extern nogil:
         const void*, const void*, const void*, void*, const long*, long, long, int*)
     void conv2d_scatter_f64(
         const void*, const void*, const void*, void*, const long*, long, long, int*)
+    void conv2d_few_f32(
+        const void*, const void*, const void*, void*, const long*, long, long, int*)
+    void conv2d_few_f64(
+        const void*, const void*, const void*, void*, const long*, long, long, int*)
     void depthwise_forward_f32(
         const void*, const void*, const void*, void*, const long*, long, long, int*)
     void depthwise_forward_f64(
@@ -133,6 +137,16 @@ cdef bint _winograd(_Call call):
 cdef bint _depthwise(_Call call):
     """Whether every output channel sees one input channel of its own."""
     return call.sizes[13] == call.sizes[1] == call.sizes[4]
+
+
+cdef bint _few(_Call call):
+    """Whether the gradient of the input is one product with a row for each channel and tap.
+
+    For few channels, that is, each of which sees many outputs; of 1x1 windows it is one anyway.
+    """
+    cdef long* a = call.sizes
+    channels = a[1] // a[13]
+    return channels <= 4 and a[4] // a[13] >= 16 * channels and a[5] * a[6] > 1
 
 
 cdef bint _finite(_Call call, long count):
@@ -257,6 +271,8 @@ def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
     lines = (a[2] - 1) // a[7] + 1
     least = LEAST // (a[14] * a[15] * weight.size // lines + 1) + 1
     part = lambda start, stop: call.run(call.pointers[3], start, stop)
+    if _few(call):
+        call.function = conv2d_few_f64 if call.double else conv2d_few_f32
     if any(parallel.run(part, a[0] * lines, least)):
         call.function = conv2d_scatter_f64 if call.double else conv2d_scatter_f32
         parallel.run(part, a[0])

@@ -73,6 +73,21 @@ def test_any_convolution_agrees(case, dtype, which):
 
 
 @st.composite
+def few_channels(draw):
+    """Convolutions whose gradient of the input is one product for all channels and taps."""
+    n, c, size, _, *geometry = draw(convolutions(4))
+    groups = geometry[-1]
+    each = max(c // groups, 1)
+    return n, c, size, groups * (16 * each + draw(st.integers(0, 3))), *geometry
+
+
+@FUZZ
+@hypothesis.given(few_channels(), st.sampled_from(DTYPES), st.sampled_from([0, 0, 1, 2, 3, 7]))
+def test_any_convolution_of_few_channels_agrees(case, dtype, which):
+    assert_agrees(case, dtype, which)
+
+
+@st.composite
 def winograds(draw):
     """What Winograd's algorithm may be given: 3x3, stride 1, enough channels."""
     c, o = (draw(st.integers(14, 40)) for _ in range(2))
@@ -116,6 +131,12 @@ def test_both_sides_of_every_tile_and_block(dtype):
         assert_agrees((2, 3, (5, width), 2, (1, 1), (1, 1), (0, 0), (1, 1), 1), dtype)
         assert_agrees((2, 3, (4, width), 3, (3, 3), (1, 2), (1, 1), (1, 1), 3), dtype)
         assert_agrees((2, 3, (4, width), 3, (3, 3), (2, 2), (1, 1), (1, 1), 3), dtype)
+    for size in ((1, 1), (1, 23), (4, 6), (5, 5), (1, 47), (6, 8), (7, 7)):
+        assert_agrees((2, 2, size, 33, (3, 3), (1, 1), (1, 1), (1, 1), 1), dtype)
+        assert_agrees((2, 1, size, 16, (5, 2), (3, 3), (2, 1), (1, 1), 1), dtype)
+    # Several products for an image, and several blocks of its pixel rows.
+    assert_agrees((2, 4, (30, 31), 64, (5, 5), (1, 1), (2, 2), (1, 1), 1), dtype)
+    assert_agrees((1, 1, (9, 120000), 16, (3, 2), (1, 1), (1, 1), (1, 1), 1), dtype)
     # Windows larger than a block: lines of one image, and several blocks of images.
     assert_agrees((2, 40, (90, 60), 3, (3, 3), (1, 1), (1, 1), (1, 1), 1), dtype)
     assert_agrees((2, 3, (90, 61), 40, (5, 3), (2, 3), (1, 1), (1, 1), 1), dtype)
@@ -128,6 +149,7 @@ def test_both_sides_of_every_tile_and_block(dtype):
     [
         (3, 20, (9, 8), 20, (3, 3), (1, 1), (1, 1), (1, 1), 1),
         (3, 3, (9, 8), 4, (5, 3), (2, 2), (1, 1), (1, 1), 1),
+        (2, 3, (9, 8), 48, (5, 3), (2, 2), (1, 1), (1, 1), 1),
         (3, 6, (9, 8), 6, (3, 3), (1, 1), (1, 1), (1, 1), 6),
         (1, 5, (9, 8), 6, (1, 1), (1, 1), (0, 0), (1, 1), 1),
     ],

@@ -27,6 +27,7 @@ DISPATCH_BACKWARD(conv2d_backward_input)
 DISPATCH_BACKWARD(conv2d_backward_weight)
 DISPATCH_BACKWARD(depthwise_backward_weight)
 DISPATCH_BACKWARD(conv2d_scatter)
+DISPATCH_BACKWARD(conv2d_few)
 
 #define FINITE(R) (const R *numbers, long count, int *finite)
 DISPATCH_F32(conv2d_finite, FINITE(float), (numbers, count, finite))

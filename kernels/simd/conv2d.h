@@ -8,6 +8,7 @@
 
 #ifndef CONV2D_BLOCK
 #define CONV2D_BLOCK 196608 /* bytes of windows in a block */
+#define CONV2D_PLANES (1 << 22)  /* bytes of planes to add to */
 
 /* How the windows of forward and of the weight's gradient are laid out: rows of `pitch` numbers, in
    slots of `length`; tap (i, j) is i * dh * pitch + at[j] behind the first number of its patch. */
@@ -96,5 +97,6 @@ static void NAME(conv2d_finite)(const REAL *numbers, long count, int *finite)
 
 #include "conv2d_forward.h"
 #include "conv2d_backward_input.h"
+#include "conv2d_few.h"
 #include "conv2d_backward_weight.h"
 #include "conv2d_depthwise.h"

@@ -85,7 +85,9 @@ static void NAME(spread)(
             for (long u = 0; u < f->rows; u++) {
                 long row = (top + u) * g->sh + down;
                 REAL *line = dx + ((image * g->c + c) * g->h + row) * g->w + across;
-                if (g->sw == 2)
+                if (g->sw == 1)
+                    memcpy(line, planes, f->columns * sizeof(REAL));
+                else if (g->sw == 2)
                     for (long v = 0; v < f->columns; v++)
                         line[2 * v] = planes[v];
                 else
