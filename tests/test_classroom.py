@@ -102,6 +102,17 @@ class TestRuns:
         assert not Path("attacked").exists()
         assert (summary.graded, summary.right) == (8, 2)
 
+    def test_nothing_is_configured_from_among_the_submissions(self, folder, monkeypatch):
+        """Numba takes its settings from a process's own folder, where there are any."""
+        own = tiny_assignment.write(folder.parent / "tiny")
+        refuses = "import numba\nassert not numba.config.DISABLE_JIT\n"
+        (own / "checks.py").write_text(refuses + (own / "checks.py").read_text())
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("PYTHONPATH", "elsewhere")
+        Path(".numba_config.yaml").write_text("disable_jit: 1")
+        summary = grade(folder, own, Processes(2), out=folder.parent / "graded")
+        assert (summary.graded, summary.right) == (8, 2)
+
     def test_a_gradebook_that_a_student_has_put_there_is_not_believed(
         self, folder, tiny, monkeypatch
     ):

@@ -25,7 +25,8 @@ GRACE_SECONDS = 60.0
 LEAVE_SECONDS = 5.0
 TRIES = 2
 WORD_BYTES = 2000
-# With -P nothing is imported from the folder this runs in: submissions may lie there.
+# Submissions may lie in the folder this runs in: with -P nothing is imported from there, and Numba,
+# say, looks for its settings in a process's own folder, which therefore is another.
 SERVE = "import sys; from minidl.grading.processes import serve; serve(*map(int, sys.argv[1:]))"
 _ONE_THREAD = {name: one for name, one in ENVIRONMENT.items() if name.endswith("_NUM_THREADS")}
 
@@ -143,7 +144,8 @@ class _Process:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=self._words,
-                    env={**os.environ, **_ONE_THREAD},
+                    env=_environment(),
+                    cwd=os.sep,
                     pass_fds=[theirs.fileno(), reading],
                     start_new_session=True,
                 )
@@ -165,6 +167,16 @@ class _Process:
         status, self._process, self.connection = self._process.returncode, None, None
         self._stack.close()
         return words.rpartition("\n")[2] or f"exit status {status}"
+
+
+def _environment() -> dict[str, str]:
+    """Return what a process inherits: one thread, and PYTHONPATH as it is meant here."""
+    own = {**os.environ, **_ONE_THREAD}
+    if own.get("PYTHONPATH"):
+        own["PYTHONPATH"] = os.pathsep.join(
+            map(os.path.abspath, own["PYTHONPATH"].split(os.pathsep))
+        )
+    return own
 
 
 def serve(channel: int, lifeline: int) -> None:
