@@ -113,7 +113,7 @@ class TestRuns:
         monkeypatch.setenv("PYTHONPATH", "elsewhere")
         Path(".numba_config.yaml").write_text("disable_jit: 1")
         summary = grade(folder, own, Processes(2), out=folder.parent / "graded")
-        assert (summary.graded, summary.right) == (8, 2)
+        assert (summary.graded, summary.right) == (4, 2)
 
     def test_a_gradebook_that_a_student_has_put_there_is_not_believed(
         self, folder, tiny, monkeypatch
