@@ -170,7 +170,7 @@ def test_mutants_that_live_are_problems(tmp_path):
     assert whole.survivors == []
     holes = certified(tiny_assignment.write(tmp_path / "holes", *LOOSE_MEAN))
     assert holes.mutants == whole.mutants == 12
-    assert f"tiny.moments, line 3: {LIVING}" in holes.survivors
+    assert f"tiny.moments, line 3: {LIVING} (no reason is listed)" in holes.survivors
     assert not any("x * x ->" in survivor for survivor in holes.survivors)
     assert f"mutant of tiny.moments loses no point: {LIVING}" in holes.problems
 
@@ -186,7 +186,7 @@ def equivalents(folder, change, reason="It cannot be seen.", task="moments"):
 def test_a_mutant_with_a_reason_is_none(tmp_path):
     folder = equivalents(tiny_assignment.write(tmp_path / "holes", *LOOSE_MEAN), LIVING)
     found = certified(folder)
-    assert f"tiny.moments, line 3: {LIVING}" in found.survivors
+    assert f"tiny.moments, line 3: {LIVING} (It cannot be seen.)" in found.survivors
     assert not any(LIVING in problem for problem in found.problems)
 
 

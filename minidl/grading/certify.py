@@ -73,7 +73,8 @@ class Certificate:
         there are, and lose points under the public key and a secret.
     strangers : those of them that were called by no known mistake's name.
     mutants, survivors : how many small systematic changes of the reference were tried under the
-        last secret, and those that lost no point, by task: listed as equivalent, or a problem.
+        last secret, and those that lost no point, by task, each with the reason for which it is
+        listed as equivalent; without one it is a problem.
     isolation : of the run through the real sandbox.
     seconds : wall-clock time.
     """
@@ -357,15 +358,22 @@ class _Certification:
         """Every mutant of the reference loses points, or is listed as equivalent, with a reason."""
         key = list(self.keys.values())[-1]
         for task in self.assignment.tasks:
-            excused = {e.change for e in self.assignment.equivalents if e.task == task.name}
-            living = {mutant.change for mutant in self._living(task, key, sandbox)}
+            excused = {
+                e.change: e.reason for e in self.assignment.equivalents if e.task == task.name
+            }
+            living = set()
+            for mutant in self._living(task, key, sandbox):
+                living.add(mutant.change)
+                why = excused.get(mutant.change, "no reason is listed")
+                found = f"{task.id}, line {mutant.line}: {mutant.change} ({why})"
+                self.certificate.survivors.append(found)
             self.problems += [
                 f"mutant of {task.id} loses no point: {change}"
-                for change in sorted(living - excused)
+                for change in sorted(living - excused.keys())
             ]
             self.problems += [
                 f"equivalents.toml: no mutant of {task.id} that keeps its points is {change}"
-                for change in sorted(excused - living)
+                for change in sorted(excused.keys() - living)
             ]
 
     def _living(
@@ -376,7 +384,6 @@ class _Certification:
             source = reference.solution("A mutant.", {task.function: mutant.source})
             self.certificate.mutants += 1
             if all(o.failure is None for o in self._outcomes(source, key, task, sandbox)):
-                self.certificate.survivors.append(f"{task.id}, line {mutant.line}: {mutant.change}")
                 yield mutant
 
     def checks_that_kill_nothing(self) -> None:
