@@ -7,6 +7,7 @@ test_mutations can hand them broken ones.
 """
 
 import itertools
+from functools import cache
 
 import activation_oracles
 import kernel_cases
@@ -193,12 +194,14 @@ def _poolings():
     return [(*case, ceil_mode) for case in kernel_cases.WINDOWS for ceil_mode in (False, True)]
 
 
-def pool_max(module):
+@cache
+def _largest():
+    """What max pooling means, by definition, worked out once for all specifications."""
+    found = []
     for n, c, size, kernel, stride, padding, dilation, ceil_mode in _poolings():
         out = kernel_cases.out_size(size, kernel, stride, padding, dilation, ceil_mode)
         x, dy = drawn(10, (n, c, *size), (n, c, *out))
         for image in (x, np.round(x), np.where(x > 1, np.nan, x), np.full_like(x, -np.inf)):
-            y, argmax = module.max_forward(image, kernel, stride, padding, dilation, out)
             largest, place = np.empty(dy.shape), np.empty(dy.shape, np.int64)
             dx = np.zeros_like(x)
             for a, b, p, q in np.ndindex(dy.shape):
@@ -213,20 +216,32 @@ def pool_max(module):
                 best = nans[-1] if nans else max(inside, key=lambda pair: pair[0])
                 largest[a, b, p, q], place[a, b, p, q] = best
                 dx[a, b].flat[best[1]] += dy[a, b, p, q]
-            close(y, largest)
-            close(argmax, place)
-            close(module.max_backward(dy, argmax, x.shape), dx)
             window = kernel, stride, padding, dilation
-            y, where = module.max_forward_local(image, *window, out)
-            close(y, largest)
-            assert where.dtype == np.uint8
-            for a, b, p, q in np.ndindex(where.shape):
-                i, j = divmod(int(where[a, b, p, q]), kernel[1])
-                assert i < kernel[0]
-                row = p * stride[0] - padding[0] + i * dilation[0]
-                column = q * stride[1] - padding[1] + j * dilation[1]
-                assert row * size[1] + column == place[a, b, p, q]
-            close(module.max_backward_local(dy, where, x.shape, *window), dx)
+            found.append((window, out, *map(_frozen, (image, dy, largest, place, dx))))
+    return found
+
+
+def _frozen(array):
+    array.flags.writeable = False
+    return array
+
+
+def pool_max(module):
+    for window, out, image, dy, largest, place, dx in _largest():
+        y, argmax = module.max_forward(image, *window, out)
+        close(y, largest)
+        close(argmax, place)
+        close(module.max_backward(dy, argmax, image.shape), dx)
+        y, where = module.max_forward_local(image, *window, out)
+        close(y, largest)
+        assert where.dtype == np.uint8
+        kernel, stride, padding, dilation = window
+        i, j = np.divmod(where.astype(np.int64), kernel[1])
+        assert (i < kernel[0]).all()
+        row = np.arange(out[0])[:, None] * stride[0] - padding[0] + i * dilation[0]
+        column = np.arange(out[1]) * stride[1] - padding[1] + j * dilation[1]
+        close(row * image.shape[3] + column, place)
+        close(module.max_backward_local(dy, where, image.shape, *window), dx)
     y, argmax = module.max_forward(np.ones((1, 1, 2, 3)), (2, 2), (1, 1), (1, 1), (3, 3), (1, 2))
     close(y, [[[[-np.inf, -np.inf]]]])
     close(argmax, [[[[-1, -1]]]])
@@ -281,14 +296,16 @@ def pool_places_outside(module):
             )
 
 
-def pool_average(module):
+@cache
+def _averages():
+    """What average pooling means, by definition, worked out once for all specifications."""
+    found = []
     for n, c, size, kernel, stride, padding, dilation, ceil_mode in _poolings():
         if dilation != (1, 1):
             continue
         out = kernel_cases.out_size(size, kernel, stride, padding, dilation, ceil_mode)
         x, dy = drawn(11, (n, c, *size), (n, c, *out))
         for count_include_pad in (True, False):
-            y = module.avg_forward(x, kernel, stride, padding, out, count_include_pad)
             dx = np.zeros_like(x)
             want = np.zeros_like(dy)
             for p, q in np.ndindex(out):
@@ -302,8 +319,15 @@ def pool_average(module):
                     if 0 <= row < size[0] and 0 <= column < size[1]:
                         want[:, :, p, q] += x[:, :, row, column] / (tall * wide)
                         dx[:, :, row, column] += dy[:, :, p, q] / (tall * wide)
-            close(y, want)
-            close(module.avg_backward(dy, x.shape, kernel, stride, padding, count_include_pad), dx)
+            window = kernel, stride, padding
+            found.append((window, out, count_include_pad, *map(_frozen, (x, dy, want, dx))))
+    return found
+
+
+def pool_average(module):
+    for window, out, count_include_pad, x, dy, want, dx in _averages():
+        close(module.avg_forward(x, *window, out, count_include_pad), want)
+        close(module.avg_backward(dy, x.shape, *window, count_include_pad), dx)
 
 
 def pool_average_beyond_the_image(module):
