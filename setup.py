@@ -69,7 +69,9 @@ def tape_sources() -> list[str]:
     ]
 
 
-compile_args = [] if os.name == "nt" else ["-O3"]
+# Who sets CFLAGS says how much is optimized.
+optimized = "-O" in os.environ.get("CFLAGS", "")
+compile_args = [] if os.name == "nt" or optimized else ["-O3"]
 link_args = []
 macros = [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")]
 if checked:
