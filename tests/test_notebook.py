@@ -282,26 +282,33 @@ class TestLessons:
         assert first.earned == task.points
         assert {says_unwritten(c.seen) for c in other.checks} == {True}
 
-    @pytest.mark.parametrize("form", ["script", "notebook"])
     def test_the_last_cells_of_a_workspace_run_a_network_on_the_students_code(
-        self, assignment, form, tmp_path
+        self, assignment, tmp_path
     ):
-        made = workspace.start(assignment.id, tmp_path, form).workspace
-        name = made.file if form == "notebook" else f"{assignment.id}_lesson.ipynb"
-        if form == "script":
-            made.path.write_text(assignment.solution())
-        book = nbformat.read(tmp_path / name, as_version=4)
-        codes = [cell for cell in book.cells if cell.cell_type == "code"]
-        place = next(i for i, cell in enumerate(codes) if "mine = " in cell.source)
-        tools = needed(codes[:place], codes[place:])
-        here = f"import os, sys\nos.chdir({str(tmp_path)!r})\nsys.path.insert(0, '')"
-        solution = assignment.solution() if form == "notebook" else ""
-        first = [nbformat.v4.new_code_cell(text) for text in (here, solution)]
-        book.cells = [*first, *tools, *codes[place:]]
-        execution.run(book, 120)
-        shown = "".join(o.get("text", "") for cell in book.cells for o in cell.get("outputs", []))
-        assert PROOF[assignment.id] in shown
-        assert f"public checks of {assignment.id}" in shown
+        made = workspace.start(assignment.id, tmp_path, "notebook").workspace
+        assert_proved(assignment, tmp_path / made.file, assignment.solution())
+
+
+def test_beside_a_script_the_last_cells_run_on_the_students_file(tmp_path):
+    assignment = notebook.lessons()[0]
+    made = workspace.start(assignment.id, tmp_path, "script").workspace
+    made.path.write_text(assignment.solution())
+    assert_proved(assignment, tmp_path / f"{assignment.id}_lesson.ipynb")
+
+
+def assert_proved(assignment, path, solution=""):
+    """Assert that a network is run on the student's code by a notebook's last cells."""
+    book = nbformat.read(path, as_version=4)
+    codes = [cell for cell in book.cells if cell.cell_type == "code"]
+    place = next(i for i, cell in enumerate(codes) if "mine = " in cell.source)
+    tools = needed(codes[:place], codes[place:])
+    here = f"import os, sys\nos.chdir({str(path.parent)!r})\nsys.path.insert(0, '')"
+    first = [nbformat.v4.new_code_cell(text) for text in (here, solution)]
+    book.cells = [*first, *tools, *codes[place:]]
+    execution.run(book, 120)
+    shown = "".join(o.get("text", "") for cell in book.cells for o in cell.get("outputs", []))
+    assert PROOF[assignment.id] in shown
+    assert f"public checks of {assignment.id}" in shown
 
 
 def needed(before, cells):
