@@ -120,6 +120,8 @@ def test_a_part_of_the_family_is_certified():
     }
     tasks = tuple(task for task in assignment.tasks if task.name in names)
     reference = replace(assignment.reference, names=names)
+    called = {*names, *(scenario.name for scenario in kept["scenarios"])}
+    kept["examples"] = {name: e for name, e in assignment.examples.items() if name in called}
     part = replace(assignment, tasks=tasks, reference=reference, **kept)
     certificate = certify(part, secrets=0, sandbox=LocalSandbox())
     assert certificate.problems == []
