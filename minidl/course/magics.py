@@ -30,6 +30,7 @@ from minidl.grading.assignment import Assignment
 from minidl.grading.cells import without_magics
 from minidl.grading.result import Result
 from minidl.grading.submission import Submission
+from minidl.grading.syntax import parse
 from minidl.terminal import PIPE_WIDTH
 
 
@@ -166,6 +167,6 @@ def _defined(cell: str) -> set[str]:
 
 def _tree(cell: str) -> ast.Module | None:
     try:
-        return ast.parse(without_magics(cell))
+        return parse(without_magics(cell))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None

@@ -20,6 +20,7 @@ from nbformat import NotebookNode, v4
 from minidl.errors import ArgumentError, MinidlError, expected
 from minidl.grading.assignment import Assignment, course
 from minidl.grading.result import write_results
+from minidl.grading.syntax import parse
 
 SECONDS_PER_CELL = 300
 MOST_BYTES = 1_000_000
@@ -127,7 +128,7 @@ def _starter_parts(starter: str) -> tuple[str, dict[str, str]]:
     """Return the imports of a starter, and the text of each of its functions and classes."""
     lines = starter.splitlines()
     imports, functions = [], {}
-    for node in ast.parse(starter).body:
+    for node in parse(starter).body:
         first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
         text = "\n".join(lines[first - 1 : node.end_lineno])
         if isinstance(node, (ast.Import, ast.ImportFrom)):

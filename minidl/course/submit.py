@@ -18,6 +18,7 @@ from minidl.errors import ArgumentError, expected
 from minidl.grading.assignment import Assignment
 from minidl.grading.result import write_results
 from minidl.grading.submission import Submission, read_bytes
+from minidl.grading.syntax import parse
 from minidl.terminal import cells, clean, table
 
 FOLDER = re.compile(r"submission-(\d+)")
@@ -112,7 +113,7 @@ def _contents(
 ) -> tuple[tuple[Part, ...], tuple[str, ...]]:
     """Return what a submission's source defines: the tasks' functions and classes, and others."""
     kinds = (ast.FunctionDef, ast.ClassDef)
-    tree = ast.parse(submission.source)
+    tree = parse(submission.source)
     defined = {node.name: node for node in tree.body if isinstance(node, kinds)}
     parts = []
     for task in assignment.tasks:

@@ -34,6 +34,7 @@ from minidl.grading.mistake import Alternative, Collected, Mistake
 from minidl.grading.mutant import Equivalent
 from minidl.grading.scenario import Scenario
 from minidl.grading.starter import Reference, target_name
+from minidl.grading.syntax import parse
 
 HEADER = """
 Write the {what} below: each docstring says what must hold. `minidl check` tells you how far you
@@ -200,7 +201,7 @@ class Assignment:
 
     def demand_packages(self) -> None:
         """Raise ArgumentError where a package that the tasks are about is not installed."""
-        imports = ast.parse("\n".join(self.reference.imports))
+        imports = parse("\n".join(self.reference.imports))
         names = {n.name for i in imports.body for n in getattr(i, "names", [])}
         names |= {i.module for i in imports.body if isinstance(i, ast.ImportFrom) and i.module}
         for name in sorted({name.partition(".")[0] for name in names} & {"cython", "numba"}):

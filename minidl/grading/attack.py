@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
 
+from minidl.grading.syntax import parse
+
 FOLDER = Path(__file__).parent / "attacks"
 ROWS = range(1, 23)
 
@@ -69,7 +71,7 @@ class Attack:
 
 
 def _functions(solution: str) -> list[ast.FunctionDef]:
-    return [node for node in ast.parse(solution).body if isinstance(node, ast.FunctionDef)]
+    return [node for node in parse(solution).body if isinstance(node, ast.FunctionDef)]
 
 
 def _joined(says: str, parts: list[str]) -> str:

@@ -31,6 +31,7 @@ from minidl.grading.mistake import (
 from minidl.grading.mutant import Equivalent
 from minidl.grading.scenario import Scenario, ScenarioDraft, demand_self_contained
 from minidl.grading.starter import Reference
+from minidl.grading.syntax import parse
 
 ATTRIBUTES = {"calls", "damaged", "inputs"}  # of a Recorder
 
@@ -219,7 +220,7 @@ def collected(folder: Path, targets: Mapping[str, str]) -> tuple[Collected, ...]
     for path in sorted(folder.glob("*.py")):
         text = path.read_text(encoding="utf-8")
         try:
-            tree = ast.parse(text)
+            tree = parse(text)
         except SyntaxError as error:
             raise ArgumentError(expected(str(path), "a Python file", error)) from None
         named = re.search(r"^# task: (?:\w+\.)?(\w+)\s*$", text, flags=re.M)

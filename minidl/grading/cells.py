@@ -17,6 +17,8 @@ import warnings
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from minidl.grading.syntax import parse
+
 # Anything else after %% is taken for Python, and left out where it is not.
 OTHER_LANGUAGES = ["bash", "cmd", "file", "html", "javascript", "js", "latex", "markdown", "perl"]
 OTHER_LANGUAGES += ["ruby", "script", "sh", "svg", "system", "writefile"]
@@ -116,10 +118,10 @@ def _parsed(code: str) -> tuple[ast.Module, str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return ast.parse(code), code
+            return parse(code), code
         except NOT_PYTHON:
             plain = without_magics(code)
-            return ast.parse(plain), plain
+            return parse(plain), plain
 
 
 class _Statement:
@@ -155,7 +157,7 @@ def _statements(code: str) -> Iterator[_Statement]:
 
 
 def _guarded(node: ast.stmt) -> str:
-    nothing = ast.parse("try:\n    pass\nexcept Exception:\n    pass").body[0]
+    nothing = parse("try:\n    pass\nexcept Exception:\n    pass").body[0]
     assert isinstance(nothing, ast.Try)
     nothing.body = [node]
     return ast.unparse(nothing)

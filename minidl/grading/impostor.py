@@ -15,6 +15,7 @@ import numpy as np
 
 from minidl.grading.check import Call
 from minidl.grading.student import LocalSandbox, LocalStudent
+from minidl.grading.syntax import parse
 
 VALUES: dict[str, Callable[[np.ndarray, Sequence[Any]], Any]] = {
     "zeros": lambda right, args: np.zeros_like(right),
@@ -103,7 +104,7 @@ def hollow(source: str, value: str) -> str:
             self.b = 0.0
             self.a = a
     """
-    tree = ast.parse(source)
+    tree = parse(source)
     (made,) = (node for node in tree.body if isinstance(node, ast.ClassDef))
     kept = {
         part.attr: value or "None"
@@ -118,5 +119,5 @@ def hollow(source: str, value: str) -> str:
         if method.name == "__init__":
             given = kept | {name: name for name in own}
             lines = [f"self.{name} = {text}" for name, text in given.items()] or ["pass"]
-        method.body = ast.parse("\n".join(lines)).body
+        method.body = parse("\n".join(lines)).body
     return ast.unparse(tree)

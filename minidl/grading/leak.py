@@ -19,6 +19,8 @@ from itertools import pairwise
 from types import CodeType
 from typing import Any
 
+from minidl.grading.syntax import parse
+
 TRIVIAL_LENGTH = 12
 PYC_HEADER = 16
 NEAR = 200
@@ -54,7 +56,7 @@ def statements(source: str) -> list[ast.stmt]:
     simple = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)
     return [
         node
-        for node in _in_bodies(ast.parse(source))
+        for node in _in_bodies(parse(source))
         if isinstance(node, simple)
         and len(_squeezed(ast.unparse(node))) >= TRIVIAL_LENGTH
         and any(isinstance(part, (ast.BinOp, ast.Call)) for part in ast.walk(node))
@@ -104,7 +106,7 @@ def _readings(text: str) -> Iterator[str]:
     else:
         return
     try:
-        yield ast.unparse(ast.parse(text))
+        yield ast.unparse(parse(text))
     except (SyntaxError, ValueError):
         return
 

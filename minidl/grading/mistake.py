@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from minidl.errors import ArgumentError, expected
+from minidl.grading.syntax import parse
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def definitions(text: str) -> dict[str, str]:
     """
     lines = text.splitlines()
     found = {}
-    for node in ast.parse(text).body:
+    for node in parse(text).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             start = min(part.lineno for part in (node, *node.decorator_list))
             found[node.name] = "\n".join(lines[start - 1 : node.end_lineno])
@@ -129,7 +130,7 @@ def undecorated(text: str, name: str, target: str) -> str:
     ArgumentError
         when the file has no such definition at its top level.
     """
-    for node in ast.parse(text).body:
+    for node in parse(text).body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == name:
             node.name = target
             node.decorator_list = [d for d in node.decorator_list if not _is_mark(d)]
@@ -159,7 +160,7 @@ def patched(label: str, source: str, replace: str | Sequence[str], by: str | Seq
     ArgumentError
         unless every `replace` is found exactly once, and both parse.
     """
-    tree = ast.parse(source)
+    tree = parse(source)
     for old, new in paired(label, replace, by):
         found = _patch(tree, _parsed(label, old), _parsed(label, new))
         if found != 1:
@@ -183,7 +184,7 @@ def paired(
 
 def _parsed(label: str, text: str) -> list[ast.stmt]:
     try:
-        return ast.parse(text).body
+        return parse(text).body
     except SyntaxError as error:
         raise ArgumentError(expected(label, "Python in `replace` and `by`", error)) from None
 

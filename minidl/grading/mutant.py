@@ -17,6 +17,8 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from minidl.grading.syntax import parse
+
 SWAPS: dict[type, type] = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
@@ -85,7 +87,7 @@ def mutants(source: str) -> Iterator[Mutant]:
     return x * 2 -> return x / 2
     return x * 2 -> return x * 3
     """
-    tree = ast.parse(source)
+    tree = parse(source)
     positions = {id(node): i for i, node in enumerate(ast.walk(tree))}
     seen = {ast.unparse(tree)}
     for node, statement in _parts(tree):

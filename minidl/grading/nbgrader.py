@@ -29,6 +29,7 @@ from minidl.grading.assignment import Assignment, shipped_folder
 from minidl.grading.grade import grade
 from minidl.grading.key import load_or_create_key
 from minidl.grading.result import Result, write_results
+from minidl.grading.syntax import parse
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 INTRODUCTION = """# {title}
@@ -142,7 +143,7 @@ def marked(text: str) -> str:
         ### END SOLUTION
     """
     lines = text.splitlines()
-    tree = ast.parse(text)
+    tree = parse(text)
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef)]
     for node in tree.body:
         if isinstance(node, ast.ClassDef):

@@ -13,6 +13,7 @@ from minidl.grading import axes
 from minidl.grading.assignment import Assignment
 from minidl.grading.check import Call
 from minidl.grading.compare import tolerance
+from minidl.grading.syntax import parse
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def arguments(assignment: Assignment, call: Call) -> dict[str, Any]:
 def documented(assignment: Assignment, function: str) -> dict[str, tuple[str, ...]]:
     """Return the names of the axes of a function's arguments and results; none of a scenario's."""
     source = assignment.reference.functions.get(function, "")
-    found = [n for n in ast.parse(source).body if isinstance(n, (ast.FunctionDef, ast.ClassDef))]
+    found = [n for n in parse(source).body if isinstance(n, (ast.FunctionDef, ast.ClassDef))]
     return axes.documented(ast.get_docstring(found[0]) or "") if found else {}
 
 

@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Sequence
 
 from minidl.grading.finding import Finding
+from minidl.grading.syntax import parse
 
 MOST_NAMES = 1000  # to compare with one that is missing; a file may define fifty thousand
 
@@ -22,7 +23,7 @@ class Signatures:
     def __init__(self, source: bytes) -> None:
         """Parse the source."""
         try:
-            self._tree = ast.parse(source)
+            self._tree = parse(source)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             self._tree = ast.Module([], [])
         self._missing: dict[str, Finding | None] = {}

@@ -20,6 +20,7 @@ import numpy as np
 from minidl.errors import ArgumentError, expected
 from minidl.grading.assignment import Assignment
 from minidl.grading.cells import NOT_PYTHON
+from minidl.grading.syntax import parse
 
 # Measured on batch_norm: a renamed copy has 1.0 in common with the reference, a copy with one
 # function of the student's own 0.83 and more, solutions written another way at most 0.34.
@@ -180,7 +181,7 @@ def _bare(source: str) -> str:
     again (a number of five thousand digits, a thousand brackets) stays as it is: nobody hides so.
     """
     try:
-        tree = ast.parse(source)
+        tree = parse(source)
     except NOT_PYTHON:
         return ""
     for node in ast.walk(tree):

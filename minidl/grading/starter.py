@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minidl.errors import ArgumentError, expected
+from minidl.grading.syntax import parse
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def _stays(member: ast.stmt) -> bool:
 def _is_empty(starter: str) -> bool:
     """Whether every function in a text has a docstring at most, and a line that raises."""
     try:
-        tree = ast.parse(starter)
+        tree = parse(starter)
     except SyntaxError:
         return False
     bodies = [n.body for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
@@ -186,7 +187,7 @@ def _is_empty(starter: str) -> bool:
 
 
 def _definition(source: str) -> ast.FunctionDef | ast.ClassDef:
-    node = ast.parse(source).body[0]
+    node = parse(source).body[0]
     if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
         raise ArgumentError(expected("starter", "a function or class", type(node).__name__))
     return node
@@ -219,7 +220,7 @@ class Source:
         """Parse the text; raises ArgumentError where there is none, or it is no Python."""
         try:
             text = path.read_text(encoding="utf-8")
-            self.body = ast.parse(text).body
+            self.body = parse(text).body
         except (OSError, SyntaxError, ValueError) as error:
             raise ArgumentError(expected(str(path), "a Python file", error)) from None
         self.name = name

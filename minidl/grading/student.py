@@ -23,6 +23,7 @@ import numpy as np
 
 from .protocol import Rng
 from .scenario import Scenario
+from .syntax import parse
 
 Kind = Literal["missing", "raised", "timeout", "crashed", "memory", "protocol"]
 
@@ -230,7 +231,7 @@ def _compiled(source: str, name: str) -> CodeType:
 
     Numba's `cache=True` goes: there is no file beside which to keep what was compiled.
     """
-    tree = ast.parse(source, name)
+    tree = parse(source, name)
     for node in ast.walk(tree):
         for decorator in getattr(node, "decorator_list", []):
             if isinstance(decorator, ast.Call):

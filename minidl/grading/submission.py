@@ -7,7 +7,6 @@ reason.
 
 from __future__ import annotations
 
-import ast
 import codecs
 import hashlib
 import io
@@ -24,6 +23,7 @@ from pathlib import Path
 
 from minidl.errors import ArgumentError, expected
 from minidl.grading.cells import NoNotebook, notebook_source, too_much
+from minidl.grading.syntax import parse
 
 LIMITS = {".py": 1_000_000, ".ipynb": 20_000_000}
 CODING = re.compile(r"^([ \t\f]*#.*?coding[:=][ \t]*)([-\w.]+)")
@@ -175,7 +175,7 @@ def _demand_python(text: str) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ast.parse(text)
+            parse(text)
     except SyntaxError as error:
         at = f" in line {error.lineno}" if error.lineno else ""
         raise _Ungradable(f"syntax error{at}: {error.msg}") from None
