@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -115,6 +116,13 @@ def test_what_stands_in_a_report_or_is_left_is_found(assignment, monkeypatch, so
         at._graded(ATTACKS["segfault"], source, problems)
     assert problem in "; ".join(problems)
     assert not Path("/tmp/minidl-attacked-here").exists()
+
+
+def test_a_process_that_has_just_ended_is_none(monkeypatch):
+    names = ["self", "99999999", *filter(str.isdigit, os.listdir("/proc"))]
+    monkeypatch.setattr(selftest.os, "listdir", lambda folder: names)
+    assert os.getpid() in selftest._below(os.getppid())
+    assert 99999999 not in selftest._below(os.getppid())
 
 
 def test_traces_are_found():
