@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -34,6 +35,12 @@ AXES = {1: "n c l", 2: "n c h w"}
 def numbers(op: str, name: str, value: Numbers, least: int, space: int) -> tuple[int, ...]:
     """Return a number, or one for each of `space` axes, as a tuple of integers >= `least`."""
     values = tuple(value) if isinstance(value, tuple | list) else (value,) * space
+    for v in values:  # the quick answer, for the usual values
+        if type(v) is not int or not least <= v <= FARTHEST:
+            break
+    else:
+        if len(values) == space:
+            return values
     integers = all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in values)
     if len(values) != space or not integers or min(values) < least:
         more = ", or two of them" if space == 2 else ""
@@ -141,21 +148,45 @@ def _convolve(
 ) -> Tensor:
     """Check the arguments of a convolution over sequences or images, and run it."""
     space = int(op[-2])
-    check_input(op, x, space)
-    _check_weight(op, x, weight, bias, groups)
+    for name, array in (("x", x), ("weight", weight), ("bias", bias)):
+        if array is not None:
+            check_floating(op, name, array)
+    check_sizes(op, groups=groups)
+    shapes = x.shape, weight.shape, None if bias is None else bias.shape
+    check_rank(op, "weight", shapes[1], "o c k" if space == 1 else "o c kh kw")
     stride = numbers(op, "stride", stride, 1, space)
     dilation = numbers(op, "dilation", dilation, 1, space)
-    kernel = weight.shape[2:]
-    edges = resolve_padding(op, padding, kernel, stride, dilation)
-    if any(before != after for before, after in edges):
-        x = pad(x, [(0, 0), (0, 0), *((0, after - before) for before, after in edges)])
-    before = tuple(b for b, _ in edges)
-    check_fits(op, x.shape, kernel, before, dilation)
-    sizes = zip(x.shape[2:], kernel, stride, before, dilation, strict=True)
-    out_size = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes)
-    check_room(op, (x.shape[0], weight.shape[0], *out_size))
-    geometry = (as_pair(stride, 1), as_pair(before, 0), as_pair(dilation, 1), groups)
+    edges = resolve_padding(op, padding, shapes[1][2:], stride, dilation)
+    behind, geometry = _plan(op, *shapes, stride, tuple(edges), dilation, int(groups))
+    if behind is not None:
+        x = pad(x, behind)
     return Convolution.apply(x, weight, bias, geometry=geometry)
+
+
+@functools.lru_cache(maxsize=4096)
+def _plan(op, x_shape, weight_shape, bias_shape, stride, edges, dilation, groups):
+    """Check that all shapes fit; return what to pad first, or None, and the kernels' geometry.
+
+    A network meets the same shapes again and again: a plan is made once.
+    """
+    check_axes(op, x_shape, len(stride))
+    outputs, channels, kernel = weight_shape[0], weight_shape[1] * groups, weight_shape[2:]
+    if outputs % groups:
+        raise ArgumentError(expected(op, f"groups that divide the {outputs} outputs", groups))
+    if x_shape[1] != channels:
+        hint = f"the weight is {weight_shape} for {groups} groups" if groups > 1 else ""
+        raise ShapeError(expected(op, f"x with {channels} channels (axis 1)", x_shape, hint))
+    if bias_shape is not None:
+        check_size(op, "bias", bias_shape, weight_shape[:1])
+    before = tuple(b for b, _ in edges)
+    behind = tuple(after - b for b, after in edges)
+    size = [n + more for n, more in zip(x_shape[2:], behind, strict=True)]
+    check_fits(op, (*x_shape[:2], *size), kernel, before, dilation)
+    sizes = zip(size, kernel, stride, before, dilation, strict=True)
+    out_size = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes)
+    check_room(op, (x_shape[0], outputs, *out_size))
+    first = [(0, 0), (0, 0), *((0, more) for more in behind)] if any(behind) else None
+    return first, (as_pair(stride, 1), as_pair(before, 0), as_pair(dilation, 1), groups)
 
 
 def conv1d(
@@ -292,30 +323,19 @@ def conv_transpose2d(
     )
 
 
-def _check_weight(op: str, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> None:
-    """Raise an error unless weight and bias fit the input and the groups."""
-    check_floating(op, "weight", weight)
-    check_rank(op, "weight", weight.shape, "o c k" if op == "conv1d" else "o c kh kw")
-    check_sizes(op, groups=groups)
-    outputs, channels = weight.shape[0], weight.shape[1] * groups
-    if outputs % groups:
-        raise ArgumentError(expected(op, f"groups that divide the {outputs} outputs", groups))
-    if x.shape[1] != channels:
-        hint = f"the weight is {weight.shape} for {groups} groups" if groups > 1 else ""
-        raise ShapeError(expected(op, f"x with {channels} channels (axis 1)", x.shape, hint))
-    if bias is not None:
-        check_floating(op, "bias", bias)
-        check_size(op, "bias", bias.shape, weight.shape[:1])
-
-
 def check_input(op: str, x: Tensor, space: int) -> None:
     """Raise an error unless x is a floating (n, c, l) or (n, c, h, w), by its axes of space."""
     check_floating(op, "x", x)
+    check_axes(op, x.shape, space)
+
+
+def check_axes(op: str, shape: Sequence[int], space: int) -> None:
+    """Raise ShapeError unless `shape` is (n, c, l) or (n, c, h, w), by its axes of space."""
     hints = {
         space + 1: "add a channel axis with x[:, None]",
         space: "add batch and channel with x[None, None]",
     }
-    check_rank(op, "x", x.shape, AXES[space], hints.get(x.ndim, ""))
+    check_rank(op, "x", shape, AXES[space], hints.get(len(shape), ""))
 
 
 def check_images(op: str, x: Tensor) -> None:
