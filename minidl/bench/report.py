@@ -83,6 +83,9 @@ def _facts(result: dict[str, Any]) -> Iterator[str]:
 
 
 def _bars(result: dict[str, Any]) -> Iterator[str]:
+    if result["threads"] > 1:
+        yield "They, and the targets of the rows, are set for one thread: here for information."
+        yield ""
     yield "| ratio, PyTorch as people get it | measured | at most | moonshot | |"
     yield "|---|---:|---:|---:|---|"
     for bar in bars.bars(result):

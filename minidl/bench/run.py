@@ -22,6 +22,9 @@ from minidl.errors import ArgumentError, expected
 
 # A process that used more than its threads shows processor time beyond wall time.
 TOO_MANY, BUSY = 1.1, 0.85
+# Threads of OpenBLAS and OpenMP spin for some 30 ms behind their last product, on a core that the
+# library whose turn is next would need.
+REST = 0.05
 NETWORKS = range(16)
 
 
@@ -99,6 +102,7 @@ def _row(row: Row, sides: dict[str, Side], plan: Plan, say: Callable[[str], None
     samples: dict[str, list[tuple[float, float]]] = {name: [] for name in own}
     for _ in range(plan.rounds):
         for name, side in own.items():
+            time.sleep(REST if plan.threads > 1 else 0)
             samples[name] += side.ask("turn", plan.seconds)
     faults = {name: side.ask("drop") for name, side in own.items()}
     measured = {name: _summary(samples[name], row, plan, faults[name]) for name in own}
