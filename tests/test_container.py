@@ -190,3 +190,51 @@ def test_a_module_used_twice_is_no_circle():
     model = nn.Sequential(shared, nn.Sequential(shared))
     assert list(model.state_dict()) == ["0.weight", "0.bias", "1.0.weight", "1.0.bias"]
     assert [name for name, _ in model.named_parameters()] == ["0.weight", "0.bias"]
+
+
+class Doubled(nn.Linear):
+    """A layer of somebody's own, whose forward takes nothing but x."""
+
+    def forward(self, x):
+        return super().forward(x) * 2.0
+
+
+class Negated(nn.BatchNorm1d):
+    """A layer of somebody's own that can rectify, and says so."""
+
+    fuses_relu = True
+
+    def forward(self, x, *, residual=None, relu=False):
+        assert relu
+        return super().forward(x) * -1.0
+
+
+class Called(nn.Linear):
+    """A layer with a call of its own."""
+
+    def __call__(self, x):
+        return super().__call__(x) * 2.0
+
+
+X = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
+
+
+@pytest.mark.parametrize("kind", [Doubled, Called])
+def test_a_layer_with_a_forward_of_its_own_stands_before_a_relu(kind):
+    layer = kind(3, 3, rng=np.random.default_rng(0))
+    y = nn.Sequential(layer, nn.ReLU())(Tensor(X)).data
+    np.testing.assert_array_equal(y, np.maximum(layer(Tensor(X)).data, 0))
+    assert (y == 0).any()
+
+
+def test_a_subclass_that_rectifies_itself_is_asked_to():
+    layer = Negated(3)
+    y = nn.Sequential(layer, nn.ReLU())(Tensor(X)).data
+    np.testing.assert_array_equal(y, layer(Tensor(X), relu=True).data)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_forward_put_in_its_place_is_called(place):
+    model = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
+    model[place].forward = lambda x: x * 0.0 + 7.0
+    np.testing.assert_array_equal(model(Tensor(X)).data, np.full((4, 3), 7, np.float32))

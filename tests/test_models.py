@@ -233,6 +233,24 @@ def test_a_bottleneck_drops_after_each_convolution_and_on_the_shortcut():
     np.testing.assert_array_equal(block(x).data, wanted.data)
 
 
+class Halved(nn.BatchNorm2d):
+    def forward(self, x):
+        return super().forward(x) * 0.5
+
+
+def test_norms_of_a_block_are_seen_and_replaced_as_layers_are():
+    """A hook sees what the normalization alone returns; any layer of the sizes may stand there."""
+    block, x = BasicBlock(2, 2, rng=rng()), Tensor(rng(1).standard_normal((3, 2, 5, 5)))
+    fused, seen = block(x).data, []
+    with block.bn2.register_forward_hook(lambda module, inputs, y: seen.append(y.data)):
+        np.testing.assert_allclose(block(x).data, fused, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(np.maximum(seen[0] + x.data, 0), fused, rtol=1e-12, atol=1e-12)
+    block.bn2 = Halved(2)
+    np.testing.assert_allclose(block(x).data, np.maximum(seen[0] / 2 + x.data, 0), rtol=1e-12)
+    block.bn2 = nn.Identity()
+    assert block(x).shape == x.shape
+
+
 def test_large_images_are_made_small_first():
     small = {"depths": (1, 1), "widths": (4, 8)}
     model = ResNet(3, 5, **small, block=Bottleneck, large_images=True, rng=rng())

@@ -11,6 +11,7 @@ from minidl.tensor import Tensor
 from minidl import functional as F
 from minidl import nn
 from minidl.errors import ArgumentError, check_sizes, expected
+from minidl.functional.batch_norm import finish
 from minidl.nn import init
 from minidl.nn.module import Module
 
@@ -42,6 +43,13 @@ class ZeroPadShortcut(Module):
     def extra_repr(self) -> str:
         """Return the sizes."""
         return f"stride={self.stride}, extra={self.extra}"
+
+
+def _normalized(norm: Module, x: Tensor, residual: Tensor | None) -> Tensor:
+    """Return relu(norm(x) + residual), in one pass over memory where nobody looks in between."""
+    if norm.takes_relu():
+        return norm(x, residual=residual, relu=True)
+    return finish(norm(x), residual, relu=True)
 
 
 class ResidualBlock(Module):
@@ -118,8 +126,7 @@ class ResidualBlock(Module):
             conv, norm, drop = (parts[f"{kind}{number}"] for kind in ("conv", "bn", "drop"))
             last = skip if number == self.convolutions else None
             if isinstance(drop, nn.Identity):
-                # Nothing between them: normalization, sum and ReLU in one pass over memory.
-                x = norm(conv(x), residual=last, relu=True)
+                x = _normalized(norm, conv(x), last)
             else:
                 x = drop(norm(conv(x)))
                 x = F.relu(x if last is None else x + last)
@@ -236,7 +243,7 @@ class ResNet(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, in_channels, h, w) images to (n, num_classes) logits."""
-        x = self.maxpool(self.bn1(self.conv1(x), relu=True))
+        x = self.maxpool(_normalized(self.bn1, self.conv1(x), None))
         for group in self.groups:
             x = group(x)
         return self.fc(self.avgpool(x))

@@ -83,7 +83,7 @@ class Sequential(Numbered):
     """Modules applied one after the other: Sequential(a, b)(x) = b(a(x)).
 
     A fully connected layer or a batch normalization with a ReLU behind it is one call, `layer(x,
-    relu=True)`, unless either has hooks.
+    relu=True)`, unless either has hooks or a `forward` of somebody's own.
     """
 
     def __init__(self, *modules: Module) -> None:
@@ -112,9 +112,9 @@ class Sequential(Numbered):
 def _fuse(module: Module, following: Module) -> bool:
     """Whether the two are one call: a layer that can rectify, a ReLU, and neither is watched."""
     return (
-        module.fuses_relu
-        and type(following) is ReLU
-        and not module.has_hooks()
+        type(following) is ReLU
+        and module.takes_relu()
+        and "forward" not in vars(following)
         and not following.has_hooks()
     )
 

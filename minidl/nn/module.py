@@ -43,7 +43,8 @@ class Module:
     training : bool
         True in training, False in evaluation; see `train` and `eval`
     fuses_relu : bool
-        of the class: whether `forward` takes `relu=True` and then rectifies in the same pass
+        of the class: whether its own `forward` takes `relu=True` and then rectifies in the same
+        pass; a subclass with another `forward` says so anew
     """
 
     fuses_relu = False
@@ -89,6 +90,20 @@ class Module:
             or self.forward_hooks.callables
             or self.backward_hooks.callables
         )
+
+    def takes_relu(self) -> bool:
+        """Whether the ReLU behind this module may be asked of it: nobody watches what is between.
+
+        The class that wrote `forward`, or a subclass, has set `fuses_relu`.
+        """
+        if not self.fuses_relu or "forward" in vars(self) or self.has_hooks():
+            return False
+        for kind in type(self).__mro__:
+            if "fuses_relu" in vars(kind):
+                return True
+            if "forward" in vars(kind) or "__call__" in vars(kind):
+                break
+        return False
 
     def _call_with_hooks(self, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
         for hook in self.forward_pre_hooks:
