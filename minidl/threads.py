@@ -29,17 +29,19 @@ def set_num_threads(count: int) -> None:
     """
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise ArgumentError(expected("set_num_threads", "an integer of at least 1", repr(count)))
-    parallel.set_count(count)
-    apply_to_numba()
-    # Last, because the first call to Numba sets OpenMP's count to one of its own.
+    apply_to_numba(count)
+    # After Numba, whose first call sets OpenMP's count to one of its own.
     threadpoolctl.threadpool_limits(count)
+    # Last: a product made meanwhile by another thread has set BLAS to one thread before this.
+    parallel.set_count(count)
 
 
-def apply_to_numba() -> None:
-    """Give Numba the count in force, if it is loaded: importing it takes longer than minidl."""
+def apply_to_numba(count: int | None = None) -> None:
+    """Give Numba a count (the one in force), if it is loaded: importing it takes longer."""
     numba = sys.modules.get("numba")
     if numba is not None:
-        numba.set_num_threads(min(get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+        count = get_num_threads() if count is None else count
+        numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
 
 
 def get_num_threads() -> int:

@@ -38,6 +38,20 @@ def test_one_call_sets_every_pool(restored, count):
     assert numba.get_num_threads() == min(count, numba.config.NUMBA_NUM_THREADS)
 
 
+def test_products_of_other_threads_meanwhile_leave_blas_at_one(restored, monkeypatch):
+    x, limit = np.ones((4, 4)), threadpoolctl.threadpool_limits
+
+    def meanwhile(count):
+        parallel.product(x, x)
+        limit(count)
+
+    monkeypatch.setattr(threadpoolctl, "threadpool_limits", meanwhile)
+    minidl.set_num_threads(2)
+    parallel.product(x, x)
+    pools = threadpoolctl.threadpool_info()
+    assert {pool["num_threads"] for pool in pools if pool["user_api"] == "blas"} == {1}
+
+
 LATER = """
 import minidl, sys, threadpoolctl
 minidl.set_num_threads(1)
