@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -88,10 +89,16 @@ def install() -> bool:
     heap = None if _switched_off() else _heap()
     if heap is None:
         return False
-    if not heap.counts()[3]:
-        heap.set_bound(available() // SHARE)
+    _set_first_bound(heap)
     heap.install()
     return True
+
+
+@cache
+def _set_first_bound(heap: ModuleType) -> None:
+    """Set the bound, once: a bound of 0 that was asked for later stays."""
+    if not heap.counts()[3]:
+        heap.set_bound(available() // SHARE)
 
 
 def uninstall() -> None:

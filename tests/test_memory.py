@@ -136,6 +136,14 @@ def test_a_lower_bound_gives_memory_back_at_once():
     assert memory.memory_stats().cached == 0
 
 
+def test_a_thread_that_joins_later_leaves_the_bound_as_it_is():
+    memory.set_memory_bound(0)
+    thread = threading.Thread(target=memory.install)
+    thread.start()
+    thread.join()
+    assert memory.memory_stats().bound == 0
+
+
 @pytest.mark.parametrize("wrong", [-1, 1.5, "1 GB", True, 2**62])
 def test_what_is_not_a_bound_is_refused(wrong):
     with pytest.raises(ArgumentError, match="number of bytes"):
