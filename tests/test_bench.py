@@ -9,7 +9,18 @@ import pytest
 from click.testing import CliRunner
 
 from minidl import cli, manual_seed
-from minidl.bench import accuracy, bars, peaks, report, roofline, run, sides, steps, worker
+from minidl.bench import (
+    accuracy,
+    bars,
+    command,
+    peaks,
+    report,
+    roofline,
+    run,
+    sides,
+    steps,
+    worker,
+)
 from minidl.bench.libraries import Minidl
 from minidl.bench.rows import CONVOLUTIONS, Convolution, Layer, Part, Row, normal, operations
 from minidl.errors import ArgumentError
@@ -437,18 +448,62 @@ def test_the_command_measures_writes_and_compares(tmp_path, alone):
         (["--against", "nowhere.json"], "expected results in nowhere.json"),
         (["--against", __file__], "expected results in"),
         (["--threads", "0"], "0 is not in the range"),
+        (["--threads", str(10**20)], "is not in the range"),
+        (["--only", "tape", "--output", f"{__file__}/x"], "test_bench.py/x to write to, got"),
     ],
 )
-def test_mistakes_are_one_line_and_exit_code_2(words, said, alone):
+def test_mistakes_are_one_line_and_exit_code_2(words, said, alone, monkeypatch):
+    monkeypatch.setattr(command, "measure", lambda *_: pytest.fail("nothing is to be measured"))
     done = bench(*words)
     assert done.exit_code == 2
     assert said in done.output
 
 
-def test_results_of_something_else_are_refused(tmp_path):
-    (tmp_path / "x.json").write_text('{"format": 7}')
+SIDE = {"min": 1.0, "median": 1.0, "spread": 0.1}
+TAPE = {"name": "tape, product of 8 floats", "part": "forward", "sides": {"minidl": SIDE}}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"format": 7, "rows": []},
+        {"format": 1},
+        {"format": 1, "rows": 3},
+        {"format": 1, "rows": [{"name": "x"}]},
+        {"format": 1, "rows": [TAPE | {"part": 3}]},
+        {"format": 1, "rows": [TAPE | {"sides": {"numpy": SIDE}}]},
+        {"format": 1, "rows": [TAPE | {"sides": {"minidl": SIDE | {"min": 0}}}]},
+        {"format": 1, "rows": [TAPE | {"sides": {"minidl": {"min": 1.0, "median": 1.0}}}]},
+        {"format": 1, "rows": [TAPE | {"sides": []}]},
+        [],
+        None,
+    ],
+)
+def test_results_of_something_else_are_refused(tmp_path, found):
+    (tmp_path / "x.json").write_text(json.dumps(found))
     with pytest.raises(ArgumentError, match="as `minidl bench` wrote it"):
         run.read(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"threads": 2}, "of a run on 1 thread(s), got 2; add --threads 2"),
+        ({"rows": [TAPE | {"name": "another"}]}, "with rows of this run, got none of them"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_before_anything_is_measured(
+    tmp_path, monkeypatch, changed, said
+):
+    monkeypatch.setattr(command, "measure", lambda *_: pytest.fail("nothing is to be measured"))
+    (tmp_path / "x.json").write_text(json.dumps({"format": 1, "threads": 1, "rows": [TAPE]}))
+    assert run.read(tmp_path / "x.json")["rows"] == [TAPE]
+    (tmp_path / "x.json").write_text(
+        json.dumps({"format": 1, "threads": 1, "rows": [TAPE]} | changed)
+    )
+    done = bench("--only", "tape", "--against", tmp_path / "x.json")
+    assert done.exit_code == 2
+    assert said in done.output
 
 
 def test_files_are_replaced_whole(tmp_path, monkeypatch):

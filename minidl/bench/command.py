@@ -6,6 +6,7 @@ import json
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.console import Console
 from minidl.bench import bars, report, roofline
 from minidl.bench.run import Plan, measure, read, too_many_threads, write
 from minidl.bench.sides import TITLES, absent
+from minidl.errors import ArgumentError, expected
 
 
 def run(
@@ -29,16 +31,18 @@ def run(
     output : folder; None for benchmarks/ after a whole run, and for no files after another
     out : where progress is shown
     """
-    before = None if against is None else read(against)
     plan = Plan(threads, rounds=3, seconds=0.02, only=only) if quick else Plan(threads, only=only)
     plan.rows()
+    before = None if against is None else _earlier(against, plan)
+    if output is None and not only and not quick:
+        output = Path("benchmarks")
+    if output is not None:
+        _make(output)
     for complaint in absent():
         out.print(f"Note: {complaint}", soft_wrap=True)
     result = measure(plan, lambda text: out.print(text, soft_wrap=True))
     for text in _verdicts(result, whole=not only):
         out.print(text, soft_wrap=True)
-    if output is None and not only and not quick:
-        output = Path("benchmarks")
     if output is not None:
         _save(result, output, whole=not only)
         out.print(f"Written: {output}", soft_wrap=True)
@@ -46,6 +50,29 @@ def run(
     if before is not None:
         wrong += [f"bench: slower: {text}" for text in bars.slower(result, before)]
     return wrong
+
+
+def _earlier(path: Path, plan: Plan) -> dict[str, Any]:
+    """Return an earlier run with which the plan can be compared: as many threads, the same rows."""
+    before = read(path)
+    if before.get("threads") != plan.threads:
+        wanted = f"{path} of a run on {plan.threads} thread(s)"
+        hint = f"add --threads {before.get('threads')}"
+        raise ArgumentError(expected("bench", wanted, before.get("threads"), hint))
+    rows = {(row["name"], row["part"]) for row in before["rows"]}
+    if rows.isdisjoint((row.name, row.part) for row in plan.rows()):
+        raise ArgumentError(expected("bench", f"{path} with rows of this run", "none of them"))
+    return before
+
+
+def _make(folder: Path) -> None:
+    """Make a folder to write to, before minutes go into what shall stand there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ArgumentError(expected("bench", f"a folder {folder} to write to", error)) from None
 
 
 def _verdicts(result: dict[str, Any], whole: bool) -> Iterator[str]:

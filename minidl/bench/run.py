@@ -236,8 +236,24 @@ def read(path: Path) -> dict[str, Any]:
         result = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ArgumentError(expected("bench", f"results in {path}", error)) from None
-    if not isinstance(result, dict) or result.get("format") != 1:
+    if not _is_result(result):
         raise ArgumentError(
             expected("bench", f"{path} as `minidl bench` wrote it", "something else")
         )
     return result
+
+
+def _is_result(found: Any) -> bool:
+    """Whether this has what a comparison reads: rows with times on sides, minidl's among them."""
+    try:
+        return found["format"] == 1 and all(
+            isinstance(row["name"] + row["part"], str)
+            and "minidl" in row["sides"]
+            and all(
+                min(side["min"], side["median"]) > 0 and side["spread"] >= 0
+                for side in row["sides"].values()
+            )
+            for row in found["rows"]
+        )
+    except (AttributeError, KeyError, TypeError):
+        return False

@@ -61,7 +61,7 @@ def notebooks(only_check: bool, to: Path) -> None:
 @click.command()
 @click.option("--only", default="", help="Only rows whose name has this in it; * and ? are wild.")
 @click.option("--quick", is_flag=True, help="A third of the rounds: for a first look.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--threads", type=click.IntRange(1, 1024), default=1, show_default=True)
 @click.option(
     "--against",
     type=click.Path(path_type=Path),
