@@ -411,7 +411,7 @@ cdef _prelu_chain_part(
 
 
 def prelu_forward(x, weight):
-    """y = max(x, 0) + weight * min(x, 0), channel by channel; see activation_numpy."""
+    """y = x where x > 0, else weight * x, channel by channel; see activation_numpy."""
     n, c, s = x.shape
     y = np.empty_like(x)
     if n * c * s < LEAST:

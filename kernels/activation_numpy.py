@@ -167,7 +167,7 @@ def leaky_relu_backward(dy, x, slope):
 
 
 def prelu_forward(x, weight):
-    """y_icj = max(x_icj, 0) + weight_c * min(x_icj, 0).
+    """y_icj = x_icj where x_icj > 0, else weight_c * x_icj.
 
     Parameters
     ----------
@@ -182,13 +182,14 @@ def prelu_forward(x, weight):
     ----------
     He et al. 2015, Delving deep into rectifiers, section 2.1.
     """
-    return np.maximum(x, 0) + weight[:, None] * np.minimum(x, 0)
+    return np.multiply(x, weight[:, None], where=~(x > 0), out=x.copy())
 
 
 def prelu_backward(dy, x, weight):
     """Gradients of PReLU.
 
-    dx = dy where x > 0, else weight_c * dy;  dweight_c = sum over n and s of dy * min(x, 0)
+    dx = dy where x > 0, else weight_c * dy
+    dweight_c = sum over n and s of dy * x, where not x > 0
 
     Parameters
     ----------
@@ -201,7 +202,8 @@ def prelu_backward(dy, x, weight):
     dweight : (c,)
     """
     dx = np.where(x > 0, dy, weight[:, None] * dy)
-    return dx, (dy * np.minimum(x, 0)).sum(axis=(0, 2))
+    products = np.multiply(dy, x, where=~(x > 0), out=np.zeros_like(dy))
+    return dx, products.sum(axis=(0, 2))
 
 
 def elu_forward(x, alpha, scale):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from minidl.tensor import Tensor
+from minidl import backend, nn
 from minidl import functional as F
-from minidl import nn
 from minidl.errors import ArgumentError, DTypeError, ShapeError
 
 X = np.array([-800.0, -30.0, -1.5, -1e-3, 0.0, 1e-3, 2.0, 40.0, 900.0])
@@ -249,6 +249,22 @@ def test_bad_options(function, layer, options, says):
         function(Tensor(X), **options)
     with pytest.raises(ArgumentError, match=f"{layer.__name__}: expected {says}"):
         layer(**options)
+
+
+@pytest.mark.parametrize("telling", ["numpy", "cython"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("length", [1, 3, 40])
+def test_where_prelu_is_positive_neither_slope_nor_gradient_leave_their_place(
+    telling, dtype, length
+):
+    x = np.repeat(np.array([2, -2, 2], dtype)[None, :, None], length, axis=2)
+    slopes = Tensor(np.array([np.inf, np.nan, np.nan], dtype), requires_grad=True)
+    with backend.use(telling):
+        y = F.prelu(Tensor(x, requires_grad=True), slopes)
+        np.testing.assert_array_equal(y.data[:, [0, 2]], x[:, [0, 2]])
+        assert np.isnan(y.data[:, 1]).all()
+        y.backward(np.full(x.shape, np.inf, dtype))
+    np.testing.assert_array_equal(slopes.grad, [0, -np.inf, 0])
 
 
 def test_bad_prelu():

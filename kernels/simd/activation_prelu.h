@@ -9,8 +9,7 @@
 
 INLINE VEC NAME(prelu)(VEC x, VEC w)
 {
-    MASK positive = x > 0;
-    return SELECT(positive, x, SPLAT(0)) + w * SELECT(positive, SPLAT(0), x);
+    return SELECT(x > 0, x, w * x);
 }
 
 static void NAME(prelu_forward)(
@@ -37,7 +36,7 @@ static void NAME(prelu_forward)(
     }
 }
 
-/* dx of one row, and the sum of dy * min(x, 0). */
+/* dx of one row, and the sum of dy * x where not x > 0. */
 INLINE double NAME(prelu_row)(const REAL *dy, const REAL *x, REAL w, REAL *dx, long s)
 {
     double total = 0;
@@ -48,12 +47,12 @@ INLINE double NAME(prelu_row)(const REAL *dy, const REAL *x, REAL w, REAL *dx, l
         for (; i + LANES <= to; i += LANES) {
             VEC d = LOAD(dy + i), v = LOAD(x + i);
             STORE(dx + i, SELECT(v > 0, d, d * v_w));
-            sum += d * SELECT(v > 0, SPLAT(0), v);
+            sum += SELECT(v > 0, SPLAT(0), d * v);
         }
         total += SUM(sum);
         for (; i < to; i++) {
             dx[i] = x[i] > 0 ? dy[i] : dy[i] * w;
-            total += dy[i] * (x[i] > 0 ? 0 : x[i]);
+            total += x[i] > 0 ? 0 : dy[i] * x[i];
         }
     }
     return total;
@@ -80,7 +79,7 @@ INLINE void NAME(prelu_column)(
                 STORE(dx + place, slope);
             else
                 NAME(store_part)(dx + place, slope, count);
-            sum += d * SELECT(v > 0, SPLAT(0), v);
+            sum += SELECT(v > 0, SPLAT(0), d * v);
         }
         STORE(part, sum);
         for (long i = 0; i < count; i++)
