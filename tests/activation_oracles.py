@@ -55,8 +55,12 @@ def prelu(module):
         close(module.prelu_forward(x, weight), y)
         close(module.prelu_backward(dy, x, weight)[0], dx)
         close(module.prelu_backward(dy, x, weight)[1], dweight)
-    dx, _ = module.prelu_backward(np.full((1, 1, 1), 2.0), np.zeros((1, 1, 1)), np.array([0.3]))
+    zero, endless = np.zeros((1, 1, 1)), np.full((1, 1, 1), np.inf)
+    dx, _ = module.prelu_backward(zero + 2.0, zero, np.array([0.3]))
     close(dx, [[[0.6]]])
+    with np.errstate(invalid="ignore"):  # 0 counts as negative: its product is taken
+        assert np.isnan(module.prelu_forward(zero, endless[0, 0]))
+        assert np.isnan(module.prelu_backward(endless, zero, np.ones(1))[1])
 
 
 def elu(module):
