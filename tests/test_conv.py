@@ -188,6 +188,7 @@ def test_the_transposed_layer(rng):
         ("output_padding below the stride", (1, 4, 3, 3), {"output_padding": 1}),
         ("groups that divide the 4 channels", (1, 4, 3, 3), {"groups": 3}),
         ("a result of at least one pixel", (1, 4, 3, 3), {"padding": 3}),
+        (r"x and weight of at least one pixel, got \(1, 4, 0, 3\) and", (1, 4, 0, 3), {}),
         ("stride as an integer", (1, 4, 3, 3), {"stride": 0}),
         (r"bias of shape \(2,\)", (1, 4, 3, 3), {"bias": Tensor(np.zeros(4))}),
     ],

@@ -315,7 +315,10 @@ def conv_transpose2d(
         raise ArgumentError(expected(op, f"output_padding below the stride {steps}", extra))
     sizes = zip(x.shape[2:], weight.shape[2:], steps, edge, spread, extra, strict=True)
     out_size = tuple((n - 1) * s - 2 * p + d * (k - 1) + e + 1 for n, k, s, p, d, e in sizes)
-    if min(out_size) < 1 or min(x.shape[2:]) < 1:
+    if min(*x.shape[2:], *weight.shape[2:]) < 1:
+        got = f"{x.shape} and {weight.shape}"
+        raise ShapeError(expected(op, "x and weight of at least one pixel", got))
+    if min(out_size) < 1:
         raise ShapeError(expected(op, "a result of at least one pixel", out_size, "pad less"))
     check_room(op, (x.shape[0], weight.shape[1] * groups, *out_size))
     return TransposedConvolution.apply(
