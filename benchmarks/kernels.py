@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import threadpoolctl
 
+import minidl
 from minidl.bench import facts
 from minidl.bench.run import write
 
@@ -226,6 +227,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=HERE / "kernels", help="without suffix")
     chosen = parser.parse_args()
     rows = []
+    minidl.set_num_threads(1)
     with threadpoolctl.threadpool_limits(1):
         found = machine()
         for family in FAMILIES:
