@@ -27,8 +27,9 @@ def set_num_threads(count: int) -> None:
     Libraries that are loaded later follow: BLAS with minidl's next product or threaded kernel,
     Numba when the first of its kernels is loaded.
     """
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise ArgumentError(expected("set_num_threads", "an integer of at least 1", repr(count)))
+    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count < 2**31:
+        wanted = "an integer of at least 1, below 2**31"
+        raise ArgumentError(expected("set_num_threads", wanted, repr(count)))
     apply_to_numba(count)
     # After Numba, whose first call sets OpenMP's count to one of its own.
     threadpoolctl.threadpool_limits(count)

@@ -270,6 +270,7 @@ def test_writing_by_index():
         (lambda x: x.transpose(0, 1), r"transpose: expected all 3 axes"),
         (lambda x: x.transpose(0, 1, 1), "transpose: expected distinct axes"),
         (lambda x: x.sum(3), r"sum: expected distinct axes between -3 and 2, got \(3,\)"),
+        (lambda x: x.sum().sum(0), "sum: expected a tensor with axes, got a single number"),
         (lambda x: x[2], r"index: expected an index into shape \(2, 3, 4\), got 2"),
         (lambda x: x.broadcast_to(2, 3), "broadcast_to"),
         (lambda x: x.flatten(3), "flatten: expected start between 0 and 2"),

@@ -79,7 +79,7 @@ def test_libraries_that_are_loaded_later_follow():
     assert shown.stdout.split() == ["[1]", "1"]
 
 
-@pytest.mark.parametrize("count", [0, -2, 1.5, "all", True])
+@pytest.mark.parametrize("count", [0, -2, 1.5, "all", True, 2**31, 10**20])
 def test_what_is_not_a_count_is_refused(count):
     with pytest.raises(ArgumentError, match="at least 1"):
         minidl.set_num_threads(count)

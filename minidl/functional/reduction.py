@@ -18,7 +18,8 @@ def normalize_axes(op: str, axis: Axes, ndim: int) -> tuple[int, ...]:
     """Return `axis` as a tuple of distinct non-negative integers; None means all axes."""
     axes = tuple(range(ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
     if any(not -ndim <= a < ndim for a in axes) or len({a % ndim for a in axes}) < len(axes):
-        raise ShapeError(expected(op, f"distinct axes between {-ndim} and {ndim - 1}", axes))
+        wanted = f"distinct axes between {-ndim} and {ndim - 1}" if ndim else "a tensor with axes"
+        raise ShapeError(expected(op, wanted, axes if ndim else "a single number"))
     return tuple(a % ndim for a in axes)
 
 
