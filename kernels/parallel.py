@@ -5,8 +5,9 @@ compiled kernels do. How a range is cut depends on its length and the number of 
 results come back in order: the same count gives the same numbers.
 
 BLAS has threads of its own, which wait for each other by spinning. They would fight with ours, and
-on a busy machine make a product ten times slower. So the first `run` or `product` sets BLAS to one
-thread, and `product` cuts large products for the same threads as everything else.
+on a busy machine make a product ten times slower. So the first `run`, `product` or kernel in NumPy
+or Numba sets BLAS to one thread, and `product` cuts large products for the same threads as
+everything else.
 """
 
 import contextvars
@@ -185,6 +186,13 @@ def product(a, b):
     else:
         run(lambda i, j: np.matmul(flat, b[:, i:j], out=y[:, i:j]), n, LARGE // (rows * k) + 1)
     return y.reshape(*a.shape[:-1], n)
+
+
+def limit_blas():
+    """Let BLAS use one thread from now on; `run` and `product` do so for what is loaded later."""
+    with _state.lock:
+        if not _state.limited:
+            _limit_blas()
 
 
 def _limit_blas():

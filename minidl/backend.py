@@ -22,6 +22,7 @@ import numpy as np
 import minidl.kernels
 from minidl import threads
 from minidl.errors import ArgumentError, DTypeError, MinidlError, expected
+from minidl.kernels import parallel
 
 TELLINGS = ("numpy", "numba", "cython")
 
@@ -117,6 +118,8 @@ def load(family: str, telling: str) -> ModuleType | str:
         module = importlib.import_module(name)
         if telling == "numba":
             threads.apply_to_numba()
+        if telling != "cython":
+            parallel.limit_blas()
         return module
     except ImportError as error:
         warnings.warn(f"backend: {name} is there but broken: {error}", RuntimeWarning, stacklevel=2)

@@ -24,25 +24,24 @@ def available_cores() -> int:
 def set_num_threads(count: int) -> None:
     """Let minidl's kernels and products, OpenMP and Numba use `count` threads (at least 1).
 
-    Libraries that are loaded later follow: BLAS with minidl's next product or threaded kernel,
-    Numba when the first of its kernels is loaded.
+    BLAS has one thread inside each of them. Libraries that are loaded later follow: BLAS with
+    minidl's next product or threaded kernel, Numba when the first of its kernels is loaded.
     """
     if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count < 2**31:
         wanted = "an integer of at least 1, below 2**31"
         raise ArgumentError(expected("set_num_threads", wanted, repr(count)))
-    apply_to_numba(count)
-    # After Numba, whose first call sets OpenMP's count to one of its own.
-    threadpoolctl.threadpool_limits(count)
-    # Last: a product made meanwhile by another thread has set BLAS to one thread before this.
     parallel.set_count(count)
+    parallel.limit_blas()
+    apply_to_numba()
+    # Last, because the first call to Numba sets OpenMP's count to one of its own.
+    threadpoolctl.threadpool_limits(count, user_api="openmp")
 
 
-def apply_to_numba(count: int | None = None) -> None:
-    """Give Numba a count (the one in force), if it is loaded: importing it takes longer."""
+def apply_to_numba() -> None:
+    """Give Numba the count in force, if it is loaded: importing it takes longer than minidl."""
     numba = sys.modules.get("numba")
     if numba is not None:
-        count = get_num_threads() if count is None else count
-        numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
+        numba.set_num_threads(min(get_num_threads(), numba.config.NUMBA_NUM_THREADS))
 
 
 def get_num_threads() -> int:

@@ -34,22 +34,51 @@ def test_one_call_sets_every_pool(restored, count):
     minidl.set_num_threads(count)
     assert minidl.get_num_threads() == parallel.get_count() == count
     pools = threadpoolctl.threadpool_info()
-    assert {pool["num_threads"] for pool in pools} == {count}, pools
+    counts = {(pool["user_api"], pool["num_threads"]) for pool in pools}
+    assert counts - {("openmp", count)} == {("blas", 1)}, pools
     assert numba.get_num_threads() == min(count, numba.config.NUMBA_NUM_THREADS)
 
 
 def test_products_of_other_threads_meanwhile_leave_blas_at_one(restored, monkeypatch):
     x, limit = np.ones((4, 4)), threadpoolctl.threadpool_limits
 
-    def meanwhile(count):
+    def meanwhile(*arguments, **options):
         parallel.product(x, x)
-        limit(count)
+        limit(*arguments, **options)
 
     monkeypatch.setattr(threadpoolctl, "threadpool_limits", meanwhile)
     minidl.set_num_threads(2)
     parallel.product(x, x)
     pools = threadpoolctl.threadpool_info()
     assert {pool["num_threads"] for pool in pools if pool["user_api"] == "blas"} == {1}
+
+
+KERNELS = """
+import sys, numpy, threadpoolctl
+own = {pool["filepath"] for pool in threadpoolctl.threadpool_info()}
+import minidl
+from minidl import backend, functional as F
+if sys.argv[2] == "set":
+    minidl.set_num_threads(2)
+with backend.use(sys.argv[1]):
+    F.conv2d(minidl.ones(2, 3, 8, 8), minidl.ones(4, 3, 3, 3))
+pools = threadpoolctl.threadpool_info()
+print(*{pool["num_threads"] for pool in pools if pool["filepath"] in own})
+"""
+
+
+@pytest.mark.parametrize("telling", ["numpy", "numba"])
+@pytest.mark.parametrize("how", ["set", "from the environment"])
+def test_kernels_in_numpy_and_numba_have_blas_at_one_thread(telling, how):
+    shown = subprocess.run(
+        [sys.executable, "-c", KERNELS, telling, how],
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "2", "MINIDL_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert shown.stdout.split() == ["1"]
 
 
 LATER = """
