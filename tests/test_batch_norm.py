@@ -380,3 +380,20 @@ def test_bad_input_of_the_layers(kind, says, call):
 def test_a_layer_that_cannot_be(make):
     with pytest.raises(ArgumentError, match=r"Norm.*: expected "):
         make()
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [
+        lambda x, m, v: F.batch_norm(x, m, v, training=True),
+        lambda x, m, v: F.instance_norm(x, m, v),
+        lambda x, m, v: F.lp_batch_norm(x, m, v, training=True),
+    ],
+)
+def test_running_statistics_that_cannot_be_moved_are_refused_in_training_alone(norm):
+    x, kept, still = Tensor(np.ones((2, 3, 2, 2))), np.ones(3), np.ones(3)
+    still.flags.writeable = False
+    with pytest.raises(ArgumentError, match=r"norm: expected running_\w+ that training can move"):
+        norm(x, kept, still)
+    np.testing.assert_array_equal(kept, np.ones(3))
+    assert F.batch_norm(x, still, still).shape == x.shape

@@ -171,7 +171,7 @@ def batch_norm(
     c = x.shape[1]
     statistics = {"running_mean": running_mean, "running_var": running_var}
     check_vectors("batch_norm", c, **statistics, weight=weight, bias=bias)
-    check_running("batch_norm", **statistics)
+    check_running("batch_norm", training, **statistics)
     if residual is not None:
         check_floating("batch_norm", "residual", residual)
         check_size("batch_norm", "residual", residual.shape, x.shape, "as batch_norm's result is")

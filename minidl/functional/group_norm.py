@@ -134,7 +134,7 @@ def instance_norm(
     c = _check(op, x, eps, 3, weight=weight, bias=bias)
     statistics = {"running_mean": running_mean, "running_var": running_var}
     check_vectors(op, c, **statistics)
-    check_running(op, **statistics)
+    check_running(op, use_input_stats, **statistics)
     check_range(op, "momentum", momentum, 0.0, 1.0)
     if not use_input_stats:
         if running_mean is None:

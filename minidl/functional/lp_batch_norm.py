@@ -112,7 +112,7 @@ def lp_batch_norm(
     c = x.shape[1]
     vectors = {"running_mean": running_mean, "running_norm": running_norm}
     check_vectors(op, c, **vectors, weight=weight, bias=bias)
-    check_running(op, **vectors)
+    check_running(op, training, **vectors)
     gamma = np.ones(c, x.dtype) if weight is None else weight
     beta = np.zeros(c, x.dtype) if bias is None else bias
     if not training and running_mean is not None and running_norm is not None:

@@ -50,8 +50,12 @@ def check_vectors(op: str, c: int, **vectors: Any) -> None:
         check_size(op, name, vector.shape, (c,), hint)
 
 
-def check_running(op: str, **running: Any) -> None:
-    """Raise ArgumentError where one of the running statistics is there without the other."""
+def check_running(op: str, moved: bool, **running: Any) -> None:
+    """Raise ArgumentError where one of the two is missing, or is to be moved and is read-only."""
     if len({value is None for value in running.values()}) > 1:
         wanted = f"both {' and '.join(running)}, or neither"
         raise ArgumentError(expected(op, wanted, "one of them"))
+    for name, value in running.items():
+        if moved and value is not None and not value.flags.writeable:
+            wanted = f"{name} that training can move in place"
+            raise ArgumentError(expected(op, wanted, "a read-only array", "pass a copy"))
