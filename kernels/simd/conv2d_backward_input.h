@@ -208,7 +208,7 @@ static void NAME(conv2d_backward_input)(
     long *table = conv2d_room(phases + 2 * outputs * taps, sizeof(long), whole);
     double padded = (channels + CONV_ROWS) * outputs * taps * g.groups;
     r.weights = conv2d_room(padded, sizeof(REAL), whole + 1);
-    r.panel = conv2d_room(CONV_DEPTH * CONV_COLUMNS, sizeof(REAL), whole + 2);
+    r.panel = conv2d_room(CONV_PANEL, sizeof(REAL), whole + 2);
     *failed = !(table && r.weights && r.panel);
     if (!*failed) {
         r.down = conv2d_find_phases(g.kh, g.sh, g.ph, g.dh, g.h, table);

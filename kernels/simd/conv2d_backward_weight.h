@@ -94,12 +94,12 @@ static void NAME(weight_field)(
 {
     long at[CONV_SPAN], out[CONV_SPAN];
     long total = f->images * f->rows * f->columns;
-    conv2d_cursor cursor = {0, 0, 0};
+    conv2d_cursor cursor = {0};
     for (long t = 0; t < total; t += CONV_SPAN) {
         long count = conv2d_least(CONV_SPAN, total - t);
         for (long j = 0; j < count; j++) {
-            at[j] = cursor.image * f->image_step + cursor.row * f->row_step + cursor.column;
-            out[j] = cursor.image * f->out_image + cursor.row * f->columns + cursor.column;
+            at[j] = cursor.at + cursor.column;
+            out[j] = cursor.out + cursor.column;
             conv2d_advance(&cursor, f, 1);
         }
         for (long m = 0; m < r->padded;) {

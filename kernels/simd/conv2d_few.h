@@ -75,10 +75,12 @@ static void NAME(few_block)(
         /* Whole tiles: some positions before are multiplied again. */
         long count = (end - at + CONV_COLUMNS - 1) / CONV_COLUMNS * CONV_COLUMNS;
         long begin = conv2d_most(0, end - count);
-        conv2d_field f = {1, 1, end - begin, 0, 0, 0, end - begin, 0};
+        /* An odd number of lines of the cache apart, rows do not crowd into few of its sets. */
+        long pitch = (end - begin + 31) / 32 * 32 + 16;
+        conv2d_field f = {1, 1, end - begin, 0, 0, 0, pitch, 0};
         NAME(correlate)(dy + begin, r->off, weights, NULL, outputs, channels * g->kh * g->kw, &f,
                         r->panel, r->products);
-        NAME(few_run) run = {r->products + at - begin, end - begin, at, end, at / g->ow,
+        NAME(few_run) run = {r->products + at - begin, pitch, at, end, at / g->ow,
                              (end - 1) / g->ow};
         REAL *planes = r->planes;
         for (long a = 0; a < r->down.count; a++)
@@ -136,11 +138,11 @@ static void NAME(conv2d_few)(
     double tables = 2.0 * g.kh * (g.kh + 1) + 2.0 * g.kw * (g.kw + 1);
     long *table = conv2d_room(tables + 2 * outputs, sizeof(long), whole);
     r.weights = conv2d_room((products + CONV_ROWS) * outputs * g.groups, sizeof(REAL), whole + 1);
-    r.panel = conv2d_room(CONV_DEPTH * CONV_COLUMNS, sizeof(REAL), whole + 2);
+    r.panel = conv2d_room(CONV_PANEL, sizeof(REAL), whole + 2);
     r.block = CONV2D_BLOCK / (long)sizeof(REAL) / CONV_COLUMNS / (long)products;
     r.block = CONV_COLUMNS * conv2d_most(1, r.block);
     r.block = conv2d_least(r.block, g.oh * g.ow);
-    r.products = conv2d_room((r.block + CONV_COLUMNS) * products, sizeof(REAL), whole + 3);
+    r.products = conv2d_room((r.block + CONV_COLUMNS + 48) * products, sizeof(REAL), whole + 3);
     *failed = !(table && r.weights && r.panel && r.products);
     if (!*failed) {
         r.down = conv2d_find_phases(g.kh, g.sh, g.ph, g.dh, g.h, table);

@@ -64,7 +64,7 @@ static void NAME(conv2d_forward)(
     double padded = (g.o / g.groups + CONV_ROWS) * depth * g.groups;
     long *table = conv2d_room(2.0 * g.kw + 2 * depth, sizeof(long), whole);
     r.weights = conv2d_room(padded, sizeof(REAL), whole + 1);
-    r.panel = conv2d_room(CONV_DEPTH * CONV_COLUMNS, sizeof(REAL), whole + 2);
+    r.panel = conv2d_room(CONV_PANEL, sizeof(REAL), whole + 2);
     *failed = !(table && r.weights && r.panel);
     if (!*failed) {
         r.layout = conv2d_lay_out(&g, table);

@@ -32,24 +32,55 @@ typedef struct {
    windows and lays them into the panel for the tiles to come. */
 enum { CONV_SCATTERED, CONV_PACKED, CONV_COLLECTED };
 
+/* A position of a field: the column of a row whose first number is at `at` in the windows and whose
+   first result is at `out`. */
 typedef struct {
-    long image, row, column;
+    long image, row, column, at, out;
 } conv2d_cursor;
 
-static inline void conv2d_advance(conv2d_cursor *at, const conv2d_field *f, long count)
+static inline void conv2d_advance(conv2d_cursor *here, const conv2d_field *f, long count)
 {
-    at->column += count;
-    while (at->column >= f->columns) {
-        at->column -= f->columns;
-        if (++at->row == f->rows) {
-            at->row = 0;
-            at->image++;
+    here->column += count;
+    while (here->column >= f->columns) {
+        here->column -= f->columns;
+        here->at += f->row_step;
+        here->out += f->columns;
+        if (++here->row == f->rows) {
+            here->row = 0;
+            here->at = ++here->image * f->image_step;
+            here->out = here->image * f->out_image;
         }
     }
 }
 
 static inline long conv2d_least(long a, long b) { return a < b ? a : b; }
 static inline long conv2d_most(long a, long b) { return a > b ? a : b; }
+
+/* Outputs cut into `count` panels: those before `taller` have height + 1 of them, others height. */
+typedef struct {
+    long count, height, taller;
+} conv2d_panels;
+
+/* As few panels of at most `rows` outputs as there can be, and as equal. */
+static inline conv2d_panels conv2d_cut(long outputs, long rows)
+{
+    long count = (outputs + rows - 1) / rows;
+    return (conv2d_panels){count, outputs / conv2d_most(count, 1),
+                           outputs % conv2d_most(count, 1)};
+}
+
+/* The first output of panel p. */
+static inline long conv2d_panel(const conv2d_panels *panels, long p)
+{
+    return p * panels->height + conv2d_least(p, panels->taller);
+}
+
+/* The largest part of `all` when it is cut into parts of at most `most`, as equal as can be. */
+static inline long conv2d_share(long all, long most)
+{
+    long parts = conv2d_most((all + most - 1) / most, 1);
+    return conv2d_most((all + parts - 1) / parts, 1);
+}
 
 /* Division that rounds down, for b > 0. */
 static inline long conv2d_floor(long a, long b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }

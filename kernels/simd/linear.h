@@ -16,7 +16,7 @@
 #endif
 #define COLUMNS (2 * LANES)
 #define DEEP 400          /* most terms of a sum at once, a multiple of 16: a panel of B fits L1 */
-#define BLOCK (16 * ROWS) /* most rows at once: they fit the second-level cache */
+#define BLOCK (96 / (long)sizeof(REAL) * ROWS) /* most rows at once: they fit the second-level cache */
 
 /* packed[panel of ROWS rows][p][row] = a[i * a_row + p * a_deep], zeros behind the last row. */
 static void NAME(pack_left)(
