@@ -81,15 +81,79 @@ static void NAME(depthwise_plane)(
     }
 }
 
-/* sums[k] += dy times the patches' numbers of tap k, for `taps` taps, a constant where inlined. */
+/* One plane of results for 3x3 windows of neighbouring pixels: four rows at a time, for which every
+   vector of pixels is loaded once. The last rows, and the last vectors of a row, may begin before the
+   end of those before them and are computed a second time. */
+static void NAME(depthwise_three)(
+    const REAL *s, long pitch, const REAL *weight, REAL bias, long rows, long columns, REAL *y)
+{
+    VEC number[9];
+#pragma GCC unroll 9
+    for (int k = 0; k < 9; k++)
+        number[k] = SPLAT(weight[k]);
+    for (long r = 0; r < rows; r += 4) {
+        long row = conv2d_least(r, rows - 4);
+        for (long q = 0; q < columns; q += LANES) {
+            long column = conv2d_least(q, columns - LANES);
+            const REAL *from = s + row * pitch + column;
+            VEC c[4] = {SPLAT(bias), SPLAT(bias), SPLAT(bias), SPLAT(bias)};
+#pragma GCC unroll 6
+            for (int i = 0; i < 6; i++, from += pitch) {
+#pragma GCC unroll 3
+                for (int j = 0; j < 3; j++) {
+                    VEC p = LOAD(from + j);
+#pragma GCC unroll 4
+                    for (int k = 0; k < 4; k++)
+                        if (i >= k && i - k < 3)
+                            c[k] += number[3 * (i - k) + j] * p;
+                }
+            }
+#pragma GCC unroll 4
+            for (int k = 0; k < 4; k++)
+                STORE(y + (row + k) * columns + column, c[k]);
+        }
+    }
+}
+
+/* The same for sums: sums[k] += dy times the patches' numbers of tap k for the full vectors of pairs
+   of rows. Returns how many vectors that were. */
+static long NAME(depthwise_three_sums)(
+    const REAL *s, const REAL *dy, const conv2d_vectors *v, long pitch, long each, VEC *sums)
+{
+    VEC c[9];
+    long done = v->full / (2 * each) * 2 * each;
+    for (int i = 0; i < 9; i++)
+        c[i] = sums[i];
+    for (long k = 0; k < done; k += 2 * each)
+        for (long j = k; j < k + each; j++) {
+            const REAL *from = s + v->at[j];
+            VEC above = LOAD(dy + v->out[j]), below = LOAD(dy + v->out[j + each]);
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; i++, from += pitch)
+#pragma GCC unroll 3
+                for (int t = 0; t < 3; t++) {
+                    VEC p = LOAD(from + t);
+                    if (i < 3)
+                        c[3 * i + t] += above * p;
+                    if (i > 0)
+                        c[3 * (i - 1) + t] += below * p;
+                }
+        }
+    for (int i = 0; i < 9; i++)
+        sums[i] = c[i];
+    return done;
+}
+
+/* sums[k] += dy times the patches' numbers of tap k, for `taps` taps, a constant where inlined,
+   and the vectors from `begin` on. */
 INLINE void NAME(depthwise_sums)(
-    const REAL *s, const REAL *dy, const conv2d_vectors *v, const long *off, VEC *sums,
-    const int taps)
+    const REAL *s, const REAL *dy, const conv2d_vectors *v, long begin, const long *off,
+    VEC *sums, const int taps)
 {
     VEC c[9];
     for (int i = 0; i < taps; i++)
         c[i] = sums[i];
-    for (long k = 0; k < v->full; k++) {
+    for (long k = begin; k < v->full; k++) {
         const REAL *from = s + v->at[k];
         VEC d = LOAD(dy + v->out[k]);
 #pragma GCC unroll 9
@@ -119,7 +183,6 @@ typedef struct {
     conv2d_window window;
     long *off;
     REAL *source;
-    VEC *sums;
 } NAME(depthwise_rooms);
 
 /* Makes room for one plane; false where there is none. */
@@ -128,14 +191,13 @@ static int NAME(depthwise_room)(const conv2d_geometry *g, NAME(depthwise_rooms) 
     long taps = g->kh * g->kw;
     double vectors = 2.0 * g->oh * (g->ow / LANES + 1);
     long *table = conv2d_room(2.0 * g->kw + taps + vectors, sizeof(long), whole);
-    r->sums = conv2d_room(taps, sizeof(VEC), whole + 1);
-    if (!table || !r->sums)
+    if (!table)
         return 0;
     r->layout = conv2d_lay_out(g, table);
     r->off = table + 2 * g->kw;
     double line = r->layout.pitch, each = line * r->layout.step;
     double size = line * ((g->kh - 1.0) * g->dh + 1) + each * (g->oh - 1);
-    r->source = conv2d_room(size + 2 * LANES, sizeof(REAL), whole + 2);
+    r->source = conv2d_room(size + 2 * LANES, sizeof(REAL), whole + 1);
     if (!r->source)
         return 0;
     r->vectors = conv2d_list_vectors(g->oh, g->ow, r->layout.step * r->layout.pitch, LANES,
@@ -145,6 +207,13 @@ static int NAME(depthwise_room)(const conv2d_geometry *g, NAME(depthwise_rooms) 
                                 r->layout.phases};
     conv2d_offsets(g, &r->layout, 1, 0, r->off);
     return 1;
+}
+
+/* Whether windows are 3x3 and of neighbouring pixels. */
+static int NAME(depthwise_is_three)(const conv2d_geometry *g)
+{
+    return g->kh == 3 && g->kw == 3 && g->sh == 1 && g->sw == 1 && g->dh == 1 && g->dw == 1 &&
+           g->ow >= LANES;
 }
 
 /* Planes start .. stop of y, counted over images and channels. */
@@ -157,12 +226,17 @@ static void NAME(depthwise_forward)(
     NAME(depthwise_rooms) r;
     void *whole[3] = {0};
     long taps = g.kh * g.kw;
+    int three = NAME(depthwise_is_three)(&g) && g.oh >= 4;
     *failed = !NAME(depthwise_room)(&g, &r, whole);
     for (long plane = start; plane < stop && !*failed; plane++) {
         long c = plane % g.c;
+        REAL offset = bias ? bias[c] : 0, *to = y + plane * g.oh * g.ow;
         NAME(copy_windows)(x + plane * g.h * g.w, 1, g.h, g.w, &r.window, plane == start, r.source);
-        NAME(depthwise_plane)(r.source, &r.vectors, r.off, weight + c * taps, taps,
-                              bias ? bias[c] : 0, y + plane * g.oh * g.ow);
+        if (three)
+            NAME(depthwise_three)(r.source, r.layout.pitch, weight + c * taps, offset, g.oh, g.ow,
+                                  to);
+        else
+            NAME(depthwise_plane)(r.source, &r.vectors, r.off, weight + c * taps, taps, offset, to);
     }
     for (int i = 0; i < 3; i++)
         free(whole[i]);
@@ -178,25 +252,31 @@ static void NAME(depthwise_backward_weight)(
     NAME(depthwise_rooms) r;
     void *whole[3] = {0};
     long taps = g.kh * g.kw;
-    *failed = !NAME(depthwise_room)(&g, &r, whole);
-    for (long c = start; c < stop && !*failed; c++) {
-        for (long k = 0; k < taps; k++)
-            r.sums[k] = SPLAT(0);
-        for (long plane = c; plane < g.n * g.c; plane += g.c) {
+    int three = NAME(depthwise_is_three)(&g);
+    VEC *sums = conv2d_room((double)(stop - start) * taps, sizeof(VEC), whole + 2);
+    *failed = !sums || !NAME(depthwise_room)(&g, &r, whole);
+    for (long k = 0; k < (stop - start) * taps && !*failed; k++)
+        sums[k] = SPLAT(0);
+    /* Planes in the order of memory, and the sums of all channels beside. */
+    for (long image = 0; image < g.n && !*failed; image++)
+        for (long c = start; c < stop; c++) {
+            long plane = image * g.c + c, k = 0, done = 0;
             const REAL *from = dy + plane * g.oh * g.ow;
-            long k = 0;
-            NAME(copy_windows)(x + plane * g.h * g.w, 1, g.h, g.w, &r.window,
-                               plane == start, r.source);
+            VEC *sum = sums + (c - start) * taps;
+            NAME(copy_windows)(x + plane * g.h * g.w, 1, g.h, g.w, &r.window, plane == start,
+                               r.source);
+            if (three)
+                done = NAME(depthwise_three_sums)(r.source, from, &r.vectors, r.layout.pitch,
+                                                  g.ow / LANES, sum);
             for (; k + 9 <= taps; k += 9)
-                NAME(depthwise_sums)(r.source, from, &r.vectors, r.off + k, r.sums + k, 9);
+                NAME(depthwise_sums)(r.source, from, &r.vectors, done, r.off + k, sum + k, 9);
             for (; k + 3 <= taps; k += 3)
-                NAME(depthwise_sums)(r.source, from, &r.vectors, r.off + k, r.sums + k, 3);
+                NAME(depthwise_sums)(r.source, from, &r.vectors, done, r.off + k, sum + k, 3);
             for (; k < taps; k++)
-                NAME(depthwise_sums)(r.source, from, &r.vectors, r.off + k, r.sums + k, 1);
+                NAME(depthwise_sums)(r.source, from, &r.vectors, done, r.off + k, sum + k, 1);
         }
-        for (long k = 0; k < taps; k++)
-            dweight[c * taps + k] = SUM(r.sums[k]);
-    }
+    for (long k = 0; k < (stop - start) * taps && !*failed; k++)
+        dweight[start * taps + k] = SUM(sums[k]);
     for (int i = 0; i < 3; i++)
         free(whole[i]);
 }
