@@ -121,14 +121,26 @@ def test_precise_sums_as_the_definition_does():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_both_sides_of_every_tile_and_block(dtype):
-    for o in (3, 4, 5, 8, 9, 15, 17, 127, 130):
+    for o in (*range(1, 14), 15, 17, 25, 127, 130, 133):
         assert_agrees((1, 2, (4, 7), o, (2, 2), (1, 1), (0, 0), (1, 1), 1), dtype)
-    for c in (28, 29, 57):  # 9 * c around the greatest depth of one product
+    for c in (
+        28,
+        29,
+        42,
+        43,
+        85,
+        86,
+    ):  # 9 * c around multiples of the greatest depth of one product
         assert_agrees((1, c, (5, 6), 3, (3, 3), (1, 1), (1, 1), (1, 1), 1), dtype)
         assert_agrees((1, 3, (5, 6), c, (3, 3), (2, 2), (1, 1), (1, 1), 1), dtype)
     for width in (1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 23, 24, 25, 47, 48, 49):
         assert_agrees((3, 3, (3, width), 5, (3, 1), (1, 1), (1, 0), (1, 1), 1), dtype)
         assert_agrees((2, 3, (5, width), 2, (1, 1), (1, 1), (0, 0), (1, 1), 1), dtype)
+        # Sums of several sums, and of several products, where rows end within a vector.
+        assert_agrees((2, 12, (4, width), 2, (3, 3), (1, 1), (1, 1), (1, 1), 1), dtype)
+        assert_agrees((2, 45, (3, width), 7, (3, 3), (1, 1), (1, 1), (1, 1), 1), dtype)
+        for height in (2, 3, 4, 5, 8, 9):
+            assert_agrees((2, 3, (height, width), 3, (3, 3), (1, 1), (1, 1), (1, 1), 3), dtype)
         assert_agrees((2, 3, (4, width), 3, (3, 3), (1, 2), (1, 1), (1, 1), 3), dtype)
         assert_agrees((2, 3, (4, width), 3, (3, 3), (2, 2), (1, 1), (1, 1), 3), dtype)
     for size in ((1, 1), (1, 23), (4, 6), (5, 5), (1, 47), (6, 8), (7, 7)):
