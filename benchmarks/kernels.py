@@ -77,6 +77,8 @@ def batch_norm(rng: np.random.Generator) -> Iterator[Call]:
         yield "batch_norm", "forward", what, (x, gamma, beta, 1e-5)
         yield "batch_norm", "backward", what, (dy, x_hat, gamma**2, gamma)
         yield "batch_norm", "inference", what, (x, gamma, beta, mean, beta**2, 1e-5)
+        yield "batch_norm", "fused_forward", what, (x, gamma, beta, dy, 1e-5, True)
+        yield "batch_norm", "fused_backward", what, (dy, x, x_hat, mean, gamma**2, gamma, True)
 
 
 def lrn(rng: np.random.Generator) -> Iterator[Call]:
@@ -94,12 +96,14 @@ def pool(rng: np.random.Generator) -> Iterator[Call]:
         out = (size + 2 * padding - kernel) // 2 + 1
         x, dy = normal(rng, n, c, size, size), normal(rng, n, c, out, out)
         window = (kernel, kernel), (2, 2), (padding, padding)
-        _, argmax = importlib.import_module("minidl.kernels.pool_numpy").max_forward(
-            x, *window, (1, 1), (out, out)
-        )
+        specification = importlib.import_module("minidl.kernels.pool_numpy")
+        _, argmax = specification.max_forward(x, *window, (1, 1), (out, out))
+        _, where = specification.max_forward_local(x, *window, (1, 1), (out, out))
         what = f"({n}, {c}, {size}, {size}), {kernel}x{kernel}, stride 2"
         yield "pool", "max_forward", what, (x, *window, (1, 1), (out, out))
         yield "pool", "max_backward", what, (dy, argmax, x.shape)
+        yield "pool", "max_forward_local", what, (x, *window, (1, 1), (out, out))
+        yield "pool", "max_backward_local", what, (dy, where, x.shape, *window, (1, 1))
         yield "pool", "avg_forward", what, (x, *window, (out, out), True)
         yield "pool", "avg_backward", what, (dy, x.shape, *window, True)
 
@@ -114,6 +118,8 @@ def drop_block(rng: np.random.Generator) -> Iterator[Call]:
         yield "drop_block", "expand", what, (seeds, block)
         yield "drop_block", "forward", what, (x, keep)
         yield "drop_block", "backward", what, (x, keep, 1.1)
+        yield "drop_block", "mask", what, (x.shape, 7, 0.1 / block**2, block)
+        yield "drop_block", "product", what, (x, keep, 1.1)
 
 
 def dropout(rng: np.random.Generator) -> Iterator[Call]:
@@ -122,6 +128,7 @@ def dropout(rng: np.random.Generator) -> Iterator[Call]:
         x, keep = normal(rng, n, d), rng.random((n, d)) < 0.5
         yield "dropout", "forward", f"({n}, {d})", (x, keep, 0.5)
         yield "dropout", "backward", f"({n}, {d})", (x, keep, 0.5)
+        yield "dropout", "seeded", f"({n}, {d})", (x, 7, 0.5, 2.0)
 
 
 def softmax_cross_entropy(rng: np.random.Generator) -> Iterator[Call]:

@@ -26,8 +26,8 @@ from minidl.kernels import parallel
 
 TELLINGS = ("numpy", "numba", "cython")
 
-# Measured by benchmarks/kernels.py, results in benchmarks/kernels.md: the fastest accurate telling.
-# In softmax_cross_entropy Numba is a little faster, but its first call waits for a compilation.
+# Measured by benchmarks/kernels.py, results in benchmarks/kernels.md: the fastest accurate telling;
+# of two that are equally fast the one whose first call waits for no compilation.
 DEFAULTS = {
     "activation": "cython",
     "batch_norm": "cython",
