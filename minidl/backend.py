@@ -6,7 +6,6 @@ and nowhere else. `use` switches kernels for a block of code, also to a student'
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import pkgutil
 import warnings
@@ -23,6 +22,7 @@ import minidl.kernels
 from minidl import threads
 from minidl.errors import ArgumentError, DTypeError, MinidlError, expected
 from minidl.kernels import parallel
+from minidl.numba_cache import import_kernels
 
 TELLINGS = ("numpy", "numba", "cython")
 
@@ -115,13 +115,13 @@ def load(family: str, telling: str) -> ModuleType | str:
     if importlib.util.find_spec(name) is None:
         return "not built" if telling == "cython" else "not written"
     try:
-        module = importlib.import_module(name)
+        module = import_kernels(name)
         if telling == "numba":
             threads.apply_to_numba()
         if telling != "cython":
             parallel.limit_blas()
         return module
-    except ImportError as error:
+    except (ImportError, RuntimeError, OSError) as error:
         warnings.warn(f"backend: {name} is there but broken: {error}", RuntimeWarning, stacklevel=2)
         return f"broken: {error}"
 

@@ -14,6 +14,8 @@ import numpy as np
 
 from minidl.tensor import Tensor
 from minidl import backend, functional, nn
+from minidl.errors import expected
+from minidl.numba_cache import is_spare
 
 
 def tasks() -> dict[str, Callable[[], list[nn.Module]]]:
@@ -48,9 +50,20 @@ def _step(layer: nn.Module, images: np.ndarray) -> None:
 
 
 def cache_folder() -> Path:
-    """Return the folder where Numba keeps what it compiled for the kernels."""
+    """Return the folder where Numba keeps what it compiled for the kernels.
+
+    Raises
+    ------
+    BackendError
+        without Numba kernels, and where there is no folder that outlives this process
+    """
     module = backend.load("pool", "numba")
     for kernel in vars(module).values():
         if hasattr(kernel, "stats"):
-            return Path(kernel.stats.cache_path)
+            folder = Path(kernel.stats.cache_path)
+            if not is_spare(folder):
+                return folder
+            wanted = "a folder to write to, beside the kernels or at home"
+            hint = "set NUMBA_CACHE_DIR to one"
+            raise backend.BackendError(expected("warmup", wanted, "none", hint))
     raise backend.BackendError(f"warmup: expected Numba kernels, got {module}")

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from minidl import backend, warmup
 
@@ -51,3 +52,34 @@ def test_warmup_keeps_what_it_compiles_where_it_says(tmp_path):
     assert all(family in told for family in warmup.tasks())
     kept = [path.name for path in tmp_path.rglob("*.nbi")]
     assert all(any(name.startswith(f"{f}_numba") for name in kept) for f in warmup.tasks())
+
+
+NOWHERE = """
+from pathlib import Path
+import numpy as np
+from numba.core import caching
+caching.CacheImpl._locator_classes = [caching.UserProvidedCacheLocator]
+import minidl
+from minidl import backend, functional as F, warmup
+x = minidl.Tensor(np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4))
+with backend.use("numba", "pool") as used:
+    print(F.max_pool2d(x, 2).data.ravel(), len(used.calls))
+import numba
+spare = Path(numba.config.CACHE_DIR)
+print(any(spare.rglob("*.nbc")))
+try:
+    warmup.cache_folder()
+except backend.BackendError as error:
+    print(error)
+print(spare)
+"""
+
+
+def test_where_nothing_can_be_kept_kernels_serve_all_the_same_and_warmup_says_so(tmp_path):
+    answer, kept, said, spare = run(
+        "-c", NOWHERE, NUMBA_CACHE_DIR="", TMPDIR=str(tmp_path)
+    ).splitlines()
+    assert (answer, kept) == ("[ 5.  7. 13. 15.] 1", "True")
+    assert said.startswith("warmup: expected a folder to write to")
+    assert Path(spare).parent == tmp_path
+    assert not any(tmp_path.iterdir())

@@ -115,6 +115,7 @@ def warmup() -> None:
     from minidl.terminal import cells, console, table
 
     out, err = console(), console(stderr=True)
+    folder = warmup.cache_folder()
     done = table("kernels", "seconds", right=("seconds",))
     for family, seconds in track(
         warmup.warm(),
@@ -126,7 +127,7 @@ def warmup() -> None:
     ):
         done.add_row(*cells(family, f"{seconds:.2f}"))
     out.print(done)
-    out.print(f"Kept in {warmup.cache_folder()}", soft_wrap=True, highlight=False)
+    out.print(f"Kept in {folder}", soft_wrap=True, highlight=False)
 
 
 COMMANDS = (notebooks, bench, doctor, warmup)
