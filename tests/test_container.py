@@ -209,6 +209,17 @@ class Negated(nn.BatchNorm1d):
         return super().forward(x) * -1.0
 
 
+class Tripling:
+    """A forward to mix in."""
+
+    def forward(self, x):
+        return super().forward(x) * 3.0
+
+
+class Tripled(Tripling, nn.Linear):
+    """A layer whose forward is mixed in."""
+
+
 class Called(nn.Linear):
     """A layer with a call of its own."""
 
@@ -219,7 +230,7 @@ class Called(nn.Linear):
 X = np.linspace(-1, 1, 12, dtype=np.float32).reshape(4, 3)
 
 
-@pytest.mark.parametrize("kind", [Doubled, Called])
+@pytest.mark.parametrize("kind", [Doubled, Called, Tripled])
 def test_a_layer_with_a_forward_of_its_own_stands_before_a_relu(kind):
     layer = kind(3, 3, rng=np.random.default_rng(0))
     y = nn.Sequential(layer, nn.ReLU())(Tensor(X)).data

@@ -49,6 +49,15 @@ class Module:
 
     fuses_relu = False
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for kind in cls.__mro__:
+            if "fuses_relu" in vars(kind):
+                return
+            if "forward" in vars(kind) or "__call__" in vars(kind):
+                cls.fuses_relu = False
+                return
+
     def __init__(self) -> None:
         self.training = True
         self.buffer_names: set[str] = set()
@@ -92,18 +101,8 @@ class Module:
         )
 
     def takes_relu(self) -> bool:
-        """Whether the ReLU behind this module may be asked of it: nobody watches what is between.
-
-        The class that wrote `forward`, or a subclass, has set `fuses_relu`.
-        """
-        if not self.fuses_relu or "forward" in vars(self) or self.has_hooks():
-            return False
-        for kind in type(self).__mro__:
-            if "fuses_relu" in vars(kind):
-                return True
-            if "forward" in vars(kind) or "__call__" in vars(kind):
-                break
-        return False
+        """Whether a ReLU behind this module may be asked of it: nobody looks in between."""
+        return self.fuses_relu and "forward" not in vars(self) and not self.has_hooks()
 
     def _call_with_hooks(self, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
         for hook in self.forward_pre_hooks:
