@@ -34,7 +34,7 @@ cdef extern nogil:
     long winograd_room_size(long c, long o)
     void winograd_forward_f32(
         const float* x, const float* u, const float* bias, float* y, long n, long c, long h, long w,
-        long o, long ph, long pw, long start, long stop, float* room)
+        long o, long ph, long pw, long start, long stop, float* room, int* finite)
     long winograd_gradient_size(long o, long c)
     void winograd_weight_gradient_f32(
         const float* x, const float* dy, float* part, long n, long c, long h, long w, long o,
@@ -173,12 +173,12 @@ cdef _turned(_Call call, dy, weight):
     return forward(dy, turned, None, (1, 1), padding, (a[11], a[12]), a[13])
 
 
-cdef _correlate(
+cdef bint _correlate(
     cnp.ndarray source, cnp.ndarray weight, bias, cnp.ndarray out, long ph, long pw, bint backward
 ):
     """out = source convolved with weight by Winograd's algorithm, or with it turned around.
 
-    Tiles of 4 x 4 outputs save more and round more than those of 2 x 2.
+    False where much of it is not finite, which takes the direct way. Tiles of 4 x 4 outputs save more and round more than those of 2 x 2.
     """
     cdef long n = source.shape[0], c = source.shape[1], h = source.shape[2], w = source.shape[3]
     cdef long o = out.shape[1], side = 4 if backward or min(c, o) >= WINOGRAD_FORWARD else 2
@@ -191,14 +191,15 @@ cdef _correlate(
 
     def part(long start, long stop):
         cdef cnp.ndarray room = np.empty(winograd_room_size(c, o), np.float32)
+        cdef int finite = 0
         with nogil:
             winograd_forward_f32(
                 <float*>cnp.PyArray_DATA(source), <float*>cnp.PyArray_DATA(u), offset,
                 <float*>cnp.PyArray_DATA(out), n, c, h, w, o, ph, pw, start, stop,
-                <float*>cnp.PyArray_DATA(room))
+                <float*>cnp.PyArray_DATA(room), &finite)
+        return finite
 
-    parallel.run(part, items, LEAST // (9 * side * side * c * o) + 24)
-    return out
+    return all(parallel.run(part, items, LEAST // (9 * side * side * c * o) + 24))
 
 
 cdef _winograd_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dweight, long ph, long pw):
@@ -235,8 +236,8 @@ def forward(x, weight, bias, stride, padding, dilation, groups):
     if bias is not None:
         call.place(2, bias, call.double, weight.shape[:1])
     call.place(3, y, call.double, y.shape)
-    if _winograd(call):
-        return _correlate(x, weight, bias, y, a[9], a[10], False)
+    if _winograd(call) and _correlate(x, weight, bias, y, a[9], a[10], False):
+        return y
     part = lambda start, stop: call.run(call.pointers[3], start, stop)
     if _depthwise(call):
         call.function = depthwise_forward_f64 if call.double else depthwise_forward_f32
@@ -265,9 +266,10 @@ def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
     cdef bint winograd = _winograd(call)
     cdef bint turned = _depthwise(call) and a[7] * a[8] <= 4
     if (winograd or turned) and _finite(call, weight.size):
-        if winograd:
-            return _correlate(dy, weight, None, dx, 2 - a[9], 2 - a[10], True)
-        return _turned(call, dy, weight)
+        if turned:
+            return _turned(call, dy, weight)
+        if _correlate(dy, weight, None, dx, 2 - a[9], 2 - a[10], True):
+            return dx
     lines = (a[2] - 1) // a[7] + 1
     least = LEAST // (a[14] * a[15] * weight.size // lines + 1) + 1
     part = lambda start, stop: call.run(call.pointers[3], start, stop)

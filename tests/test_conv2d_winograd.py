@@ -4,6 +4,8 @@ Sizes lie around the edges of tiles, 4 or 2 outputs wide, and of the vectors and
 into; NaN, infinity and what overflows must come out where the definition has them.
 """
 
+import time
+
 import numpy as np
 import pytest
 from minidl.kernels import conv2d_cython as kernel
@@ -159,6 +161,45 @@ def test_infinities_of_both_signs(rng, name):
         a.flat[rng.integers(a.size, size=40)] = -np.inf
         a.flat[rng.integers(a.size, size=3)] = np.nan
     assert_close(run(kernel, name, *arrays, (1, 1)), expected(name, arrays, (1, 1)))
+
+
+def spoil_much(arrays, much):
+    """Make all of x and dy NaN, or a pixel in sixteen infinite, or a weight of each output NaN."""
+    x, weight, _, dy = arrays
+    for a in (x, dy):
+        if much == "numbers":
+            a[...] = np.nan
+        elif much == "pixels":
+            a[:, :, ::4, ::4] = np.inf
+    if much == "weights":
+        weight[:, 3, 1, 2] = np.nan
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("much", ["numbers", "pixels", "weights"])
+@pytest.mark.parametrize("c", [16, 64, 70])
+def test_much_that_is_not_finite_is_where_it_should_be(rng, threads, name, much, c):
+    arrays = draw(rng, 5, c, 66, 21, 22, (1, 1))
+    spoil_much(arrays, much)
+    assert_close(run(kernel, name, *arrays, (1, 1)), expected(name, arrays, (1, 1)))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("much", ["numbers", "pixels", "weights"])
+def test_what_is_not_finite_does_not_stall(rng, name, much):
+    """A network that diverges trains on at nearly its speed; computing all anew took 100 times."""
+    arrays = draw(rng, 4, 64, 64, 32, 32, (1, 1))
+    spoiled = [a.copy() for a in arrays]
+    spoil_much(spoiled, much)
+    times = []
+    for some in (arrays, spoiled):
+        samples = []
+        for _ in range(3):
+            started = time.process_time()
+            run(kernel, name, *some, (1, 1))
+            samples.append(time.process_time() - started)
+        times.append(min(samples))
+    assert times[1] < 30 * times[0]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -186,11 +186,13 @@ static void NAME(input_by_definition)(
                 if (row < 0 || row >= g->h)
                     continue;
                 REAL *to = dx + ((image * g->c + c) * g->h + row) * g->w;
-                for (long q = 0; q < g->ow; q++) {
-                    long column = q * g->sw - g->pw + k % g->kw * g->dw;
-                    if (column >= 0 && column < g->w)
-                        to[column] += number * from[q];
-                }
+                long left = k % g->kw * g->dw - g->pw; /* position q hands to pixel q * sw + left */
+                long q = left >= 0 ? 0 : (g->sw - 1 - left) / g->sw;
+                long end = left >= g->w ? 0 : conv2d_least(g->ow, (g->w - 1 - left) / g->sw + 1);
+                for (; g->sw == 1 && q + LANES <= end; q += LANES)
+                    STORE(to + q + left, LOAD(to + q + left) + SPLAT(number) * LOAD(from + q));
+                for (; q < end; q++)
+                    to[q * g->sw + left] += number * from[q];
             }
         }
 }

@@ -14,8 +14,9 @@ DISPATCH_F32(winograd_prepare,
 #define RANGE long n, long c, long h, long w, long o, long ph, long pw, long start, long stop
 #define RANGE_ARGUMENTS n, c, h, w, o, ph, pw, start, stop
 DISPATCH_F32(winograd_forward,
-             (const float *x, const float *u, const float *bias, float *y, RANGE, float *room),
-             (x, u, bias, y, RANGE_ARGUMENTS, room))
+             (const float *x, const float *u, const float *bias, float *y, RANGE, float *room,
+              int *finite),
+             (x, u, bias, y, RANGE_ARGUMENTS, room, finite))
 DISPATCH_F32(winograd_weight_gradient,
              (const float *x, const float *dy, float *part, RANGE, float *room),
              (x, dy, part, RANGE_ARGUMENTS, room))

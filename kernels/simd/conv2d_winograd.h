@@ -11,6 +11,7 @@
 
    A NaN or infinity under a tile, or an overflow in between, leaves no output it should reach
    finite, but may reach others of its tile: tiles with such outputs are computed anew, directly.
+   That takes a hundred times as long, so where there are many the direct kernels must do all.
 
    Lavin & Gray 2016, "Fast algorithms for convolutional neural networks"; Barabasz et al. 2020,
    "Error analysis and improving the accuracy of Winograd convolution for deep neural networks". */
@@ -210,6 +211,7 @@ typedef struct {
     REAL *y;
     long c, h, w, o, ph, pw, oh, ow;
     NAME(origin) origin;
+    long *spare; /* so many times a tile may still be computed anew */
 } NAME(problem);
 
 /* Outputs start .. stop of one tile, by the definition. */
@@ -304,30 +306,23 @@ static void NAME(repair)(const NAME(problem) *p, const layout *l, long start, lo
                     const REAL y = p->y[((l->image[t] * p->o + a) * p->oh + r) * p->ow + s];
                     finite += y - y;
                 }
-        if (finite != 0)
+        if (finite != 0 && (*p->spare)-- > 0)
             NAME(directly)(p, l->image[t], l->y[t], l->x[t], start, stop);
     }
 }
 
 #include "conv2d_winograd_two.h"
 
-static void NAME(winograd_forward)(const REAL *x, const REAL *u, const REAL *bias, REAL *y, long n,
-                                   long c, long h, long w, long o, long ph, long pw, long start,
-                                   long stop, REAL *room)
+static void NAME(forward_by_four)(const NAME(problem) *p, const REAL *u, long start, long stop,
+                                  REAL *room)
 {
-    NAME(problem) p = {x, bias, y, c, h, w, o, ph, pw, h + 2 * ph - 2, w + 2 * pw - 2, {0, 0, 0}};
-    memcpy(&p.origin, u, sizeof p.origin);
-    if (p.origin.side == 2) {
-        NAME(forward_by_two)(&p, u + ORIGIN, start, stop, NAME(aligned)(room));
-        return;
-    }
-    const tiling tiles = {c, h, w, ph, pw, (p.oh + 3) / 4, (p.ow + 3) / 4, 2};
+    const long c = p->c, o = p->o;
+    const tiling tiles = {c, p->h, p->w, p->ph, p->pw, (p->oh + 3) / 4, (p->ow + 3) / 4, 2};
     const long element = NAME(element)(o, c), depth = NAME(depth_of)(c), step = c * WIDTH + 16;
-    REAL *v = NAME(aligned)(room), *m = v + 36 * step, *sheet = m + NAME(BLOCK) * 36 * WIDTH;
-    const long terms = p.origin.backward ? NAME(GRADIENT_TERMS) : NAME(TERMS);
+    REAL *v = room, *m = v + 36 * step, *sheet = m + NAME(BLOCK) * 36 * WIDTH;
+    const long terms = p->origin.backward ? NAME(GRADIENT_TERMS) : NAME(TERMS);
     layout l;
-    (void)n;
-    for (long t = start, count; t < stop; t += count) {
+    for (long t = start, count; t < stop && *p->spare >= 0; t += count) {
         const REAL *pixels[WIDTH];
         /* one vector alone would leave the processor waiting for its sums: better two and two */
         count = stop - t > WIDTH && stop - t <= WIDTH + LANES ? 2 * LANES : least(WIDTH, stop - t);
@@ -337,13 +332,13 @@ static void NAME(winograd_forward)(const REAL *x, const REAL *u, const REAL *bia
         for (long k = 0; k < vectors * LANES; k++) {
             const long tile = least(k, l.count - 1);
             pixels[k] = sheet + l.patch[tile];
-            l.output[tile] = (l.image[tile] * o * p.oh + l.y[tile]) * p.ow + l.x[tile];
-            if (k >= l.count || l.y[tile] + 4 > p.oh || l.x[tile] + 4 > p.ow)
+            l.output[tile] = (l.image[tile] * o * p->oh + l.y[tile]) * p->ow + l.x[tile];
+            if (k >= l.count || l.y[tile] + 4 > p->oh || l.x[tile] + 4 > p->ow)
                 whole[k / LANES] = 0;
         }
         memset(sheet, 0, l.size * sizeof(REAL));
         for (long k = 0; k < c; k++) {
-            NAME(copy_pieces)(&l, x + k * h * w, w, h * w, sheet);
+            NAME(copy_pieces)(&l, p->x + k * p->h * p->w, p->w, p->h * p->w, sheet);
             for (long j = 0; j < vectors; j++)
                 NAME(input_tiles)(pixels + j * LANES, l.stride, v + k * WIDTH + j * LANES, step);
         }
@@ -351,18 +346,35 @@ static void NAME(winograd_forward)(const REAL *x, const REAL *u, const REAL *bia
             const long end = least(block + NAME(BLOCK), o);
             for (int e = 0; e < 36; e++)
                 for (long a = block; a < end; a += ROWS)
-                    NAME(product)(u + ORIGIN + e * element + a * depth, ROWS, v + e * step, WIDTH,
+                    NAME(product)(u + e * element + a * depth, ROWS, v + e * step, WIDTH,
                                   m + ((a - block) * 36 + e) * WIDTH, 36 * WIDTH, c, terms,
                                   vectors, 0);
             VEC finite = SPLAT(0);
             for (long a = block; a < end; a++)
                 for (long j = 0; j < vectors; j++)
-                    finite += NAME(output_tiles)(&p, &l, j * LANES, whole[j],
+                    finite += NAME(output_tiles)(p, &l, j * LANES, whole[j],
                                                  m + (a - block) * 36 * WIDTH + j * LANES, a);
             if (SUM(finite) != 0)
-                NAME(repair)(&p, &l, block, end);
+                NAME(repair)(p, &l, block, end);
         }
     }
+}
+
+/* Tiles start .. stop; *finite is 0 where too many are not, and then y is not all there. */
+static void NAME(winograd_forward)(const REAL *x, const REAL *u, const REAL *bias, REAL *y, long n,
+                                   long c, long h, long w, long o, long ph, long pw, long start,
+                                   long stop, REAL *room, int *finite)
+{
+    long spare = (4 + (stop - start) / 256) * ((o + NAME(BLOCK) - 1) / NAME(BLOCK));
+    (void)n;
+    NAME(problem) p = {x, bias, y, c, h, w, o, ph, pw, h + 2 * ph - 2, w + 2 * pw - 2, {0, 0, 0},
+                       &spare};
+    memcpy(&p.origin, u, sizeof p.origin);
+    if (p.origin.side == 2)
+        NAME(forward_by_two)(&p, u + ORIGIN, start, stop, NAME(aligned)(room));
+    else
+        NAME(forward_by_four)(&p, u + ORIGIN, start, stop, NAME(aligned)(room));
+    *finite = spare >= 0;
 }
 
 #include "conv2d_winograd_gradient.h"

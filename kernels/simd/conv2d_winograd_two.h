@@ -193,7 +193,7 @@ static void NAME(forward_by_two)(const NAME(problem) *p, const REAL *u, long sta
     runs s;
     NAME(patch) here = {0};
     memset(v, 0, c * NAME(CHANNEL) * sizeof(REAL));
-    for (long t = start; t < stop; t += l.count) {
+    for (long t = start; t < stop && *p->spare >= 0; t += l.count) {
         lay_runs(&l, &s, &tiles, t, least(NAME(TILES), stop - t));
         const long vectors = (l.count + LANES - 1) / LANES;
         const int whole = NAME(whole_by_two)(p, &l, &s);
