@@ -55,8 +55,8 @@ INLINE VEC NAME(larger)(VEC a, VEC b)
 #endif
 }
 
-/* e^x for x <= 0 or NaN. */
-INLINE VEC NAME(exp_below)(VEC x)
+/* e^r - 1 and 2^n for x <= 0 or NaN. */
+INLINE VEC NAME(exp_parts)(VEC x, VEC *power)
 {
     const int single = sizeof(REAL) == 4, shift = single ? 23 : 52;
     const REAL high_ln2 = (REAL)(single ? 0.693359375 : 6.93145751953125e-1);
@@ -65,20 +65,27 @@ INLINE VEC NAME(exp_below)(VEC x)
     const REAL rounding = (REAL)(single ? 0x1.8p23 : 0x1.8p52);
     /* There n is -127 or -1023, and 2^n becomes 0. */
     x = NAME(larger)(SPLAT((REAL)(single ? -88.0 : -709.0)), x);
-    VEC shifted = x * (REAL)1.4426950408889634 + rounding, n = shifted - rounding, power;
-    VEC y = NAME(expm1_near_zero)((x - n * high_ln2) - n * low_ln2) + 1;
+    VEC shifted = x * (REAL)1.4426950408889634 + rounding, n = shifted - rounding;
     NAME(bits) bits;
     memcpy(&bits, &shifted, sizeof bits);
     bits = (bits << shift) + ((UNSIGNED)(single ? 127 : 1023) << shift);
-    memcpy(&power, &bits, sizeof power);
-    return y * power;
+    memcpy(power, &bits, sizeof *power);
+    return NAME(expm1_near_zero)((x - n * high_ln2) - n * low_ln2);
+}
+
+/* e^x for x <= 0 or NaN. */
+INLINE VEC NAME(exp_below)(VEC x)
+{
+    VEC power, y = NAME(exp_parts)(x, &power);
+    return y * power + power;
 }
 
 INLINE VEC NAME(exp)(VEC x)
 {
     /* There n is 128 or 1024, and 2^n becomes inf. */
     const REAL high = (REAL)(sizeof(REAL) == 4 ? 88.7 : 709.7);
-    return NAME(exp_below)(SELECT(x > high, SPLAT(high), x));
+    VEC power, y = NAME(exp_parts)(SELECT(x > high, SPLAT(high), x), &power);
+    return (y + 1) * power; /* of inf nothing is left if it is added */
 }
 
 /* The first `count` of LANES numbers at p, the others `rest`; and back. */

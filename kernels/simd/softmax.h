@@ -50,14 +50,27 @@ INLINE double NAME(exponentials)(const REAL *x, REAL most, long k, REAL *e)
     VEC v_most = SPLAT(most);
     for (long from = 0; from < k; from += STRETCH) {
         long j = from, to = k - from < STRETCH ? k : from + STRETCH;
-        VEC sum = SPLAT(0), v;
+        VEC sum = SPLAT(0), other = sum, v, w;
+        for (; j + 2 * LANES <= to; j += 2 * LANES) {
+            v = EXP_BELOW(LOAD(x + j) - v_most);
+            w = EXP_BELOW(LOAD(x + j + LANES) - v_most);
+            for (int i = 0; i < (sizeof v == 64 ? 2 : 1); i++) { /* one for each line of 64 bytes */
+                PREFETCH(x + j + k + i * LANES, 0);
+                if (e)
+                    PREFETCH(e + j + k + i * LANES, 1);
+            }
+            if (e) {
+                STORE(e + j, v);
+                STORE(e + j + LANES, w);
+            }
+            sum += v;
+            other += w;
+        }
+        sum += other;
         for (; j + LANES <= to; j += LANES) {
             v = EXP_BELOW(LOAD(x + j) - v_most);
-            PREFETCH(x + j + k, 0);
-            if (e) {
-                PREFETCH(e + j + k, 1);
+            if (e)
                 STORE(e + j, v);
-            }
             sum += v;
         }
         if (j < to) {
