@@ -40,7 +40,7 @@ cdef extern nogil:
         const float* x, const float* dy, float* part, long n, long c, long h, long w, long o,
         long ph, long pw, long start, long stop, float* room)
     int winograd_finish_gradient_f32(
-        const float* parts, long count, long o, long c, float* dweight)
+        const float* const* parts, long count, long o, long c, float* dweight)
     void conv2d_finite_f32(const float* numbers, long count, int* finite)
     void conv2d_finite_f64(const double* numbers, long count, int* finite)
     void conv2d_forward_f32(
@@ -217,9 +217,10 @@ cdef _winograd_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dweight, long p
         return sums
 
     parts = parallel.run(part, winograd_items(n, h, w, ph, pw, 4), LEAST // (144 * c * o) + 24)
-    cdef cnp.ndarray sums = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    cdef cnp.ndarray places = np.array([sums.ctypes.data for sums in parts], np.intp)
     return winograd_finish_gradient_f32(
-        <float*>cnp.PyArray_DATA(sums), len(parts), o, c, <float*>cnp.PyArray_DATA(dweight))
+        <const float* const*>cnp.PyArray_DATA(places), len(parts), o, c,
+        <float*>cnp.PyArray_DATA(dweight))
 
 
 def forward(x, weight, bias, stride, padding, dilation, groups):

@@ -22,12 +22,14 @@ DISPATCH_F32(winograd_weight_gradient,
              (x, dy, part, RANGE_ARGUMENTS, room))
 
 static DISPATCH_F32(winograd_finish,
-                    (const float *parts, long count, long o, long c, float *dweight, int *finite),
+                    (const float *const *parts, long count, long o, long c, float *dweight,
+                     int *finite),
                     (parts, count, o, c, dweight, finite))
 static DISPATCH_F32(winograd_sizes, (long o, long c, long *weights, long *room, long *gradient),
                     (o, c, weights, room, gradient))
 
-int winograd_finish_gradient_f32(const float *parts, long count, long o, long c, float *dweight)
+int winograd_finish_gradient_f32(const float *const *parts, long count, long o, long c,
+                                 float *dweight)
 {
     int finite;
     winograd_finish_f32(parts, count, o, c, dweight, &finite);

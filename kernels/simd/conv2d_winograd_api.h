@@ -36,8 +36,9 @@ void winograd_weight_gradient_f32(const float *x, const float *dy, float *part, 
                                   long h, long w, long o, long ph, long pw, long start, long stop,
                                   float *room);
 
-/* dweight from `count` parts lying one behind the other, added in order; returns 0 where some value
+/* dweight from `count` parts, added in order; returns 0 where some value
    is not finite: then the direct way must be taken, to have NaN and infinity where they belong. */
-int winograd_finish_gradient_f32(const float *parts, long count, long o, long c, float *dweight);
+int winograd_finish_gradient_f32(const float *const *parts, long count, long o, long c,
+                                 float *dweight);
 
 #endif

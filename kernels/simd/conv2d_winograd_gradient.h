@@ -77,11 +77,10 @@ static void NAME(winograd_weight_gradient)(const REAL *x, const REAL *dy, REAL *
     }
 }
 
-static void NAME(winograd_finish)(const REAL *parts, long count, long o, long c,
-                                           REAL *dweight, int *finite)
+static void NAME(winograd_finish)(const REAL *const *parts, long count, long o, long c,
+                                  REAL *dweight, int *finite)
 {
     const long span = NAME(span)(c), element = NAME(up)(o, GROUP) * span;
-    const long size = NAME(part_size)(o, c);
     VEC total = SPLAT(0);
     for (long a = 0; a < o; a++)
         for (long k = 0; k < c; k += LANES) {
@@ -90,10 +89,10 @@ static void NAME(winograd_finish)(const REAL *parts, long count, long o, long c,
             for (int j = 0; j < 6; j++) {
                 VEC t[6];
                 for (int i = 0; i < 6; i++) {
-                    const REAL *from = parts + (6 * i + j) * element + a * span + k;
-                    t[i] = LOAD(from);
+                    const long at = (6 * i + j) * element + a * span + k;
+                    t[i] = LOAD(parts[0] + at);
                     for (long q = 1; q < count; q++)
-                        t[i] += LOAD(from + q * size);
+                        t[i] += LOAD(parts[q] + at);
                 }
                 NAME(weights_gradient)(t, half[j]);
             }
