@@ -180,17 +180,19 @@ static void NAME(input_by_definition)(
         for (long k = 0; k < channels * g->kh * g->kw; k++) {
             long c = o / outputs * channels + k / (g->kh * g->kw);
             REAL number = weight[o * channels * g->kh * g->kw + k];
+            VEC v_number = SPLAT(number);
+            long left = k % g->kw * g->dw - g->pw; /* position q hands to pixel q * sw + left */
+            long begin = left >= 0 ? 0 : (g->sw - 1 - left) / g->sw;
+            long end = left >= g->w ? 0 : conv2d_least(g->ow, (g->w - 1 - left) / g->sw + 1);
             for (long p = 0; p < g->oh; p++) {
                 long row = p * g->sh - g->ph + k / g->kw % g->kh * g->dh;
                 const REAL *from = dy + ((image * g->o + o) * g->oh + p) * g->ow;
                 if (row < 0 || row >= g->h)
                     continue;
                 REAL *to = dx + ((image * g->c + c) * g->h + row) * g->w;
-                long left = k % g->kw * g->dw - g->pw; /* position q hands to pixel q * sw + left */
-                long q = left >= 0 ? 0 : (g->sw - 1 - left) / g->sw;
-                long end = left >= g->w ? 0 : conv2d_least(g->ow, (g->w - 1 - left) / g->sw + 1);
+                long q = begin;
                 for (; g->sw == 1 && q + LANES <= end; q += LANES)
-                    STORE(to + q + left, LOAD(to + q + left) + SPLAT(number) * LOAD(from + q));
+                    STORE(to + q + left, LOAD(to + q + left) + v_number * LOAD(from + q));
                 for (; q < end; q++)
                     to[q * g->sw + left] += number * from[q];
             }
