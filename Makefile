@@ -39,8 +39,9 @@ $(READY): pyproject.toml setup.py $(wildcard minidl/tape*.p* kernels/*.pyx kerne
 	@$(BIN)/python -m minidl.cli doctor --brief
 	@touch $@
 
+# By its name minidl is there already, and nothing is compiled again.
 $(PEERS): $(READY)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[peers]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'minidl[peers]'
 	@touch $@
 
 setup: $(READY)
