@@ -136,6 +136,9 @@ def test_both_sides_of_every_tile_and_block(dtype):
     for width in (1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 23, 24, 25, 47, 48, 49):
         assert_agrees((3, 3, (3, width), 5, (3, 1), (1, 1), (1, 0), (1, 1), 1), dtype)
         assert_agrees((2, 3, (5, width), 2, (1, 1), (1, 1), (0, 0), (1, 1), 1), dtype)
+        # All four phases of columns, in order and in another.
+        assert_agrees((2, 3, (6, width), 5, (5, 5), (4, 4), (3, 2), (1, 1), 1), dtype)
+        assert_agrees((2, 2, (6, width), 3, (2, 5), (1, 4), (0, 6), (1, 3), 1), dtype)
         # Sums of several sums, and of several products, where rows end within a vector.
         assert_agrees((2, 12, (4, width), 2, (3, 3), (1, 1), (1, 1), (1, 1), 1), dtype)
         assert_agrees((2, 45, (3, width), 7, (3, 3), (1, 1), (1, 1), (1, 1), 1), dtype)

@@ -11,6 +11,7 @@
 #define CONV_DEPTH 384   /* most k at once: what a tile of float meets fits the first-level cache */
 #define CONV_MANY 16     /* from so many outputs on a panel pays that only saves distances */
 #define CONV_OUTPUTS 128 /* most outputs at once: their weights fit the second-level cache */
+#define CONV_PAGE 4096   /* bytes */
 #define CONV_PANEL (CONV_DEPTH * 6 * LANES) /* numbers of the largest panel */
 
 static const REAL NAME(no_bias)[8];

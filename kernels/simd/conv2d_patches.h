@@ -28,6 +28,44 @@ INLINE void NAME(copy_row)(
             target[q] = row[q * step];
 }
 
+/* Where the pixels of a slot whose column 0 stands for pixel `first` lie within a row of w. */
+static void NAME(inside)(long first, long step, long length, long w, long *begin, long *end)
+{
+    *begin = first >= 0 ? 0 : conv2d_least(length, (step - 1 - first) / step);
+    *end = first >= w ? 0 : conv2d_least(length, conv2d_floor(w - 1 - first, step) + 1);
+}
+
+/* The rows from `above` to `below` of windows that have all of four phases: each row of pixels is
+   read once and dealt out. */
+static void NAME(deal_windows)(
+    const REAL *x, long channels, long h, long w, const conv2d_window *window, long above,
+    long below, REAL *target)
+{
+    const long *phase = window->phases, length = window->length, left = window->left;
+    long starts[4], ends[4], begin = 0, end = length;
+    for (int s = 0; s < 4; s++) {
+        NAME(inside)(left + phase[s], 4, length, w, starts + s, ends + s);
+        begin = conv2d_most(begin, starts[s]);
+        end = conv2d_least(end, ends[s]);
+    }
+    for (long c = 0; c < channels; c++)
+        for (long i = above; i < below; i++) {
+            const REAL *row = x + (c * h + window->top + i * window->row_stride) * w + left;
+            REAL *cells = target + (c * window->rows + i) * 4 * length;
+            for (long q = begin; q < end; q++)
+#pragma GCC unroll 4
+                for (int s = 0; s < 4; s++)
+                    cells[s * length + q] = row[4 * q + phase[s]];
+            /* At either end some phases may have a pixel more. */
+            for (int s = 0; s < 4; s++) {
+                for (long q = starts[s]; q < conv2d_least(begin, ends[s]); q++)
+                    cells[s * length + q] = row[4 * q + phase[s]];
+                for (long q = conv2d_most(end, starts[s]); q < ends[s]; q++)
+                    cells[s * length + q] = row[4 * q + phase[s]];
+            }
+        }
+}
+
 /* The windows of `channels` planes of size h x w, one after the other. The zeros around them are
    written where fresh, otherwise they stand there from a call with the same window. */
 static void NAME(copy_windows)(
@@ -40,10 +78,13 @@ static void NAME(copy_windows)(
     long below = top >= h ? 0 : conv2d_least(rows, (h - 1 - top) / stride + 1);
     if (fresh)
         memset(target, 0, channels * rows * pitch * sizeof(REAL));
+    if (step == 4 && window->slots == 4) {
+        NAME(deal_windows)(x, channels, h, w, window, above, below, target);
+        return;
+    }
     for (long slot = 0; slot < window->slots; slot++, target += length) {
-        long first = window->left + window->phases[slot];
-        long begin = first >= 0 ? 0 : conv2d_least(length, (step - 1 - first) / step);
-        long end = first >= w ? 0 : conv2d_least(length, conv2d_floor(w - 1 - first, step) + 1);
+        long first = window->left + window->phases[slot], begin, end;
+        NAME(inside)(first, step, length, w, &begin, &end);
         for (long c = 0; c < channels; c++) {
             const REAL *row = x + (c * h + top + above * stride) * w + first;
             REAL *cells = target + (c * rows + above) * pitch;

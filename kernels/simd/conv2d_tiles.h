@@ -49,6 +49,13 @@ INLINE void SHAPED(tile)(
     for (int i = 0; i < rows; i++)
         for (int v = 0; v < CONV_VECTORS; v++)
             c[i][v] = SPLAT(0);
+#ifdef MINIDL_VECTORS
+    /* Results that are pages apart come into the cache meanwhile: nobody else asks for them. */
+    if (bias && out_plane * (long)sizeof(REAL) > CONV_PAGE)
+        for (int i = 0; i < rows; i++)
+            for (int v = 0; v < CONV_VECTORS; v++)
+                __builtin_prefetch(out[v] + i * out_plane, 1);
+#endif
     for (long k = 0; k < depth; k++) {
         REAL *cells = panel + k * CONV_COLUMNS;
         long there = where == CONV_PACKED ? 0 : off[k];
