@@ -328,6 +328,25 @@ def test_the_summary_is_processor_time_on_one_thread_and_wall_time_on_more():
     assert run._summary(samples, tape, run.Plan(1), 0)["min"] == pytest.approx(10.0)
 
 
+def test_bars_on_several_threads_are_for_information():
+    found = result(row("a", {"minidl": 1, "torch": 2}))
+    said = ["set for one thread" in report.markdown({**found, "threads": n}) for n in (1, 2)]
+    assert said == [False, True]
+
+
+def test_sides_rest_between_turns_where_the_threads_of_one_may_spin_on(monkeypatch):
+    class Quiet:
+        def ask(self, what, *arguments):
+            return [(1.0, 1.0)] if what == "turn" else 0.0
+
+    slept = []
+    monkeypatch.setattr(run.time, "sleep", slept.append)
+    first = next(r for r in run.operations() if r.there)
+    for threads in (1, 2):
+        run._row(first, {"minidl": Quiet()}, run.Plan(threads, rounds=2), lambda text: None)
+    assert slept == [0, 0, run.REST, run.REST]
+
+
 def test_the_report_says_what_was_measured():
     times = {"minidl": side(2.0, 0.1), "torch": 4.0, "torch_kept": 2.5, "numpy": 8.0}
     tape = {"minidl": 1.5, "torch": 2.0, "numpy": 0.5}
