@@ -22,8 +22,8 @@ long winograd_items(long n, long h, long w, long ph, long pw, long side);
    weights. */
 long winograd_room_size(long c, long o);
 
-/* Tiles start .. stop of y; the few that are not finite are computed anew, directly. *finite is 0 where
-   they are many: then the direct way must be taken for all. bias may be NULL. */
+/* Tiles start .. stop of y; the few that are not finite are computed anew, directly. *finite is 0
+   where they are many: then the direct way must be taken for all. bias may be NULL. */
 void winograd_forward_f32(const float *x, const float *u, const float *bias, float *y, long n,
                           long c, long h, long w, long o, long ph, long pw, long start, long stop,
                           float *room, int *finite);
