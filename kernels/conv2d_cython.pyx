@@ -4,7 +4,7 @@
 Implicit GEMM serves every convolution: kernels/simd/conv2d.h. Work is cut into lines, rows of
 output positions over all images, and spread over threads. Winograd's algorithm serves where
 `_winograd` says so: kernels/simd/conv2d_winograd.h; its work is cut into tiles of 4 x 4 outputs
-or of 2 x 2.
+or of 2 x 2. Where `_strided` says so it serves a stride, with pixels that far apart as channels.
 """
 
 import numpy as np
@@ -25,7 +25,10 @@ FARTHEST = 1 << 40
 
 # Channels from which on Winograd's algorithm is used, and from which on forward takes its large
 # tiles as well: what they round turns ReLUs on or off, and a network's whole gradient with them.
-WINOGRAD, WINOGRAD_FORWARD = 16, 64
+WINOGRAD, WINOGRAD_FORWARD = 16, 48
+
+# Outputs of a channel, at least, for Winograd's algorithm to serve a convolution with a stride.
+ENOUGH = 1000
 
 cdef extern nogil:
     long winograd_weights_size(long o, long c)
@@ -34,7 +37,8 @@ cdef extern nogil:
     long winograd_room_size(long c, long o)
     void winograd_forward_f32(
         const float* x, const float* u, const float* bias, float* y, long n, long c, long h, long w,
-        long o, long ph, long pw, long start, long stop, float* room, int* finite)
+        long o, long ph, long pw, long start, long stop, int anew, float* room,
+        int* finite)
     long winograd_gradient_size(long o, long c)
     void winograd_weight_gradient_f32(
         const float* x, const float* dy, float* part, long n, long c, long h, long w, long o,
@@ -71,6 +75,8 @@ cdef extern nogil:
         const void*, const void*, const void*, void*, const long*, long, long, int*)
     void depthwise_backward_weight_f64(
         const void*, const void*, const void*, void*, const long*, long, long, int*)
+    void winograd_apart_f32(const float* x, float* apart, const long*, long, long)
+    void winograd_together_f32(const float* apart, float* x, const long*, long, long)
 
 ctypedef void (*_Function)(
     const void*, const void*, const void*, void*, const long*, long, long, int*) noexcept nogil
@@ -134,6 +140,73 @@ cdef bint _winograd(_Call call):
         and min(a[1], a[4]) >= WINOGRAD and min(a[14], a[15]) >= 3 and min(a[2], a[3]) >= 3)
 
 
+cdef bint _strided(_Call call):
+    """Whether it serves a convolution with a stride, as 3x3 windows of pixels a stride apart.
+
+    Windows are 3 strides wide or a pixel less, and strides at least 3, so that few zeros are
+    multiplied; channels are enough for large tiles, outputs for the transforms of the weights.
+    """
+    cdef long* a = call.sizes
+    return (
+        not precise and not call.double and min(a[7], a[8]) >= 3 and a[11] == a[12] == a[13] == 1
+        and 3 * a[7] - 1 <= a[5] <= 3 * a[7] and 3 * a[8] - 1 <= a[6] <= 3 * a[8]
+        and a[9] < a[5] and a[10] < a[6] and min(a[1] * a[7] * a[8], a[4]) >= WINOGRAD_FORWARD
+        and min(a[14], a[15]) >= 3 and a[0] * a[14] * a[15] >= ENOUGH)
+
+
+cdef _room_apart(_Call call):
+    """Room for pixels a stride apart as channels of their own: (n, c * sh * sw, oh + 2, ow + 2)."""
+    cdef long* a = call.sizes
+    return np.empty((a[0], a[1] * a[7] * a[8], a[14] + 2, a[15] + 2), np.float32)
+
+
+cdef _apart(_Call call, cnp.ndarray x):
+    """The pixels of x, those a stride apart as channels of their own."""
+    cdef long* a = call.sizes
+    cdef cnp.ndarray apart = _room_apart(call)
+
+    def part(long start, long stop):
+        with nogil:
+            winograd_apart_f32(
+                <float*>cnp.PyArray_DATA(x), <float*>cnp.PyArray_DATA(apart), call.sizes, start,
+                stop)
+
+    parallel.run(part, a[0] * a[1], LEAST // (10 * a[2] * a[3]) + 1)
+    return apart
+
+
+cdef _together(_Call call, cnp.ndarray apart, cnp.ndarray x):
+    """Fill x with pixels that lie apart; those that no window reaches are 0."""
+    cdef long* a = call.sizes
+
+    def part(long start, long stop):
+        with nogil:
+            winograd_together_f32(
+                <float*>cnp.PyArray_DATA(apart), <float*>cnp.PyArray_DATA(x), call.sizes, start,
+                stop)
+
+    parallel.run(part, a[0] * a[1], LEAST // (10 * a[2] * a[3]) + 1)
+
+
+cdef _taps_apart(_Call call, weight):
+    """The taps, dealt out like the pixels: (o, c * sh * sw, 3, 3)."""
+    cdef long* a = call.sizes
+    o, c, sh, sw = a[4], a[1], a[7], a[8]
+    taps = np.zeros((o, c, 3 * sh, 3 * sw), np.float32)
+    taps[:, :, : a[5], : a[6]] = weight
+    apart = taps.reshape(o, c, 3, sh, 3, sw).transpose(0, 1, 3, 5, 2, 4)
+    return np.ascontiguousarray(apart).reshape(o, c * sh * sw, 3, 3)
+
+
+cdef _taps_together(_Call call, apart):
+    """The taps of whole windows, from those dealt out."""
+    cdef long* a = call.sizes
+    o, c, sh, sw = a[4], a[1], a[7], a[8]
+    taps = apart.reshape(o, c, sh, sw, 3, 3).transpose(0, 1, 4, 2, 5, 3)
+    taps = taps.reshape(o, c, 3 * sh, 3 * sw)[:, :, : a[5], : a[6]]
+    return np.ascontiguousarray(taps)
+
+
 cdef bint _depthwise(_Call call):
     """Whether every output channel sees one input channel of its own."""
     return call.sizes[13] == call.sizes[1] == call.sizes[4]
@@ -174,12 +247,14 @@ cdef _turned(_Call call, dy, weight):
 
 
 cdef bint _correlate(
-    cnp.ndarray source, cnp.ndarray weight, bias, cnp.ndarray out, long ph, long pw, bint backward
+    cnp.ndarray source, cnp.ndarray weight, bias, cnp.ndarray out, padding, bint backward, bint anew
 ):
     """out = source convolved with weight by Winograd's algorithm, or with it turned around.
 
-    False where much of it is not finite, which takes the direct way. Tiles of 4 x 4 outputs save more and round more than those of 2 x 2.
+    False where much of it is not finite, or any where nothing may be computed anew: that takes the
+    direct way. Tiles of 4 x 4 outputs save more and round more than those of 2 x 2.
     """
+    cdef long ph = padding[0], pw = padding[1]
     cdef long n = source.shape[0], c = source.shape[1], h = source.shape[2], w = source.shape[3]
     cdef long o = out.shape[1], side = 4 if backward or min(c, o) >= WINOGRAD_FORWARD else 2
     cdef long items = winograd_items(n, h, w, ph, pw, side)
@@ -196,7 +271,7 @@ cdef bint _correlate(
             winograd_forward_f32(
                 <float*>cnp.PyArray_DATA(source), <float*>cnp.PyArray_DATA(u), offset,
                 <float*>cnp.PyArray_DATA(out), n, c, h, w, o, ph, pw, start, stop,
-                <float*>cnp.PyArray_DATA(room), &finite)
+                anew, <float*>cnp.PyArray_DATA(room), &finite)
         return finite
 
     return all(parallel.run(part, items, LEAST // (9 * side * side * c * o) + 24))
@@ -237,7 +312,11 @@ def forward(x, weight, bias, stride, padding, dilation, groups):
     if bias is not None:
         call.place(2, bias, call.double, weight.shape[:1])
     call.place(3, y, call.double, y.shape)
-    if _winograd(call) and _correlate(x, weight, bias, y, a[9], a[10], False):
+    if _winograd(call) and _correlate(x, weight, bias, y, padding, False, True):
+        return y
+    if _strided(call) and _correlate(
+        _apart(call, x), _taps_apart(call, weight), bias, y, (0, 0), False, False
+    ):
         return y
     part = lambda start, stop: call.run(call.pointers[3], start, stop)
     if _depthwise(call):
@@ -265,12 +344,17 @@ def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
     call.place(3, dx, call.double, x_shape)
     # A weight that is not finite may only reach the pixels that its tap reaches.
     cdef bint winograd = _winograd(call)
-    cdef bint turned = _depthwise(call) and a[7] * a[8] <= 4
-    if (winograd or turned) and _finite(call, weight.size):
+    cdef bint turned = _depthwise(call) and a[7] * a[8] <= 4, strided = _strided(call)
+    if (winograd or turned or strided) and _finite(call, weight.size):
         if turned:
             return _turned(call, dy, weight)
-        if _correlate(dy, weight, None, dx, 2 - a[9], 2 - a[10], True):
+        if winograd and _correlate(dy, weight, None, dx, (2 - a[9], 2 - a[10]), True, True):
             return dx
+        if strided:
+            apart = _room_apart(call)
+            if _correlate(dy, _taps_apart(call, weight), None, apart, (2, 2), True, False):
+                _together(call, apart, dx)
+                return dx
     lines = (a[2] - 1) // a[7] + 1
     least = LEAST // (a[14] * a[15] * weight.size // lines + 1) + 1
     part = lambda start, stop: call.run(call.pointers[3], start, stop)
@@ -296,6 +380,10 @@ def backward_weight(dy, x, weight_shape, stride, padding, dilation, groups):
         dweight = np.empty(weight_shape, dy.dtype)
         if _winograd_weight(dy, x, dweight, a[9], a[10]):
             return dweight
+    if _strided(call):
+        taps = np.empty((a[4], a[1] * a[7] * a[8], 3, 3), dy.dtype)
+        if _winograd_weight(dy, _apart(call, x), taps, 0, 0):
+            return _taps_together(call, taps)
 
     dweight = np.empty(weight_shape, dy.dtype)
     if _depthwise(call):

@@ -37,6 +37,7 @@ def assert_agrees(case, dtype, which=0, seed=3):
         arguments = spoiled(rng, arguments, which)
         with np.errstate(all="ignore"):
             wanted = getattr(conv2d_numpy, function)(*arguments)
+        np.full(wanted.shape, 1e9, dtype)  # freed at once, and reused: what is not written shows
         result = getattr(conv2d_cython, function)(*arguments)
         assert result.dtype == wanted.dtype
         assert result.flags.c_contiguous
@@ -105,6 +106,48 @@ def test_any_convolution_of_three_by_three_agrees(precise, case, which):
         assert_agrees(case, np.float32, which)
 
 
+@st.composite
+def three_strides_wide(draw):
+    """What Winograd's algorithm is given with pixels a stride apart as channels of their own."""
+    stride = draw(st.tuples(*[st.integers(3, 5)] * 2))
+    kernel = tuple(3 * s - draw(st.integers(0, 1)) for s in stride)
+    padding = tuple(draw(st.integers(0, k - 1)) for k in kernel)
+    c = 48 // (stride[0] * stride[1]) + draw(st.integers(0, 2))
+    least = [max(k + 2 * s - 2 * p, 1) for k, s, p in zip(kernel, stride, padding, strict=True)]
+    size = tuple(low + draw(st.integers(0, 2 * s)) for low, s in zip(least, stride, strict=True))
+    o = draw(st.sampled_from([47, 48, 50]))
+    return draw(st.integers(1, 2)), c, size, o, kernel, stride, padding, (1, 1), 1
+
+
+@FUZZ
+@hypothesis.given(three_strides_wide(), st.sampled_from([0, 0, 1, 2, 3, 4, 5]))
+def test_any_convolution_of_windows_three_strides_wide_agrees(case, which):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conv2d_cython, "ENOUGH", 1)
+        assert_agrees(case, np.float32, which)
+
+
+def test_windows_three_strides_wide_take_fewer_products():
+    """Small integers: exact where the definition sums, not where fractions are multiplied."""
+    rng = np.random.default_rng(5)
+    x = rng.integers(-8, 9, (1, 3, 139, 139)).astype(np.float32)
+    weight = rng.integers(-8, 9, (48, 3, 11, 11)).astype(np.float32)
+    for stride, size, exact in [(4, 139, False), (4, 131, True), (5, 139, True)]:
+        options = (stride, stride), (0, 0), (1, 1), 1
+        image = np.ascontiguousarray(x[:, :, :size, :size])
+        wanted = conv2d_numpy.forward(image, weight, None, *options)
+        dy = rng.integers(-8, 9, wanted.shape).astype(np.float32)
+        pairs = [(conv2d_cython.forward(image, weight, None, *options), wanted)]
+        for function, arguments in [
+            ("backward_input", (dy, weight, image.shape, *options)),
+            ("backward_weight", (dy, image, weight.shape, *options)),
+        ]:
+            pairs.append([getattr(m, function)(*arguments) for m in (conv2d_cython, conv2d_numpy)])
+        assert [np.array_equal(*pair) for pair in pairs] == [exact] * 3
+        for got, wanted in pairs:
+            np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
+
+
 def test_precise_sums_as_the_definition_does():
     """Small integers: exact, whatever the order, unless multiplied by fractions on the way."""
     rng = np.random.default_rng(5)
@@ -163,6 +206,7 @@ def test_both_sides_of_every_tile_and_block(dtype):
     "case",
     [
         (3, 20, (9, 8), 20, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+        (3, 4, (84, 85), 48, (11, 12), (4, 4), (2, 3), (1, 1), 1),
         (3, 3, (9, 8), 4, (5, 3), (2, 2), (1, 1), (1, 1), 1),
         (2, 3, (9, 8), 48, (5, 3), (2, 2), (1, 1), (1, 1), 1),
         (3, 6, (9, 8), 6, (3, 3), (1, 1), (1, 1), (1, 1), 6),
@@ -218,6 +262,8 @@ def test_every_instruction_set_agrees(level):
         "        test.assert_agrees(case, dtype)\n"
         "winograd = (2, 20, (9, 8), 33, (3, 3), (1, 1), (1, 1), (1, 1), 1)\n"
         "test.assert_agrees(winograd, numpy.float32)\n"
+        "strided = (1, 3, (139, 141), 48, (11, 12), (4, 4), (1, 0), (1, 1), 1)\n"
+        "test.assert_agrees(strided, numpy.float32)\n"
     )
     run = subprocess.run(
         [sys.executable, "-c", program],

@@ -1,6 +1,7 @@
 /* 3x3 convolution by Winograd's algorithm; see conv2d_winograd.h for what is computed. */
 
 #include "conv2d_winograd_api.h"
+#include "conv2d_geometry.h"
 #include "conv2d_winograd_tiles.h"
 
 #define FLOAT_ONLY
@@ -14,12 +15,16 @@ DISPATCH_F32(winograd_prepare,
 #define RANGE long n, long c, long h, long w, long o, long ph, long pw, long start, long stop
 #define RANGE_ARGUMENTS n, c, h, w, o, ph, pw, start, stop
 DISPATCH_F32(winograd_forward,
-             (const float *x, const float *u, const float *bias, float *y, RANGE, float *room,
-              int *finite),
-             (x, u, bias, y, RANGE_ARGUMENTS, room, finite))
+             (const float *x, const float *u, const float *bias, float *y, RANGE, int anew,
+              float *room, int *finite),
+             (x, u, bias, y, RANGE_ARGUMENTS, anew, room, finite))
 DISPATCH_F32(winograd_weight_gradient,
              (const float *x, const float *dy, float *part, RANGE, float *room),
              (x, dy, part, RANGE_ARGUMENTS, room))
+
+#define APART (const float *from, float *to, const long *sizes, long start, long stop)
+DISPATCH_F32(winograd_apart, APART, (from, to, sizes, start, stop))
+DISPATCH_F32(winograd_together, APART, (from, to, sizes, start, stop))
 
 static DISPATCH_F32(winograd_finish,
                     (const float *const *parts, long count, long o, long c, float *dweight,

@@ -360,12 +360,13 @@ static void NAME(forward_by_four)(const NAME(problem) *p, const REAL *u, long st
     }
 }
 
-/* Tiles start .. stop; *finite is 0 where too many are not, and then y is not all there. */
+/* Tiles start .. stop; *finite is 0 where more are not than may be computed anew, and then y is not
+   all there. */
 static void NAME(winograd_forward)(const REAL *x, const REAL *u, const REAL *bias, REAL *y, long n,
                                    long c, long h, long w, long o, long ph, long pw, long start,
-                                   long stop, REAL *room, int *finite)
+                                   long stop, int anew, REAL *room, int *finite)
 {
-    long spare = (4 + (stop - start) / 256) * ((o + NAME(BLOCK) - 1) / NAME(BLOCK));
+    long spare = anew ? (4 + (stop - start) / 256) * ((o + NAME(BLOCK) - 1) / NAME(BLOCK)) : 0;
     (void)n;
     NAME(problem) p = {x, bias, y, c, h, w, o, ph, pw, h + 2 * ph - 2, w + 2 * pw - 2, {0, 0, 0},
                        &spare};
@@ -378,6 +379,7 @@ static void NAME(winograd_forward)(const REAL *x, const REAL *u, const REAL *bia
 }
 
 #include "conv2d_winograd_gradient.h"
+#include "conv2d_winograd_apart.h"
 
 /* Floats of transformed weights, of a thread's room, of a partial gradient. */
 static void NAME(winograd_sizes)(long o, long c, long *weights, long *room, long *gradient)

@@ -22,11 +22,11 @@ long winograd_items(long n, long h, long w, long ph, long pw, long side);
    weights. */
 long winograd_room_size(long c, long o);
 
-/* Tiles start .. stop of y; the few that are not finite are computed anew, directly. *finite is 0
-   where they are many: then the direct way must be taken for all. bias may be NULL. */
+/* Tiles start .. stop of y; where `anew`, the few that are not finite are computed anew, directly.
+   *finite is 0 where more are not: then the direct way must be taken for all. bias may be NULL. */
 void winograd_forward_f32(const float *x, const float *u, const float *bias, float *y, long n,
                           long c, long h, long w, long o, long ph, long pw, long start, long stop,
-                          float *room, int *finite);
+                          int anew, float *room, int *finite);
 
 /* Floats of one partial gradient by the weights. */
 long winograd_gradient_size(long o, long c);

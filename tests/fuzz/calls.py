@@ -66,6 +66,22 @@ def any_convolutions(draw):
     return lambda rng, dtype: convolution(rng, dtype, *case)
 
 
+@st.composite
+def three_strides_wide(draw):
+    """Windows of three strides or a pixel less, outputs and channels enough to deal them out."""
+    stride = draw(st.sampled_from([(4, 4), (4, 4), (3, 4), (5, 3)]))
+    kernel = tuple(3 * s - draw(st.integers(0, 1)) for s in stride)
+    padding = draw(st.tuples(*(st.integers(0, k - 1) for k in kernel)))
+    outputs = draw(st.integers(3, 40)), draw(st.integers(3, 40))
+    n = -(-1000 // (outputs[0] * outputs[1]))
+    geometry = list(zip(outputs, kernel, stride, padding, strict=True))
+    size = [(out - 1) * s + k - 2 * p + draw(st.integers(0, s - 1)) for out, k, s, p in geometry]
+    size = tuple(max(length, 1) for length in size)
+    c, o = -(-48 // (stride[0] * stride[1])), draw(st.sampled_from([48, 49]))
+    case = n, c, size, o, kernel, stride, padding, (1, 1), 1
+    return lambda rng, dtype: convolution(rng, dtype, *case)
+
+
 first = st.integers(1, 3)
 odd_kernels = st.sampled_from([(3, 3), (5, 5), (7, 7), (11, 11), (3, 5), (1, 7), (2, 2), (4, 3)])
 CONVOLUTIONS = {
@@ -80,6 +96,7 @@ CONVOLUTIONS = {
     "large kernel": convolutions(
         odd_kernels, stride=st.sampled_from([(4, 4), (2, 3), (1, 1), (13, 12)]), inputs=few
     ),
+    "three strides wide": three_strides_wide(),
     "groups": grouped(),
     "any": any_convolutions(),
 }
