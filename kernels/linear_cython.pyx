@@ -52,15 +52,17 @@ cdef _fill(
     cdef const void *right = PyArray_DATA(b)
     cdef const void *shift = NULL if bias is None else PyArray_DATA(bias)
     cdef void *out = PyArray_DATA(c)
+    cdef void *memory
     cdef void *room
     cdef bint single = PyArray_TYPE(c) == NPY_FLOAT32
     if single:
         linear_room_f32(m, depth, &numbers)
     else:
         linear_room_f64(m, depth, &numbers)
-    room = malloc(numbers * (4 if single else 8) + 64)
-    if room == NULL:
+    memory = malloc(numbers * (4 if single else 8) + 64)
+    if memory == NULL:
         raise MemoryError("linear: expected room for a product, got none")
+    room = <void*>((<size_t>memory + 63) // 64 * 64)
     with nogil:
         if single:
             linear_product_f32(
@@ -70,7 +72,7 @@ cdef _fill(
             linear_product_f64(
                 <const double*>left, row, deep, <const double*>right, b_turned,
                 <const double*>shift, relu, <double*>out, m, depth, n, start, stop, <double*>room)
-        free(room)
+        free(memory)
 
 
 cdef _finish(ndarray y, ndarray bias, bint relu):

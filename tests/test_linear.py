@@ -7,6 +7,7 @@ from minidl.tensor import Tensor
 from minidl import functional as F
 from minidl import nn
 from minidl.errors import ArgumentError, DTypeError, ShapeError
+from minidl.kernels import linear_cython
 
 
 @pytest.fixture
@@ -24,6 +25,19 @@ def test_against_sums(rng, shape):
         products = [a * b for a, b in zip(row, layer.weight.data[k], strict=True)]
         wanted[index] = sum(products) + layer.bias.data[k]
     np.testing.assert_allclose(layer(Tensor(x)).data, wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sizes", [(32, 401, 50), (64, 100, 121), (96, 150, 121), (32, 1600, 9)])
+@pytest.mark.parametrize("relu", [False, True])
+def test_numbers_do_not_depend_on_the_batch(rng, dtype, sizes, relu):
+    """A batch that fills vectors goes another way than one with an example more."""
+    n, d, k = sizes
+    shapes = [(n + 1, d), (k, d), (k,)]
+    x, weight, bias = (rng.standard_normal(shape).astype(dtype) for shape in shapes)
+    x[3, 5], x[n, 2], weight[k - 1, 7], bias[1] = np.nan, np.inf, -np.inf, np.nan
+    more = linear_cython.forward(x, weight, bias, relu)
+    np.testing.assert_array_equal(linear_cython.forward(x[:n], weight, bias, relu), more[:n])
 
 
 def test_parameters_and_start():

@@ -63,8 +63,8 @@ static void NAME(pack_turned)(const REAL *b, long b_row, long deep, long width, 
     }
 }
 
-/* What becomes of a sum: it is added to what C holds (`add`), gets the bias of its column, and where
-   `relu` is set 0 takes the place of what is not positive. */
+/* What becomes of a sum: it is added to what C holds (`add`), then gets the bias of its column, and
+   where `relu` is set 0 takes the place of what is not positive. */
 typedef struct {
     const REAL *bias;
     int add, relu;
@@ -90,67 +90,88 @@ INLINE void NAME(tile)(
             t[i][1] += number * right;
         }
     }
-    left = end->bias ? LOAD(end->bias) : zero;
-    right = end->bias ? LOAD(end->bias + LANES) : zero;
+    if (end->add) {
+#pragma GCC unroll 14
+        for (int i = 0; i < rows; i++) {
+            t[i][0] += LOAD(c + i * c_row);
+            t[i][1] += LOAD(c + i * c_row + LANES);
+        }
+    }
+    if (end->bias) {
+        left = LOAD(end->bias);
+        right = LOAD(end->bias + LANES);
+#pragma GCC unroll 14
+        for (int i = 0; i < rows; i++) {
+            t[i][0] += left;
+            t[i][1] += right;
+        }
+    }
+    if (end->relu) {
+#pragma GCC unroll 14
+        for (int i = 0; i < rows; i++) {
+            t[i][0] = SELECT(t[i][0] <= zero, zero, t[i][0]);
+            t[i][1] = SELECT(t[i][1] <= zero, zero, t[i][1]);
+        }
+    }
 #pragma GCC unroll 14
     for (int i = 0; i < rows; i++) {
-        REAL *to = c + i * c_row;
-        VEC u = t[i][0] + left, v = t[i][1] + right;
-        if (end->add) {
-            u += LOAD(to);
-            v += LOAD(to + LANES);
-        }
-        if (end->relu) {
-            u = SELECT(u <= zero, zero, u);
-            v = SELECT(v <= zero, zero, v);
-        }
-        STORE(to, u);
-        STORE(to + LANES, v);
+        STORE(c + i * c_row, t[i][0]);
+        STORE(c + i * c_row + LANES, t[i][1]);
     }
 }
 
-/* A tile at the edge: fewer rows, which are packed, or fewer columns; it is made beside C. */
+/* A tile at the edge: fewer rows, or fewer columns; with these it is made beside C. */
 static void NAME(edge)(
     const REAL *a, long row_step, long deep_step, const REAL *b, long b_row, long deep, REAL *c,
     long c_row, const NAME(ending) *end, long rows, long width)
 {
     REAL made[ROWS * COLUMNS];
     const NAME(ending) plain = {NULL, 0, 0};
-    if (rows == ROWS)
-        NAME(tile)(a, row_step, deep_step, b, b_row, deep, made, COLUMNS, &plain, ROWS);
-    else if (rows <= 2)
-        NAME(tile)(a, 1, ROWS, b, b_row, deep, made, COLUMNS, &plain, 2);
-    else if (rows <= 4)
-        NAME(tile)(a, 1, ROWS, b, b_row, deep, made, COLUMNS, &plain, 4);
-    else
-        NAME(tile)(a, 1, ROWS, b, b_row, deep, made, COLUMNS, &plain, ROWS);
-    for (long i = 0; i < rows; i++)
+    int in_place = width == COLUMNS;
+    const NAME(ending) *then = in_place ? end : &plain;
+    REAL *to = in_place ? c : made;
+    long to_row = in_place ? c_row : COLUMNS, beside = in_place ? 0 : rows;
+    for (; rows >= ROWS; rows -= ROWS, a += ROWS * row_step, to += ROWS * to_row)
+        NAME(tile)(a, row_step, deep_step, b, b_row, deep, to, to_row, then, ROWS);
+    for (; rows >= 4; rows -= 4, a += 4 * row_step, to += 4 * to_row)
+        NAME(tile)(a, row_step, deep_step, b, b_row, deep, to, to_row, then, 4);
+    for (; rows >= 2; rows -= 2, a += 2 * row_step, to += 2 * to_row)
+        NAME(tile)(a, row_step, deep_step, b, b_row, deep, to, to_row, then, 2);
+    if (rows)
+        NAME(tile)(a, row_step, deep_step, b, b_row, deep, to, to_row, then, 1);
+    for (long i = 0; i < beside; i++)
         for (long j = 0; j < width; j++) {
-            REAL *to = c + i * c_row + j;
-            REAL number = made[i * COLUMNS + j] + (end->bias ? end->bias[j] : 0);
-            number += end->add ? *to : 0;
-            *to = end->relu && number <= 0 ? 0 : number;
+            REAL *there = c + i * c_row + j;
+            REAL number = made[i * COLUMNS + j] + (end->add ? *there : 0);
+            number += end->bias ? end->bias[j] : 0;
+            *there = end->relu && number <= 0 ? 0 : number;
         }
 }
 
-/* The rows of a block, or fewer, for one panel of B. */
+/* The rows of a block, or fewer, for one panel of B: A's own, or packed ones where a_row is 0. */
 INLINE void NAME(panel_of)(
-    const REAL *a, long a_row, int in_place, const REAL *packed, const REAL *b, long b_row,
-    long deep, REAL *c, long c_row, const NAME(ending) *end, long rows, long width)
+    const REAL *a, long a_row, const REAL *b, long b_row, long deep, REAL *c, long c_row,
+    const NAME(ending) *end, long rows, long width)
 {
-    for (long r = 0; r < rows; r += ROWS, packed += ROWS * deep, c += ROWS * c_row) {
-        int whole = rows - r >= ROWS;
-        const REAL *from = in_place && whole ? a + r * a_row : packed;
-        long row_step = in_place && whole ? a_row : 1, deep_step = in_place && whole ? 1 : ROWS;
-        if (!whole || width < COLUMNS)
-            NAME(edge)(from, row_step, deep_step, b, b_row, deep, c, c_row, end,
-                       whole ? ROWS : rows - r, width);
-        else if (in_place)
-            NAME(tile)(from, a_row, 1, b, b_row, deep, c, c_row, end, ROWS);
+    long row_step = a_row ? a_row : 1, deep_step = a_row ? 1 : ROWS;
+    for (; rows > 0; rows -= ROWS, a += a_row ? ROWS * a_row : ROWS * deep, c += ROWS * c_row)
+        if (rows < ROWS || width < COLUMNS)
+            NAME(edge)(a, row_step, deep_step, b, b_row, deep, c, c_row, end,
+                       rows < ROWS ? rows : ROWS, width);
+        else if (a_row)
+            NAME(tile)(a, a_row, 1, b, b_row, deep, c, c_row, end, ROWS);
         else
-            NAME(tile)(from, 1, ROWS, b, b_row, deep, c, c_row, end, ROWS);
-    }
+            NAME(tile)(a, 1, ROWS, b, b_row, deep, c, c_row, end, ROWS);
 }
+
+/* How many terms of each sum are added before the next part begins. */
+static long NAME(part_of)(long depth)
+{
+    long parts = (depth + DEEP - 1) / DEEP;
+    return parts > 1 ? ((depth + parts - 1) / parts + 15) / 16 * 16 : DEEP;
+}
+
+#include "linear_swapped.h"
 
 /* C (m x n) = A (m x depth) B (depth x n), plus a bias for each column or NULL, then ReLU where it is
    set: the columns start .. stop. C's rows are n apart. A's element (i, p) is a[i * a_row + p *
@@ -159,18 +180,23 @@ static void NAME(linear_product)(
     const REAL *a, long a_row, long a_deep, const REAL *b, int turned, const REAL *bias, int relu,
     REAL *c, long m, long depth, long n, long start, long stop, REAL *room)
 {
-    long parts = (depth + DEEP - 1) / DEEP;
-    long part = parts > 1 ? ((depth + parts - 1) / parts + 15) / 16 * 16 : DEEP;
+    if (turned && a_deep == 1 && NAME(swap_pays)(m, depth, stop - start)) {
+        NAME(linear_swapped)(a, b, bias, relu, c, m, depth, n, start, stop, room);
+        return;
+    }
+    long part = NAME(part_of)(depth);
     for (long from = 0; from == 0 || from < depth; from += part) {
         long deep = depth - from < part ? depth - from : part;
         int last = from + deep >= depth;
         for (long i = 0; i < m; i += BLOCK) {
             long rows = m - i < BLOCK ? m - i : BLOCK;
-            REAL *panel = room + (rows + ROWS - 1) / ROWS * ROWS * deep;
-            long packed = a_deep == 1 ? rows / ROWS * ROWS : 0; /* so many rows are not packed */
             const REAL *block = a + i * a_row + from * a_deep;
-            NAME(pack_left)(
-                block + packed * a_row, a_row, a_deep, rows - packed, deep, room + packed * deep);
+            REAL *panel = room;
+            if (a_deep != 1) {
+                NAME(pack_left)(block, a_row, a_deep, rows, deep, room);
+                block = room;
+                panel += (rows + ROWS - 1) / ROWS * ROWS * deep;
+            }
             for (long j = start; j < stop; j += COLUMNS) {
                 NAME(ending) end = {bias && last ? bias + j : NULL, from > 0, relu && last};
                 long width = stop - j < COLUMNS ? stop - j : COLUMNS, step = COLUMNS;
@@ -183,8 +209,8 @@ static void NAME(linear_product)(
                 else
                     right = b + from * n + j, step = n;
                 NAME(panel_of)(
-                    block, a_row, a_deep == 1, room, right, step, deep, c + i * n + j, n, &end,
-                    rows, width);
+                    block, a_deep == 1 ? a_row : 0, right, step, deep, c + i * n + j, n, &end, rows,
+                    width);
             }
         }
     }
@@ -194,7 +220,9 @@ static void NAME(linear_product)(
 static void NAME(linear_room)(long m, long depth, long *numbers)
 {
     long rows = m < BLOCK ? (m + ROWS - 1) / ROWS * ROWS : BLOCK;
+    long swapped = NAME(swapped_room)(m, depth);
     *numbers = (depth < DEEP ? depth : DEEP) * (rows + COLUMNS);
+    *numbers = *numbers < swapped ? swapped : *numbers;
 }
 
 /* y += bias, then ReLU where it is set: what remains to be done behind BLAS. */
