@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from minidl.kernels import linear_cython
 
 from minidl.tensor import Tensor
 from minidl import functional as F
 from minidl import nn
 from minidl.errors import ArgumentError, DTypeError, ShapeError
-from minidl.kernels import linear_cython
 
 
 @pytest.fixture
