@@ -3,8 +3,9 @@
 
 Implicit GEMM serves every convolution: kernels/simd/conv2d.h. Work is cut into lines, rows of
 output positions over all images, and spread over threads. Winograd's algorithm serves where
-`_winograd` says so: kernels/simd/conv2d_winograd.h; its work is cut into tiles of 4 x 4 outputs
-or of 2 x 2. Where `_strided` says so it serves a stride, with pixels that far apart as channels.
+`_side` says so: kernels/simd/conv2d_winograd.h; its work is cut into tiles of 4 x 4 outputs or of
+2 x 2, or into strips of four rows. Where `_strided` says so it serves a stride, with pixels that
+far apart as channels.
 """
 
 import numpy as np
@@ -23,8 +24,8 @@ LEAST = 10_000_000
 # a kernel's size stay numbers of the machine.
 FARTHEST = 1 << 40
 
-# Channels from which on Winograd's algorithm is used, and from which on forward takes its large
-# tiles as well: what they round turns ReLUs on or off, and a network's whole gradient with them.
+# Channels from which on Winograd's algorithm takes tiles, and from which on forward takes the large
+# ones as well: what they round turns ReLUs on or off, and a network's whole gradient with them.
 WINOGRAD, WINOGRAD_FORWARD = 16, 48
 
 # Outputs of a channel, at least, for Winograd's algorithm to serve a convolution with a stride.
@@ -35,6 +36,7 @@ cdef extern nogil:
     void winograd_prepare_f32(const float* weight, long o, long c, int backward, int side, float* u)
     long winograd_items(long n, long h, long w, long ph, long pw, long side)
     long winograd_room_size(long c, long o)
+    long winograd_strips_room_size(long c, long w, long pw)
     void winograd_forward_f32(
         const float* x, const float* u, const float* bias, float* y, long n, long c, long h, long w,
         long o, long ph, long pw, long start, long stop, int anew, float* room,
@@ -128,16 +130,32 @@ cdef class _Call:
 
 
 cdef bint _winograd(_Call call):
-    """Whether Winograd's algorithm serves a convolution: the one rule.
-
-    It takes 3x3 windows of stride 1 in float32. With few channels its transforms cost what it
-    saves, and images smaller than a tile waste most of one.
-    """
+    """Whether Winograd's algorithm may serve: 3x3 windows of stride 1, float32, no tiny image."""
     cdef long* a = call.sizes
     return (
         not precise and not call.double and a[5] == 3 and a[6] == 3 and a[7] == 1 and a[8] == 1
         and a[9] <= 2 and a[10] <= 2 and a[11] == 1 and a[12] == 1 and a[13] == 1
-        and min(a[1], a[4]) >= WINOGRAD and min(a[14], a[15]) >= 3 and min(a[2], a[3]) >= 3)
+        and min(a[14], a[15]) >= 3 and min(a[2], a[3]) >= 3)
+
+
+cdef long _side(_Call call, bint backward):
+    """How Winograd's algorithm serves, the one rule: the side of its tiles, 1 for strips, or 0.
+
+    Small tiles, which round least, need rows that fill their vectors. Strips have the cheapest
+    transforms and are for what is left: few channels, but not fewer outputs than fill a product.
+    """
+    cdef long* a = call.sizes
+    cdef long channels = min(a[1], a[4]), outputs = a[1] if backward else a[4]
+    cdef long rows = a[2] if backward else a[14], columns = a[3] if backward else a[15]
+    if not _winograd(call):
+        return 0
+    if channels >= WINOGRAD and (backward or channels >= WINOGRAD_FORWARD):
+        return 4
+    if channels >= WINOGRAD and columns % 16 == 0:
+        return 2
+    if rows >= 4 and columns >= 8 and outputs >= (5 if backward else 3):
+        return 1
+    return 2 if channels >= WINOGRAD else 0
 
 
 cdef bint _strided(_Call call):
@@ -247,16 +265,17 @@ cdef _turned(_Call call, dy, weight):
 
 
 cdef bint _correlate(
-    cnp.ndarray source, cnp.ndarray weight, bias, cnp.ndarray out, padding, bint backward, bint anew
+    cnp.ndarray source, cnp.ndarray weight, bias, cnp.ndarray out, padding, bint backward,
+    long side, bint anew
 ):
     """out = source convolved with weight by Winograd's algorithm, or with it turned around.
 
     False where much of it is not finite, or any where nothing may be computed anew: that takes the
-    direct way. Tiles of 4 x 4 outputs save more and round more than those of 2 x 2.
+    direct way.
     """
     cdef long ph = padding[0], pw = padding[1]
     cdef long n = source.shape[0], c = source.shape[1], h = source.shape[2], w = source.shape[3]
-    cdef long o = out.shape[1], side = 4 if backward or min(c, o) >= WINOGRAD_FORWARD else 2
+    cdef long o = out.shape[1], outputs = 4 * out.shape[3] if side == 1 else side * side
     cdef long items = winograd_items(n, h, w, ph, pw, side)
     cdef cnp.ndarray u = np.empty(winograd_weights_size(o, c), np.float32)
     cdef float* offset = NULL if bias is None else <float*>cnp.PyArray_DATA(<cnp.ndarray>bias)
@@ -265,7 +284,9 @@ cdef bint _correlate(
         side, <float*>cnp.PyArray_DATA(u))
 
     def part(long start, long stop):
-        cdef cnp.ndarray room = np.empty(winograd_room_size(c, o), np.float32)
+        cdef cnp.ndarray room = np.empty(
+            winograd_strips_room_size(c, w, pw) if side == 1 else winograd_room_size(c, o),
+            np.float32)
         cdef int finite = 0
         with nogil:
             winograd_forward_f32(
@@ -274,7 +295,8 @@ cdef bint _correlate(
                 anew, <float*>cnp.PyArray_DATA(room), &finite)
         return finite
 
-    return all(parallel.run(part, items, LEAST // (9 * side * side * c * o) + 24))
+    least = LEAST // (9 * outputs * c * o) + (1 if side == 1 else 24)
+    return all(parallel.run(part, items, least))
 
 
 cdef _winograd_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dweight, long ph, long pw):
@@ -312,10 +334,11 @@ def forward(x, weight, bias, stride, padding, dilation, groups):
     if bias is not None:
         call.place(2, bias, call.double, weight.shape[:1])
     call.place(3, y, call.double, y.shape)
-    if _winograd(call) and _correlate(x, weight, bias, y, padding, False, True):
+    cdef long side = _side(call, False)
+    if side and _correlate(x, weight, bias, y, padding, False, side, True):
         return y
     if _strided(call) and _correlate(
-        _apart(call, x), _taps_apart(call, weight), bias, y, (0, 0), False, False
+        _apart(call, x), _taps_apart(call, weight), bias, y, (0, 0), False, 4, False
     ):
         return y
     part = lambda start, stop: call.run(call.pointers[3], start, stop)
@@ -343,16 +366,18 @@ def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
     call.place(1, weight, call.double, weight.shape)
     call.place(3, dx, call.double, x_shape)
     # A weight that is not finite may only reach the pixels that its tap reaches.
-    cdef bint winograd = _winograd(call)
+    cdef long side = _side(call, True)
     cdef bint turned = _depthwise(call) and a[7] * a[8] <= 4, strided = _strided(call)
-    if (winograd or turned or strided) and _finite(call, weight.size):
+    if (side or turned or strided) and _finite(call, weight.size):
         if turned:
             return _turned(call, dy, weight)
-        if winograd and _correlate(dy, weight, None, dx, (2 - a[9], 2 - a[10]), True, True):
+        if side and _correlate(
+            dy, weight, None, dx, (2 - a[9], 2 - a[10]), True, side, True
+        ):
             return dx
         if strided:
             apart = _room_apart(call)
-            if _correlate(dy, _taps_apart(call, weight), None, apart, (2, 2), True, False):
+            if _correlate(dy, _taps_apart(call, weight), None, apart, (2, 2), True, 4, False):
                 _together(call, apart, dx)
                 return dx
     lines = (a[2] - 1) // a[7] + 1
@@ -376,7 +401,7 @@ def backward_weight(dy, x, weight_shape, stride, padding, dilation, groups):
     call.double = dy.dtype == np.float64
     call.place(0, dy, call.double, (a[0], a[4], a[14], a[15]))
     call.place(1, x, call.double, x.shape)
-    if _winograd(call):
+    if _winograd(call) and min(a[1], a[4]) >= WINOGRAD:
         dweight = np.empty(weight_shape, dy.dtype)
         if _winograd_weight(dy, x, dweight, a[9], a[10]):
             return dweight

@@ -107,6 +107,25 @@ def test_any_convolution_of_three_by_three_agrees(precise, case, which):
 
 
 @st.composite
+def strips(draw):
+    """What it is given of few channels: strips of four rows, and vectors that may overlap."""
+    c, o = draw(st.integers(1, 19)), draw(st.integers(3, 20))
+    padding = draw(st.tuples(*[st.integers(0, 2)] * 2))
+    least = (6, 10)
+    size = tuple(
+        low - 2 * p + draw(st.integers(0, 26)) for low, p in zip(least, padding, strict=True)
+    )
+    size = tuple(max(length, 3) for length in size)
+    return draw(st.integers(1, 3)), c, size, o, (3, 3), (1, 1), padding, (1, 1), 1
+
+
+@FUZZ
+@hypothesis.given(strips(), st.sampled_from([0, 0, 1, 2, 3, 4, 5]))
+def test_any_convolution_in_strips_agrees(case, which):
+    assert_agrees(case, np.float32, which)
+
+
+@st.composite
 def three_strides_wide(draw):
     """What Winograd's algorithm is given with pixels a stride apart as channels of their own."""
     stride = draw(st.tuples(*[st.integers(3, 5)] * 2))
@@ -151,15 +170,16 @@ def test_windows_three_strides_wide_take_fewer_products():
 def test_precise_sums_as_the_definition_does():
     """Small integers: exact, whatever the order, unless multiplied by fractions on the way."""
     rng = np.random.default_rng(5)
-    x = rng.integers(-8, 9, (2, 64, 9, 10)).astype(np.float32)
-    weight = rng.integers(-8, 9, (64, 64, 3, 3)).astype(np.float32)
-    options = (1, 1), (1, 1), (1, 1), 1
-    wanted = conv2d_numpy.forward(x, weight, None, *options)
-    exact = [conv2d_cython.forward(x, weight, None, *options)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conv2d_cython, "precise", True)
-        exact.append(conv2d_cython.forward(x, weight, None, *options))
-    assert [np.array_equal(wanted, y) for y in exact] == [False, True]
+    for c in (64, 20, 3):
+        x = rng.integers(-8, 9, (2, c, 9, 10)).astype(np.float32)
+        weight = rng.integers(-8, 9, (64, c, 3, 3)).astype(np.float32)
+        options = (1, 1), (1, 1), (1, 1), 1
+        wanted = conv2d_numpy.forward(x, weight, None, *options)
+        exact = [conv2d_cython.forward(x, weight, None, *options)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(conv2d_cython, "precise", True)
+            exact.append(conv2d_cython.forward(x, weight, None, *options))
+        assert [np.array_equal(wanted, y) for y in exact] == [False, True]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -206,6 +226,7 @@ def test_both_sides_of_every_tile_and_block(dtype):
     "case",
     [
         (3, 20, (9, 8), 20, (3, 3), (1, 1), (1, 1), (1, 1), 1),
+        (3, 3, (9, 11), 20, (3, 3), (1, 1), (1, 1), (1, 1), 1),
         (3, 4, (84, 85), 48, (11, 12), (4, 4), (2, 3), (1, 1), 1),
         (3, 3, (9, 8), 4, (5, 3), (2, 2), (1, 1), (1, 1), 1),
         (2, 3, (9, 8), 48, (5, 3), (2, 2), (1, 1), (1, 1), 1),
@@ -262,6 +283,8 @@ def test_every_instruction_set_agrees(level):
         "        test.assert_agrees(case, dtype)\n"
         "winograd = (2, 20, (9, 8), 33, (3, 3), (1, 1), (1, 1), (1, 1), 1)\n"
         "test.assert_agrees(winograd, numpy.float32)\n"
+        "strips = (2, 3, (9, 13), 33, (3, 3), (1, 1), (1, 1), (1, 1), 1)\n"
+        "test.assert_agrees(strips, numpy.float32)\n"
         "strided = (1, 3, (139, 141), 48, (11, 12), (4, 4), (1, 0), (1, 1), 1)\n"
         "test.assert_agrees(strided, numpy.float32)\n"
     )

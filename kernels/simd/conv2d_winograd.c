@@ -26,6 +26,7 @@ DISPATCH_F32(winograd_weight_gradient,
 DISPATCH_F32(winograd_apart, APART, (from, to, sizes, start, stop))
 DISPATCH_F32(winograd_together, APART, (from, to, sizes, start, stop))
 
+static DISPATCH_F32(winograd_strips_size, (long c, long w, long pw, long *size), (c, w, pw, size))
 static DISPATCH_F32(winograd_finish,
                     (const float *const *parts, long count, long o, long c, float *dweight,
                      int *finite),
@@ -44,6 +45,8 @@ int winograd_finish_gradient_f32(const float *const *parts, long count, long o, 
 long winograd_items(long n, long h, long w, long ph, long pw, long side)
 {
     const long oh = h + 2 * ph - 2, ow = w + 2 * pw - 2;
+    if (side == 1)
+        return n * ((oh + 3) / 4);
     return n * ((oh + side - 1) / side) * ((ow + side - 1) / side);
 }
 
@@ -66,4 +69,11 @@ long winograd_gradient_size(long o, long c)
     long weights, room, gradient;
     winograd_sizes_f32(o, c, &weights, &room, &gradient);
     return gradient;
+}
+
+long winograd_strips_room_size(long c, long w, long pw)
+{
+    long size;
+    winograd_strips_size_f32(c, w, pw, &size);
+    return size;
 }

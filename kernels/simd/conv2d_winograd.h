@@ -1,5 +1,6 @@
-/* 3x3 convolution by Winograd's F(4x4, 3x3): 36 products for 16 outputs, instead of 144; and
-   forward, where that rounds too much, by F(2x2, 3x3), in conv2d_winograd_two.h.
+/* 3x3 convolution by Winograd's F(4x4, 3x3): 36 products for 16 outputs, instead of 144. Forward,
+   where that rounds too much, by F(2x2, 3x3), in conv2d_winograd_two.h; of few channels by
+   F(4x1, 3x1), in conv2d_winograd_strips.h.
 
    An output tile of 4 x 4 is y = A' [(G g G') * (B' d B)] A, where g are the 3 x 3 weights, d
    the 6 x 6 pixels under the tile and * multiplies element by element. Summed over channels,
@@ -109,6 +110,9 @@ INLINE void NAME(weight_tiles)(const REAL *const *taps, const int two, REAL *u, 
     }
 }
 
+static void NAME(strip_weights)(const REAL *weight, long outputs, long inputs, int backward,
+                                REAL *u);
+
 static void NAME(winograd_prepare)(const REAL *weight, long o, long c, int backward, int side,
                                    REAL *u)
 {
@@ -117,6 +121,10 @@ static void NAME(winograd_prepare)(const REAL *weight, long o, long c, int backw
     memcpy(u, &origin, sizeof origin);
     const long outputs = backward ? c : o, inputs = backward ? o : c;
     const long to_output = backward ? 9 : 9 * c, to_input = backward ? 9 * c : 9;
+    if (side == 1) {
+        NAME(strip_weights)(weight, outputs, inputs, backward, u + ORIGIN);
+        return;
+    }
     const long element = NAME(element)(outputs, inputs), depth = NAME(depth_of)(inputs);
     REAL taps[9][SOME * ROWS];
     for (long a = 0; a < outputs; a += ROWS)
@@ -312,6 +320,7 @@ static void NAME(repair)(const NAME(problem) *p, const layout *l, long start, lo
 }
 
 #include "conv2d_winograd_two.h"
+#include "conv2d_winograd_strips.h"
 
 static void NAME(forward_by_four)(const NAME(problem) *p, const REAL *u, long start, long stop,
                                   REAL *room)
@@ -371,7 +380,9 @@ static void NAME(winograd_forward)(const REAL *x, const REAL *u, const REAL *bia
     NAME(problem) p = {x, bias, y, c, h, w, o, ph, pw, h + 2 * ph - 2, w + 2 * pw - 2, {0, 0, 0},
                        &spare};
     memcpy(&p.origin, u, sizeof p.origin);
-    if (p.origin.side == 2)
+    if (p.origin.side == 1)
+        NAME(forward_by_strips)(&p, u + ORIGIN, start, stop, NAME(aligned)(room));
+    else if (p.origin.side == 2)
         NAME(forward_by_two)(&p, u + ORIGIN, start, stop, NAME(aligned)(room));
     else
         NAME(forward_by_four)(&p, u + ORIGIN, start, stop, NAME(aligned)(room));

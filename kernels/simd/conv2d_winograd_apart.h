@@ -6,7 +6,7 @@
    apart[image, (channel, r, t), i, j] = x[image, channel, i * sh + r - ph, j * sw + t - pw], zeros
    outside the image, for oh + 2 rows of ow + 2. */
 
-/* The places j of a row of phase t that lie in the image, pixel j * step + t - padding of `width`. */
+/* The places j of a row of phase t that lie in the image: pixel j * step + t - padding. */
 INLINE void NAME(places)(long t, long step, long padding, long width, long columns, long *begin,
                          long *end)
 {

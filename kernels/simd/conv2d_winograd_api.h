@@ -1,5 +1,5 @@
 /* 3x3 convolution of stride 1, dilation 1, one group, in float, by Winograd's F(4x4, 3x3) or
-   F(2x2, 3x3): side = 4 or 2.
+   F(2x2, 3x3), side = 4 or 2, or by F(4x1, 3x1) in strips of four rows, side = 1.
 
    x is (n, c, h, w), weight (o, c, 3, 3), y (n, o, h + 2 ph - 2, w + 2 pw - 2), paddings at most
    2; all contiguous. The gradient by the input is winograd_forward_f32 with dy as x, o and c
@@ -15,15 +15,19 @@ long winograd_weights_size(long o, long c);
 /* Transformed weights: weight is (o, c, 3, 3); it must live as long as u is used. */
 void winograd_prepare_f32(const float *weight, long o, long c, int backward, int side, float *u);
 
-/* Tiles of the output, the items that are split over threads. */
+/* Tiles of the output, or strips, the items that are split over threads. */
 long winograd_items(long n, long h, long w, long ph, long pw, long side);
 
 /* Floats of scratch that one thread needs, for winograd_forward_f32 or the gradient by the
    weights. */
 long winograd_room_size(long c, long o);
 
-/* Tiles start .. stop of y; where `anew`, the few that are not finite are computed anew, directly.
-   *finite is 0 where more are not: then the direct way must be taken for all. bias may be NULL. */
+/* The same for strips of images of width w with padding pw. */
+long winograd_strips_room_size(long c, long w, long pw);
+
+/* Items start .. stop of y; where `anew`, a few tiles that are not finite are computed anew, but no
+   strips. *finite is 0 where more are not: then the direct way must be taken for all. bias may be
+   NULL. */
 void winograd_forward_f32(const float *x, const float *u, const float *bias, float *y, long n,
                           long c, long h, long w, long o, long ph, long pw, long start, long stop,
                           int anew, float *room, int *finite);
