@@ -80,6 +80,7 @@ static void NAME(product)(const REAL *a, long ka, const REAL *b, long kb, REAL *
 typedef struct {
     const REAL *weight;
     long backward, side; /* outputs of a tile, in a row */
+    double square;       /* of strips: the sum of the squares of u */
 } NAME(origin);
 
 #define ORIGIN 16 /* floats before u, that say where the weights came from */
@@ -110,21 +111,21 @@ INLINE void NAME(weight_tiles)(const REAL *const *taps, const int two, REAL *u, 
     }
 }
 
-static void NAME(strip_weights)(const REAL *weight, long outputs, long inputs, int backward,
+static REAL NAME(strip_weights)(const REAL *weight, long outputs, long inputs, int backward,
                                 REAL *u);
 
 static void NAME(winograd_prepare)(const REAL *weight, long o, long c, int backward, int side,
                                    REAL *u)
 {
     enum { SOME = 32 };
-    const NAME(origin) origin = {weight, backward, side};
-    memcpy(u, &origin, sizeof origin);
+    NAME(origin) origin = {weight, backward, side, 0};
     const long outputs = backward ? c : o, inputs = backward ? o : c;
     const long to_output = backward ? 9 : 9 * c, to_input = backward ? 9 * c : 9;
-    if (side == 1) {
-        NAME(strip_weights)(weight, outputs, inputs, backward, u + ORIGIN);
+    if (side == 1)
+        origin.square = NAME(strip_weights)(weight, outputs, inputs, backward, u + ORIGIN);
+    memcpy(u, &origin, sizeof origin);
+    if (side == 1)
         return;
-    }
     const long element = NAME(element)(outputs, inputs), depth = NAME(depth_of)(inputs);
     REAL taps[9][SOME * ROWS];
     for (long a = 0; a < outputs; a += ROWS)
@@ -377,7 +378,7 @@ static void NAME(winograd_forward)(const REAL *x, const REAL *u, const REAL *bia
 {
     long spare = anew ? (4 + (stop - start) / 256) * ((o + NAME(BLOCK) - 1) / NAME(BLOCK)) : 0;
     (void)n;
-    NAME(problem) p = {x, bias, y, c, h, w, o, ph, pw, h + 2 * ph - 2, w + 2 * pw - 2, {0, 0, 0},
+    NAME(problem) p = {x, bias, y, c, h, w, o, ph, pw, h + 2 * ph - 2, w + 2 * pw - 2, {0, 0, 0, 0},
                        &spare};
     memcpy(&p.origin, u, sizeof p.origin);
     if (p.origin.side == 1)

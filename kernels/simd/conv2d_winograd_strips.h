@@ -4,7 +4,13 @@
    Pixels are combined row by row where they lie side by side, and so are outputs: nothing is
    shuffled, so the transforms cost little, and this is the way for few channels. A strip is four
    rows of outputs of an image; of six rows of pixels under it, B' d, each is a row that the three
-   taps of each of its own 6 x 3 weights slide along. Lanes are positions side by side. */
+   taps of each of its own 6 x 3 weights slide along. Lanes are positions side by side.
+
+   An element of m is at most the root of the sum of the squares of u times that of v, an output nine
+   times that. Where the product of the sums passes STRIP_LIMIT, so that something might overflow,
+   or is not a number, the direct kernels must do all. */
+
+#define STRIP_LIMIT 1e74
 
 /* Outputs that a product holds in registers, two vectors of each; channels that are summed at once;
    numbers of combined pixels that are worked on while they are in the cache. */
@@ -35,14 +41,15 @@ static NAME(strips) NAME(lay_strips)(long c, long oh, long ow)
     return (NAME(strips)){pitch, size, (oh + 3) / 4, strips, (ow + LANES - 1) / LANES, NULL};
 }
 
-/* u[panel][element][channel][column of taps][output of the panel] */
-static void NAME(strip_weights)(const REAL *weight, long outputs, long inputs, int backward,
+/* u[panel][element][channel][column of taps][output of the panel]; returns the sum of squares. */
+static REAL NAME(strip_weights)(const REAL *weight, long outputs, long inputs, int backward,
                                 REAL *u)
 {
     enum { R = NAME(STRIP_ROWS), MOST = 16 };
     const long to_output = backward ? 9 : 9 * inputs, to_input = backward ? 9 * outputs : 9;
     const conv2d_panels panels = conv2d_cut(outputs, R);
     REAL taps[3][MOST] = {{0}}, made[6][MOST];
+    VEC square = SPLAT(0);
     for (long p = 0; p < panels.count; p++, u += 6 * inputs * 3 * R) {
         const long first = conv2d_panel(&panels, p), rows = conv2d_panel(&panels, p + 1) - first;
         for (long k = 0; k < 3 * inputs; k++) {
@@ -56,43 +63,51 @@ static void NAME(strip_weights)(const REAL *weight, long outputs, long inputs, i
                 const VEC g[3] = {LOAD(taps[0] + a), LOAD(taps[1] + a), LOAD(taps[2] + a)};
                 VEC t[6];
                 NAME(weights)(g, t);
-                for (int e = 0; e < 6; e++)
+                for (int e = 0; e < 6; e++) {
                     STORE(made[e] + a, t[e]);
+                    square += t[e] * t[e];
+                }
             }
             for (int e = 0; e < 6; e++)
                 memcpy(u + (e * 3 * inputs + k) * R, made[e], R * sizeof(REAL));
         }
     }
+    return SUM(square);
 }
 
-/* v[element * step] = B' d for a vector of each of the six rows d of pixels. */
-INLINE void NAME(combine)(const REAL *const *d, long at, REAL *v, long step)
+/* v[element * step] = B' d for a vector of each of the six rows d of pixels; returns its square. */
+INLINE VEC NAME(combine)(const REAL *const *d, long at, REAL *v, long step)
 {
-    VEC pixels[6], t[6];
+    VEC pixels[6], t[6], square = SPLAT(0);
     for (int i = 0; i < 6; i++)
         pixels[i] = LOAD(d[i] + at);
     NAME(input)(pixels, t);
-    for (int e = 0; e < 6; e++)
+    for (int e = 0; e < 6; e++) {
         STORE(v + e * step + at, t[e]);
+        square += t[e] * t[e];
+    }
+    return square;
 }
 
 /* The same for whole rows of w pixels; what lies beside them stays as it is. */
-static void NAME(combine_rows_of_pixels)(const REAL *const *d, long w, REAL *v, long step)
+static VEC NAME(combine_rows_of_pixels)(const REAL *const *d, long w, REAL *v, long step)
 {
+    VEC square = SPLAT(0);
     long j = 0;
     for (; j + LANES <= w; j += LANES)
-        NAME(combine)(d, j, v, step);
+        square += NAME(combine)(d, j, v, step);
     if (j < w && w >= LANES)
-        NAME(combine)(d, w - LANES, v, step);
+        square += NAME(combine)(d, w - LANES, v, step);
     else if (j < w) {
         REAL few[6][LANES] = {{0}}, made[6 * LANES];
         const REAL *rows[6];
         for (int i = 0; i < 6; i++)
             rows[i] = memcpy(few[i], d[i], w * sizeof(REAL));
-        NAME(combine)(rows, 0, made, LANES);
+        square += NAME(combine)(rows, 0, made, LANES);
         for (int e = 0; e < 6; e++)
             memcpy(v + e * step, made + e * LANES, w * sizeof(REAL));
     }
+    return square;
 }
 
 /* What the taps of one channel bring to the sums, or begin them with. */
@@ -135,8 +150,8 @@ INLINE void NAME(strip_product)(const REAL *u, const REAL *left, const REAL *rig
     }
 }
 
-/* Four rows of an output from its elements m, `step` apart; returns their sum. */
-INLINE VEC NAME(strip_output)(const REAL *m, VEC shift, REAL *to, long step)
+/* Four rows of an output, `step` apart, from its elements m. */
+INLINE void NAME(strip_output)(const REAL *m, VEC shift, REAL *to, long step)
 {
     VEC t[6], y[4];
     for (int e = 0; e < 6; e++)
@@ -144,18 +159,16 @@ INLINE VEC NAME(strip_output)(const REAL *m, VEC shift, REAL *to, long step)
     NAME(output)(t, y);
     for (int i = 0; i < 4; i++)
         STORE(to + i * step, y[i] + shift);
-    return y[0] + y[1] + (y[2] + y[3]);
 }
 
-/* A panel of outputs from `first` on, for two places; returns 0 where all are finite. */
-INLINE VEC NAME(strip_tile)(const NAME(problem) *p, const NAME(strips) *s, const REAL *u,
-                            const NAME(place) *at, long first, const int rows)
+/* A panel of outputs from `first` on, for two places. */
+INLINE void NAME(strip_tile)(const NAME(problem) *p, const NAME(strips) *s, const REAL *u,
+                             const NAME(place) *at, long first, const int rows)
 {
     const long plane = p->oh * p->ow, step = p->c * s->pitch;
     const int whole = at[0].whole && at[1].whole;
     REAL *left = p->y + at[0].output + first * plane, *right = p->y + at[1].output + first * plane;
     REAL *m = s->m;
-    VEC total = SPLAT(0);
 #ifdef MINIDL_VECTORS
     const int apart = ((uintptr_t)left ^ (uintptr_t)(right + LANES - 1)) >= 64;
     for (int i = 0; i < rows; i++)
@@ -177,56 +190,58 @@ INLINE VEC NAME(strip_tile)(const NAME(problem) *p, const NAME(strips) *s, const
         const VEC shift = SPLAT(p->bias ? p->bias[first + i] : 0);
         REAL part[2][4 * LANES];
         if (whole) {
-            total += NAME(strip_output)(m, shift, left, p->ow);
-            total += NAME(strip_output)(m + LANES, shift, right, p->ow);
+            NAME(strip_output)(m, shift, left, p->ow);
+            NAME(strip_output)(m + LANES, shift, right, p->ow);
             continue;
         }
-        total += NAME(strip_output)(m, shift, part[0], LANES);
-        total += NAME(strip_output)(m + LANES, shift, part[1], LANES);
+        NAME(strip_output)(m, shift, part[0], LANES);
+        NAME(strip_output)(m + LANES, shift, part[1], LANES);
         for (int j = 0; j < 2; j++)
             for (long r = 0; r < at[j].rows; r++)
                 memcpy((j ? right : left) + r * p->ow, part[j] + r * LANES,
                        at[j].columns * sizeof(REAL));
     }
-    return total - total;
 }
 
-static VEC NAME(any_strip_tile)(const NAME(problem) *p, const NAME(strips) *s, const REAL *u,
-                                const NAME(place) *at, long first, long rows)
+/* The same, whatever the rows. Called tile by tile: in a loop around it the compiler spills. */
+static void NAME(any_strip_tile)(const NAME(problem) *p, const NAME(strips) *s, const REAL *u,
+                                 const NAME(place) *at, long first, long rows)
 {
     switch (rows) {
-    case 1: return NAME(strip_tile)(p, s, u, at, first, 1);
-    case 2: return NAME(strip_tile)(p, s, u, at, first, 2);
-    case 3: return NAME(strip_tile)(p, s, u, at, first, 3);
-    case 4: return NAME(strip_tile)(p, s, u, at, first, 4);
-    case 5: return NAME(strip_tile)(p, s, u, at, first, 5);
+    case 1: NAME(strip_tile)(p, s, u, at, first, 1); break;
+    case 2: NAME(strip_tile)(p, s, u, at, first, 2); break;
+    case 3: NAME(strip_tile)(p, s, u, at, first, 3); break;
+    case 4: NAME(strip_tile)(p, s, u, at, first, 4); break;
+    case 5: NAME(strip_tile)(p, s, u, at, first, 5); break;
 #if LANES == 16
-    case 6: return NAME(strip_tile)(p, s, u, at, first, 6);
-    case 7: return NAME(strip_tile)(p, s, u, at, first, 7);
+    case 6: NAME(strip_tile)(p, s, u, at, first, 6); break;
+    case 7: NAME(strip_tile)(p, s, u, at, first, 7); break;
 #endif
-    default: return NAME(strip_tile)(p, s, u, at, first, NAME(STRIP_ROWS));
+    default: NAME(strip_tile)(p, s, u, at, first, NAME(STRIP_ROWS));
     }
 }
 
-/* The pixels under one strip, combined, and its places. */
-static void NAME(one_strip)(const NAME(problem) *p, const NAME(strips) *s, long strip,
+/* The pixels under one strip, combined, and its places; returns the sum of their squares. */
+static REAL NAME(one_strip)(const NAME(problem) *p, const NAME(strips) *s, long strip,
                             const REAL *none, REAL *v, NAME(place) *places)
 {
     const long image = strip / s->tall, top = strip % s->tall * 4;
     const long rows = least(4, p->oh - top), columns = least(LANES, p->ow);
+    VEC square = SPLAT(0);
     for (long k = 0; k < p->c; k++) {
         const REAL *d[6];
         for (long i = 0; i < 6; i++) {
             const long row = top + i - p->ph;
             d[i] = row >= 0 && row < p->h ? p->x + ((image * p->c + k) * p->h + row) * p->w : none;
         }
-        NAME(combine_rows_of_pixels)(d, p->w, v + k * s->pitch + p->pw, p->c * s->pitch);
+        square += NAME(combine_rows_of_pixels)(d, p->w, v + k * s->pitch + p->pw, p->c * s->pitch);
     }
     for (long j = 0; j < s->places; j++) {
         const long column = most(0, least(j * LANES, p->ow - LANES));
         places[j] = (NAME(place)){v + column, (image * p->o * p->oh + top) * p->ow + column, rows,
                                   columns, rows == 4 && columns == LANES};
     }
+    return SUM(square);
 }
 
 /* Strips start .. stop. */
@@ -241,19 +256,19 @@ static void NAME(forward_by_strips)(const NAME(problem) *p, const REAL *u, long 
     NAME(place) *places = (NAME(place) *)(s.m + NAME(STRIP_ROWS) * 12 * LANES);
     memset(room, 0, (s.m - room) * sizeof(REAL));
     for (long t = start, count; t < stop && *p->spare >= 0; t += count) {
-        VEC finite = SPLAT(0);
+        double largest = 0;
         count = least(s.strips, stop - t);
         for (long k = 0; k < count; k++)
-            NAME(one_strip)(p, &s, t + k, none, v + k * s.size, places + k * s.places);
+            largest += NAME(one_strip)(p, &s, t + k, none, v + k * s.size, places + k * s.places);
+        if (!(largest * p->origin.square < STRIP_LIMIT))
+            *p->spare = -1;
         places[count * s.places] = places[count * s.places - 1];
-        for (long k = 0; k < panels.count; k++) {
+        for (long k = 0; k < panels.count && *p->spare >= 0; k++) {
             const long first = conv2d_panel(&panels, k);
             for (long j = 0; j < count * s.places; j += 2)
-                finite += NAME(any_strip_tile)(p, &s, u + k * panel, places + j, first,
-                                               conv2d_panel(&panels, k + 1) - first);
+                NAME(any_strip_tile)(p, &s, u + k * panel, places + j, first,
+                                     conv2d_panel(&panels, k + 1) - first);
         }
-        if (SUM(finite) != 0)
-            *p->spare = -1;
     }
 }
 
