@@ -129,8 +129,9 @@ def load(family: str, telling: str) -> ModuleType | str:
 def set_precise(precise: bool) -> None:
     """Let kernels take every sum as its definition has it, or (the default) the fastest way.
 
-    Convolutions of 3x3 in float32 otherwise use Winograd's algorithm, which multiplies less and
-    rounds a little more: see benchmarks/pytorch.md. float64 is always precise.
+    Convolutions in float32 with windows of 3x3, or three strides wide, otherwise use Winograd's
+    algorithm, which multiplies less and rounds a little more: see benchmarks/pytorch.md. float64 is
+    always precise.
     """
     if not isinstance(precise, bool):
         raise ArgumentError(expected("set_precise", "True or False", repr(precise)))

@@ -22,9 +22,9 @@ from minidl.errors import ArgumentError, expected
 
 # A process that used more than its threads shows processor time beyond wall time.
 TOO_MANY, BUSY = 1.1, 0.85
-# Threads of OpenBLAS and OpenMP spin for some 30 ms behind their last product, on a core that the
+# Threads of OpenBLAS spin for 2^28 ticks behind their last product, some 110 ms, on a core that the
 # library whose turn is next would need.
-REST = 0.05
+REST = 0.15
 NETWORKS = range(16)
 
 
