@@ -16,9 +16,9 @@ COMPILED = [*FOLDER.glob("*_numba.py"), *FOLDER.glob("*_cython.pyx")]
 TWINS = sorted(path.stem for path in COMPILED if path.stem.rpartition("_")[0] in SPECIFIED)
 TOLERANCE = {"float32": 2e-5, "float64": 1e-10}
 WINOGRAD = 1e-4
-# Winograd's algorithm multiplies all pixels and gradients of a tile with each other; what does not
-# belong to a tap cancels but for its rounding.
-TILES = {"conv2d_numpy.backward_weight": (0, 1)}
+# Winograd's algorithm multiplies all that meets in a tile; what belongs to no tap, or to no pixel
+# of the image, cancels but for its rounding.
+TILES = {f"conv2d_numpy.backward_{what}": (0, 1) for what in ("input", "weight")}
 # Their first result is what remains of terms as large as the product of these arguments. Whether a
 # difference of infinities is NaN or infinite depends on what is factored out, as PyTorch does too.
 CANCELLING = {
