@@ -34,10 +34,7 @@ static void NAME(winograd_apart)(const REAL *x, REAL *apart, const long *sizes, 
                         NAME(places)(t, g.sw, g.pw, g.w, columns, &begin, &end);
                     for (long j = 0; j < begin; j++)
                         cells[j] = 0;
-                    if (g.sw == 2)
-                        for (long j = begin; j < end; j++)
-                            cells[j] = from[2 * j];
-                    else if (g.sw == 4)
+                    if (g.sw == 4)
                         for (long j = begin; j < end; j++)
                             cells[j] = from[4 * j];
                     else
