@@ -1,11 +1,12 @@
 /* The product at the heart of convolution: out[m, t] = bias[m] + sum over k of a[m, k] * patch[k,
    t], where patch[k, t] = s[at(t) + off[k]] is read where it lies: implicit GEMM.
 
-   Two vectors of positions stay in registers for six outputs while k runs, or four for up to three
-   outputs: conv2d_tiles.h, read once for each shape. Where a vector of positions lies in one row of
-   the image, it is loaded from there, otherwise the patches of the tile are first laid side by side
-   in a panel. Planes of an image itself lie at distances that crowd into few lines of the cache:
-   there the first outputs' tile fills the panel for the rest. */
+   Two vectors of positions stay in registers while k runs, for six outputs, or for twelve where
+   there are 32 registers; for up to three outputs four vectors, or six: conv2d_tiles.h, read once
+   for each shape. Where a vector of positions lies in one row of the image, it is loaded from there,
+   otherwise the patches of the tile are first laid side by side in a panel. Planes of an image itself
+   lie at distances that crowd into few lines of the cache: there the first outputs' tile fills the
+   panel for the rest. */
 
 #define CONV_TERMS 64    /* about as many terms are summed in a row: sums of sums round less */
 #define CONV_DEPTH 384   /* most k at once: what a tile of float meets fits the first-level cache */
@@ -37,12 +38,11 @@ static const REAL NAME(no_bias)[8];
 #undef CONV_ROWS
 #undef CONV_VECTORS
 #define CONV_SHAPE tall
+#define CONV_VECTORS 2
 #if defined(HAVE_AVX512)
-#define CONV_ROWS 8
-#define CONV_VECTORS 3
+#define CONV_ROWS 12
 #else
 #define CONV_ROWS 6
-#define CONV_VECTORS 2
 #endif
 #include "conv2d_tiles.h"
 

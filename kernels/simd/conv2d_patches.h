@@ -3,6 +3,7 @@
 #include "turn.h"
 
 #define CONV_EVEN(l) (2 * (l))
+#define CONV_ODD(l) (2 * (l) + 1)
 
 /* target[q] = row[q * step] for q = begin .. end - 1. One number more may be read unless last. */
 INLINE void NAME(copy_row)(
@@ -35,34 +36,50 @@ static void NAME(inside)(long first, long step, long length, long w, long *begin
     *end = first >= w ? 0 : conv2d_least(length, conv2d_floor(w - 1 - first, step) + 1);
 }
 
-/* The rows from `above` to `below` of windows that have all of four phases: each row of pixels is
-   read once and dealt out. */
-static void NAME(deal_windows)(
-    const REAL *x, long channels, long h, long w, const conv2d_window *window, long above,
-    long below, REAL *target)
+/* to[r][k] = pixels[k * step + r] for r below step and k below count. */
+INLINE void NAME(deal_row)(const REAL *pixels, long count, const int step, REAL *const *to)
 {
-    const long *phase = window->phases, length = window->length, left = window->left;
-    long starts[4], ends[4], begin = 0, end = length;
-    for (int s = 0; s < 4; s++) {
-        NAME(inside)(left + phase[s], 4, length, w, starts + s, ends + s);
-        begin = conv2d_most(begin, starts[s]);
-        end = conv2d_least(end, ends[s]);
+    long k = 0;
+#ifdef CAN_SHUFFLE
+    const MASK even = EACH_LANE(CONV_EVEN), odd = EACH_LANE(CONV_ODD);
+    for (; step == 2 && k + LANES <= count; k += LANES) {
+        VEC a = LOAD(pixels + 2 * k), b = LOAD(pixels + 2 * k + LANES);
+        STORE(to[0] + k, __builtin_shuffle(a, b, even));
+        STORE(to[1] + k, __builtin_shuffle(a, b, odd));
+    }
+#endif
+    for (; k < count; k++)
+#pragma GCC unroll 4
+        for (int r = 0; r < step; r++)
+            to[r][k] = pixels[k * step + r];
+}
+
+/* The rows from `above` to `below` of windows that have all phases of a step: each row of pixels is
+   read once and dealt out. */
+INLINE void NAME(deal_windows)(
+    const REAL *x, long channels, long h, long w, const conv2d_window *window, long above,
+    long below, const int step, REAL *target)
+{
+    const long length = window->length, left = window->left, first = conv2d_most(left, 0);
+    long starts[4], ends[4], count = length; /* of the slot that pixel first + r falls into */
+    REAL *to[4];
+    for (int s = 0; s < step; s++) {
+        long column = left + window->phases[s], behind = column - first;
+        long r = behind - conv2d_floor(behind, step) * step;
+        to[r] = target + s * length;
+        NAME(inside)(column, step, length, w, starts + r, ends + r);
+        count = conv2d_most(0, conv2d_least(count, ends[r] - starts[r]));
     }
     for (long c = 0; c < channels; c++)
         for (long i = above; i < below; i++) {
-            const REAL *row = x + (c * h + window->top + i * window->row_stride) * w + left;
-            REAL *cells = target + (c * window->rows + i) * 4 * length;
-            for (long q = begin; q < end; q++)
-#pragma GCC unroll 4
-                for (int s = 0; s < 4; s++)
-                    cells[s * length + q] = row[4 * q + phase[s]];
-            /* At either end some phases may have a pixel more. */
-            for (int s = 0; s < 4; s++) {
-                for (long q = starts[s]; q < conv2d_least(begin, ends[s]); q++)
-                    cells[s * length + q] = row[4 * q + phase[s]];
-                for (long q = conv2d_most(end, starts[s]); q < ends[s]; q++)
-                    cells[s * length + q] = row[4 * q + phase[s]];
-            }
+            const REAL *pixels = x + (c * h + window->top + i * window->row_stride) * w + first;
+            REAL *cells[4];
+            for (int r = 0; r < step; r++)
+                cells[r] = to[r] + (c * window->rows + i) * step * length + starts[r];
+            NAME(deal_row)(pixels, count, step, cells);
+            for (int r = 0; r < step; r++)
+                for (long k = count; k < ends[r] - starts[r]; k++)
+                    cells[r][k] = pixels[k * step + r];
         }
 }
 
@@ -78,8 +95,12 @@ static void NAME(copy_windows)(
     long below = top >= h ? 0 : conv2d_least(rows, (h - 1 - top) / stride + 1);
     if (fresh)
         memset(target, 0, channels * rows * pitch * sizeof(REAL));
+    if (step == 2 && window->slots == 2) {
+        NAME(deal_windows)(x, channels, h, w, window, above, below, 2, target);
+        return;
+    }
     if (step == 4 && window->slots == 4) {
-        NAME(deal_windows)(x, channels, h, w, window, above, below, target);
+        NAME(deal_windows)(x, channels, h, w, window, above, below, 4, target);
         return;
     }
     for (long slot = 0; slot < window->slots; slot++, target += length) {

@@ -64,33 +64,33 @@ INLINE void SHAPED(tile)(
            outputs collect nothing. */
 #if CONV_ROWS < CONV_VECTORS
         VEC number[CONV_ROWS];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int i = 0; i < rows; i++)
             number[i] = SPLAT(numbers[i]);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int v = 0; v < CONV_VECTORS; v++) {
             VEC p = LOAD(where == CONV_PACKED ? cells + v * LANES : from[v] + there);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
             for (int i = 0; i < rows; i++)
                 c[i][v] += number[i] * p;
         }
 #else
         VEC p[CONV_VECTORS];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int v = 0; v < CONV_VECTORS; v++)
             p[v] = LOAD(where == CONV_PACKED ? cells + v * LANES : from[v] + there);
         if (where == CONV_COLLECTED) {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
             for (int v = 0; v < CONV_VECTORS; v++)
                 STORE(cells + v * LANES, p[v]);
             /* What the next tile collects lies in planes far apart: nobody else asks for it. */
             PREFETCH(from[0] + off[k] + CONV_COLUMNS);
             PREFETCH(from[0] + off[k] + 2 * CONV_COLUMNS - 1);
         }
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int i = 0; i < rows; i++) {
             VEC number = SPLAT(numbers[i]);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
             for (int v = 0; v < CONV_VECTORS; v++)
                 c[i][v] += number * p[v];
         }
@@ -99,13 +99,13 @@ INLINE void SHAPED(tile)(
     REAL *to[CONV_VECTORS];
     for (int v = 0; v < CONV_VECTORS; v++)
         to[v] = out[v];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int i = 0; i < rows; i++) {
         /* Vectors may overlap: all are loaded before one is stored. */
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int v = 0; v < CONV_VECTORS; v++)
             c[i][v] += bias ? SPLAT(bias[i]) : LOAD(to[v]);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int v = 0; v < CONV_VECTORS; v++) {
             STORE(to[v], c[i][v]);
             to[v] += out_plane;
@@ -137,13 +137,17 @@ INLINE void SHAPED(sums)(
 /* A tile of up to CONV_ROWS outputs, by where its patches lie. */
 #define CONV_ROW(WHERE, R)                                                                         \
     case R: SHAPED(sums)(part, weights, s, WHERE, panel, bias, out, out_plane, R); break;
-#if CONV_ROWS == 8
-#define CONV_MORE(WHERE)                                                                           \
-    CONV_ROW(WHERE, 4) CONV_ROW(WHERE, 5) CONV_ROW(WHERE, 6) CONV_ROW(WHERE, 7) CONV_ROW(WHERE, 8)
-#elif CONV_ROWS == 6
+#if CONV_ROWS > 3
 #define CONV_MORE(WHERE) CONV_ROW(WHERE, 4) CONV_ROW(WHERE, 5) CONV_ROW(WHERE, 6)
 #else
 #define CONV_MORE(WHERE)
+#endif
+#if CONV_ROWS > 6
+#define CONV_MOST(WHERE)                                                                           \
+    CONV_ROW(WHERE, 7) CONV_ROW(WHERE, 8) CONV_ROW(WHERE, 9)                                       \
+    CONV_ROW(WHERE, 10) CONV_ROW(WHERE, 11) CONV_ROW(WHERE, 12)
+#else
+#define CONV_MOST(WHERE)
 #endif
 #define CONV_TILE(name, WHERE)                                                                     \
     static void SHAPED(name)(                                                                      \
@@ -155,6 +159,7 @@ INLINE void SHAPED(sums)(
             CONV_ROW(WHERE, 2)                                                                     \
             CONV_ROW(WHERE, 3)                                                                     \
             CONV_MORE(WHERE)                                                                       \
+            CONV_MOST(WHERE)                                                                       \
         }                                                                                          \
     }
 CONV_TILE(scattered_tile, CONV_SCATTERED)
@@ -162,6 +167,7 @@ CONV_TILE(packed_tile, CONV_PACKED)
 CONV_TILE(collected_tile, CONV_COLLECTED)
 #undef CONV_TILE
 #undef CONV_MORE
+#undef CONV_MOST
 #undef CONV_ROW
 
 INLINE void SHAPED(any_tile)(

@@ -112,6 +112,24 @@ static void NAME(pool_tiles_forward)(const REAL *restrict x, REAL *restrict y, R
         }
 }
 
+#ifdef CAN_SHUFFLE
+#define POOL_LOW(l) ((l) / 2)
+#define POOL_HIGH(l) ((l) / 2 + LANES / 2)
+/* Two rows of dx from one of dy, of whole vectors: a quarter of each number for each of four. */
+INLINE void NAME(quarter_rows)(const REAL *dy, long ow, REAL *upper, REAL *lower)
+{
+    const MASK low = EACH_LANE(POOL_LOW), high = EACH_LANE(POOL_HIGH);
+    for (long q = 0; q < ow; q += LANES) {
+        VEC share = LOAD(dy + q) / 4;
+        VEC left = __builtin_shuffle(share, low), right = __builtin_shuffle(share, high);
+        STORE(upper + 2 * q, left);
+        STORE(upper + 2 * q + LANES, right);
+        STORE(lower + 2 * q, left);
+        STORE(lower + 2 * q + LANES, right);
+    }
+}
+#endif
+
 /* The way back: each gradient, divided, fills its window; what lies in no window receives 0. */
 static void NAME(pool_tiles_backward)(const REAL *restrict dy, REAL *restrict dx, const long *g,
                                       long start, long stop)
@@ -122,6 +140,12 @@ static void NAME(pool_tiles_backward)(const REAL *restrict dy, REAL *restrict dx
         REAL *to = dx + plane * h * w;
         for (long p = 0; p < oh; p++, to += kh * w) {
             const REAL *from = dy + (plane * oh + p) * ow;
+#ifdef CAN_SHUFFLE
+            if (kh == 2 && kw == 2 && w == 2 * ow && ow % LANES == 0) {
+                NAME(quarter_rows)(from, ow, to, to + w);
+                continue;
+            }
+#endif
             if (kw == 2)
                 for (long q = 0; q < ow; q++)
                     to[2 * q] = to[2 * q + 1] = from[q] / count;
