@@ -165,9 +165,10 @@ def max_forward(x, kernel, stride, padding, dilation, out_size):
 def max_backward(dy, argmax, x_shape):
     """dx, each gradient at its maximum; see pool_numpy.max_backward."""
     n, c, oh, ow = dy.shape
-    dx = np.zeros((n * c, x_shape[2] * x_shape[3]), dy.dtype)
-    _max_backward(dy.reshape(n * c, oh * ow), argmax.reshape(n * c, oh * ow), dx)
-    return dx.reshape(x_shape)
+    dx = np.zeros(x_shape, dy.dtype)
+    planes = dx.reshape(n * c, x_shape[2] * x_shape[3])
+    _max_backward(dy.reshape(n * c, oh * ow), argmax.reshape(n * c, oh * ow), planes)
+    return dx
 
 
 def _tiles_forward(
@@ -226,16 +227,16 @@ def avg_backward(dy, x_shape, kernel, stride, padding, count_include_pad):
     n, c, h, w = x_shape
     _, _, oh, ow = dy.shape
     if n * c and _side_by_side(kernel, stride, padding, (h, w), (oh, ow)):
-        dx = np.empty((n * c, h, w), dy.dtype)
-        planes = dy.reshape(n * c, oh, ow)
-        part = lambda start, stop: _tiles_backward(planes, dx, kernel, start, stop)
+        dx = np.empty(x_shape, dy.dtype)
+        planes, results = dy.reshape(n * c, oh, ow), dx.reshape(n * c, h, w)
+        part = lambda start, stop: _tiles_backward(planes, results, kernel, start, stop)
         parallel.run(part, n * c, LEAST // (h * w) + 1)
-        return dx.reshape(n, c, h, w)
-    dx = np.zeros((n * c, h, w), dy.dtype)
+        return dx
+    dx = np.zeros(x_shape, dy.dtype)
     window = tuple(kernel), tuple(stride), tuple(padding), bool(count_include_pad)
     room = np.empty(oh, dy.dtype), np.empty(ow, dy.dtype), np.empty(ow, dy.dtype)
-    _avg_backward(dy.reshape(n * c, oh, ow), *window, dx, *room)
-    return dx.reshape(n, c, h, w)
+    _avg_backward(dy.reshape(n * c, oh, ow), *window, dx.reshape(n * c, h, w), *room)
+    return dx
 
 
 cdef void _geometry(long* g, size, out_size, kernel, stride, padding, dilation) except *:

@@ -94,12 +94,12 @@ def nearest_backward(dy, x_shape, step):
     n, c, h, w = x_shape
     _, _, oh, ow = dy.shape
     rows, columns = _nearest(h, oh, step[0]), _nearest(w, ow, step[1])
-    dx = np.zeros((n * c, h, w), dy.dtype)
-    planes = dy.reshape(n * c, oh, ow)
+    dx = np.zeros(x_shape, dy.dtype)
+    planes, results = dy.reshape(n * c, oh, ow), dx.reshape(n * c, h, w)
     parallel.run(
-        lambda start, stop: _nearest_back(planes, dx, rows, columns, start, stop),
+        lambda start, stop: _nearest_back(planes, results, rows, columns, start, stop),
         n * c, LEAST // (oh * ow) + 1)
-    return dx.reshape(n, c, h, w)
+    return dx
 
 
 def bilinear_forward(x, out_size, step, align_corners):
@@ -122,9 +122,9 @@ def bilinear_backward(dy, x_shape, step, align_corners):
     _, _, oh, ow = dy.shape
     rows, tall = _taps(h, oh, step[0], align_corners, dy.dtype)
     columns, wide = _taps(w, ow, step[1], align_corners, dy.dtype)
-    dx = np.zeros((n * c, h, w), dy.dtype)
-    planes = dy.reshape(n * c, oh, ow)
+    dx = np.zeros(x_shape, dy.dtype)
+    planes, results = dy.reshape(n * c, oh, ow), dx.reshape(n * c, h, w)
     parallel.run(
-        lambda start, stop: _bilinear_back(planes, dx, rows, columns, tall, wide, start, stop),
+        lambda start, stop: _bilinear_back(planes, results, rows, columns, tall, wide, start, stop),
         n * c, LEAST // (oh * ow) + 1)
-    return dx.reshape(n, c, h, w)
+    return dx
