@@ -32,6 +32,7 @@ WINOGRAD, WINOGRAD_FORWARD = 16, 48
 ENOUGH = 1000
 
 cdef extern nogil:
+    long winograd_lanes()
     long winograd_weights_size(long o, long c)
     void winograd_prepare_f32(const float* weight, long o, long c, int backward, int side, float* u)
     long winograd_items(long n, long h, long w, long ph, long pw, long side)
@@ -129,8 +130,8 @@ cdef class _Call:
         return failed
 
 
-cdef bint _winograd(_Call call):
-    """Whether Winograd's algorithm may serve: 3x3 windows of stride 1, float32, no tiny image."""
+cdef bint _three_by_three(_Call call):
+    """Whether Winograd's algorithm could serve: 3x3 windows of stride 1, float32, no tiny image."""
     cdef long* a = call.sizes
     return (
         not precise and not call.double and a[5] == 3 and a[6] == 3 and a[7] == 1 and a[8] == 1
@@ -143,17 +144,24 @@ cdef long _side(_Call call, bint backward):
 
     Small tiles, which round least, need rows that fill their vectors. Strips have the cheapest
     transforms and are for what is left: few channels, but not fewer outputs than fill a product.
+    Where vectors hold 16 numbers products are cheap and shuffles are not: the direct way is faster
+    than small tiles, and rounds least of all, and strips are faster than large tiles of few channels.
     """
     cdef long* a = call.sizes
     cdef long channels = min(a[1], a[4]), outputs = a[1] if backward else a[4]
     cdef long rows = a[2] if backward else a[14], columns = a[3] if backward else a[15]
-    if not _winograd(call):
+    cdef bint wide = winograd_lanes() == 16, large = channels >= WINOGRAD_FORWARD
+    if not _three_by_three(call):
         return 0
-    if channels >= WINOGRAD and (backward or channels >= WINOGRAD_FORWARD):
+    if channels >= WINOGRAD and not large and wide:
+        if rows >= 4 and -columns % 16 * 4 <= columns and (backward or columns % 16):
+            return 1
+        return 4 if backward else 0
+    if large or (backward and channels >= WINOGRAD):
         return 4
     if channels >= WINOGRAD and columns % 16 == 0:
         return 2
-    if rows >= 4 and columns >= 8 and outputs >= (5 if backward else 3):
+    if rows >= 4 and columns >= (12 if wide else 8) and outputs >= (5 if backward else 3):
         return 1
     return 2 if channels >= WINOGRAD else 0
 
@@ -401,7 +409,7 @@ def backward_weight(dy, x, weight_shape, stride, padding, dilation, groups):
     call.double = dy.dtype == np.float64
     call.place(0, dy, call.double, (a[0], a[4], a[14], a[15]))
     call.place(1, x, call.double, x.shape)
-    if _winograd(call) and min(a[1], a[4]) >= WINOGRAD:
+    if _three_by_three(call) and min(a[1], a[4]) >= (32 if winograd_lanes() == 16 else WINOGRAD):
         dweight = np.empty(weight_shape, dy.dtype)
         if _winograd_weight(dy, x, dweight, a[9], a[10]):
             return dweight

@@ -26,6 +26,7 @@ DISPATCH_F32(winograd_weight_gradient,
 DISPATCH_F32(winograd_apart, APART, (from, to, sizes, start, stop))
 DISPATCH_F32(winograd_together, APART, (from, to, sizes, start, stop))
 
+static DISPATCH_F32(winograd_vector, (long *lanes), (lanes))
 static DISPATCH_F32(winograd_strips_size, (long c, long w, long pw, long *size), (c, w, pw, size))
 static DISPATCH_F32(winograd_finish,
                     (const float *const *parts, long count, long o, long c, float *dweight,
@@ -33,6 +34,13 @@ static DISPATCH_F32(winograd_finish,
                     (parts, count, o, c, dweight, finite))
 static DISPATCH_F32(winograd_sizes, (long o, long c, long *weights, long *room, long *gradient),
                     (o, c, weights, room, gradient))
+
+long winograd_lanes(void)
+{
+    long lanes;
+    winograd_vector_f32(&lanes);
+    return lanes;
+}
 
 int winograd_finish_gradient_f32(const float *const *parts, long count, long o, long c,
                                  float *dweight)

@@ -393,6 +393,8 @@ static void NAME(winograd_forward)(const REAL *x, const REAL *u, const REAL *bia
 #include "conv2d_winograd_gradient.h"
 #include "conv2d_winograd_apart.h"
 
+static void NAME(winograd_vector)(long *lanes) { *lanes = LANES; }
+
 /* Floats of transformed weights, of a thread's room, of a partial gradient. */
 static void NAME(winograd_sizes)(long o, long c, long *weights, long *room, long *gradient)
 {

@@ -9,6 +9,9 @@
 #ifndef CONV2D_WINOGRAD_API_H
 #define CONV2D_WINOGRAD_API_H
 
+/* Numbers in a vector of the processor at hand. */
+long winograd_lanes(void);
+
 /* Floats that the transformed weights (o, c, 3, 3) take, whichever the direction. */
 long winograd_weights_size(long o, long c);
 

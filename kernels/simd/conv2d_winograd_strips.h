@@ -28,7 +28,8 @@ typedef struct {
 } NAME(place);
 
 /* How strips lie in a thread's room: v[strip][element][channel * pitch + column], of which those of
-   one strip are `size` numbers; so many strips in an image, at once; vectors of a strip. */
+   one strip are `size` numbers; so many strips in an image, at once; vectors of a strip. Products
+   are of two vectors, so where those of a strip are odd there are two strips. */
 typedef struct {
     long pitch, size, tall, strips, places;
     REAL *m; /* products of a tile: m[output][element][vector] */
@@ -37,8 +38,9 @@ typedef struct {
 static NAME(strips) NAME(lay_strips)(long c, long oh, long ow)
 {
     const long pitch = NAME(up)(ow + 2 + LANES, 16), size = 6 * c * pitch;
-    const long strips = most(NAME(STRIP_ROOM) / size, 1);
-    return (NAME(strips)){pitch, size, (oh + 3) / 4, strips, (ow + LANES - 1) / LANES, NULL};
+    const long places = (ow + LANES - 1) / LANES;
+    const long strips = most(NAME(STRIP_ROOM) / size, 1 + places % 2);
+    return (NAME(strips)){pitch, size, (oh + 3) / 4, strips, places, NULL};
 }
 
 /* u[panel][element][channel][column of taps][output of the panel]; returns the sum of squares. */

@@ -14,6 +14,9 @@
 #ifdef MINIDL_VECTORS
 typedef REAL NAME(quad) __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alias));
 #define QUAD NAME(quad)
+#if defined(__clang__) || __GNUC__ >= 12
+#define JOINS_PIECES 1 /* __builtin_shufflevector takes and makes vectors of any size */
+#endif
 #ifdef __clang__
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
@@ -50,22 +53,29 @@ typedef REAL NAME(quad) __attribute__((vector_size(16), aligned(sizeof(REAL)), m
 #define LASTS(a, b) SHUFFLE(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
 #endif
 
-/* Four numbers from each of the pointers p[0], p[4], p[8] ..., one behind the other. */
+/* Four numbers from each of the pointers p[0], p[4], p[8] ..., one behind the other. In registers:
+   what goes through memory in pieces and comes back as a whole waits for all of them. */
 INLINE VEC NAME(fours)(const REAL *const *p, long at)
 {
+#define QUAD_AT(i) (*(const QUAD *)(p[i] + at))
+#define EIGHT_AT(i) \
+    __builtin_shufflevector(QUAD_AT(i), QUAD_AT((i) + 4), 0, 1, 2, 3, 4, 5, 6, 7)
+#if LANES == 8 && defined(JOINS_PIECES)
+    return EIGHT_AT(0);
+#elif LANES == 16 && defined(JOINS_PIECES)
+    return __builtin_shufflevector(EIGHT_AT(0), EIGHT_AT(8), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+                                   12, 13, 14, 15);
+#else
     union {
         VEC all;
         QUAD part[LANES / 4];
     } v;
-#if LANES == 8 && (defined(__clang__) || __GNUC__ >= 12)
-    (void)v;
-    return __builtin_shufflevector(*(const QUAD *)(p[0] + at), *(const QUAD *)(p[4] + at), 0, 1, 2,
-                                   3, 4, 5, 6, 7);
-#else
     for (int i = 0; i < LANES / 4; i++)
-        v.part[i] = *(const QUAD *)(p[4 * i] + at);
+        v.part[i] = QUAD_AT(4 * i);
     return v.all;
 #endif
+#undef EIGHT_AT
+#undef QUAD_AT
 }
 
 /* d[j] = the numbers p[lane][at + j], j = 0 .. 3. */
@@ -96,9 +106,19 @@ INLINE void NAME(rows)(const VEC *d, REAL *const *p, long at)
     const VEC h = HIGHS(d[0], d[1]), i = HIGHS(d[2], d[3]);
     const VEC quads[4] = {LOW_PAIRS(l, m), HIGH_PAIRS(l, m), LOW_PAIRS(h, i), HIGH_PAIRS(h, i)};
     for (int k = 0; k < 4; k++) {
-#if LANES == 8 && (defined(__clang__) || __GNUC__ >= 12)
-        *(QUAD *)(p[k] + at) = __builtin_shufflevector(quads[k], quads[k], 0, 1, 2, 3);
-        *(QUAD *)(p[k + 4] + at) = __builtin_shufflevector(quads[k], quads[k], 4, 5, 6, 7);
+#ifdef JOINS_PIECES
+#define PUT_QUAD(q) \
+    *(QUAD *)(p[k + 4 * (q)] + at) = \
+        __builtin_shufflevector(quads[k], quads[k], 4 * (q), 4 * (q) + 1, 4 * (q) + 2, 4 * (q) + 3)
+        PUT_QUAD(0);
+#if LANES > 4
+        PUT_QUAD(1);
+#endif
+#if LANES > 8
+        PUT_QUAD(2);
+        PUT_QUAD(3);
+#endif
+#undef PUT_QUAD
 #else
         const QUAD *part = (const QUAD *)&quads[k];
         for (int q = 0; q < LANES / 4; q++)
