@@ -144,26 +144,21 @@ cdef long _side(_Call call, bint backward):
 
     Small tiles, which round least, need rows that fill their vectors. Strips have the cheapest
     transforms and are for what is left: few channels, but not fewer outputs than fill a product.
-    Where vectors hold 16 numbers products are cheap and shuffles are not: the direct way is faster
-    than small tiles, and rounds least of all, and strips are faster than large tiles of few channels.
+    Where vectors hold 16 numbers small tiles save too little: the direct way rounds less.
     """
     cdef long* a = call.sizes
     cdef long channels = min(a[1], a[4]), outputs = a[1] if backward else a[4]
     cdef long rows = a[2] if backward else a[14], columns = a[3] if backward else a[15]
-    cdef bint wide = winograd_lanes() == 16, large = channels >= WINOGRAD_FORWARD
+    cdef bint wide = winograd_lanes() == 16
     if not _three_by_three(call):
         return 0
-    if channels >= WINOGRAD and not large and wide:
-        if rows >= 4 and -columns % 16 * 4 <= columns and (backward or columns % 16):
-            return 1
-        return 4 if backward else 0
-    if large or (backward and channels >= WINOGRAD):
+    if channels >= WINOGRAD and (backward or channels >= WINOGRAD_FORWARD):
         return 4
     if channels >= WINOGRAD and columns % 16 == 0:
-        return 2
+        return 0 if wide else 2
     if rows >= 4 and columns >= (12 if wide else 8) and outputs >= (5 if backward else 3):
         return 1
-    return 2 if channels >= WINOGRAD else 0
+    return 2 if channels >= WINOGRAD and not wide else 0
 
 
 cdef bint _strided(_Call call):
@@ -409,7 +404,7 @@ def backward_weight(dy, x, weight_shape, stride, padding, dilation, groups):
     call.double = dy.dtype == np.float64
     call.place(0, dy, call.double, (a[0], a[4], a[14], a[15]))
     call.place(1, x, call.double, x.shape)
-    if _three_by_three(call) and min(a[1], a[4]) >= (32 if winograd_lanes() == 16 else WINOGRAD):
+    if _three_by_three(call) and min(a[1], a[4]) >= WINOGRAD:
         dweight = np.empty(weight_shape, dy.dtype)
         if _winograd_weight(dy, x, dweight, a[9], a[10]):
             return dweight
