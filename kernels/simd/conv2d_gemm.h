@@ -1,9 +1,9 @@
 /* The product at the heart of convolution: out[m, t] = bias[m] + sum over k of a[m, k] * patch[k,
    t], where patch[k, t] = s[at(t) + off[k]] is read where it lies: implicit GEMM.
 
-   Two vectors of positions stay in registers while k runs, for six outputs, or for twelve where
-   there are 32 registers; for up to three outputs four vectors, or six: conv2d_tiles.h, read once
-   for each shape. Where a vector of positions lies in one row of the image, it is loaded from there,
+   Two vectors of positions stay in registers while k runs, for six outputs, and four for up to
+   three; where there are 32 registers, two for twelve outputs, three where there are no more than
+   16 of them and six for up to three: conv2d_tiles.h, read once for each shape. Where a vector of positions lies in one row of the image, it is loaded from there,
    otherwise the patches of the tile are first laid side by side in a panel. Planes of an image itself
    lie at distances that crowd into few lines of the cache: there the first outputs' tile fills the
    panel for the rest. */
@@ -34,6 +34,16 @@ static const REAL NAME(no_bias)[8];
 #endif
 #include "conv2d_tiles.h"
 
+#if defined(HAVE_AVX512)
+#undef CONV_SHAPE
+#undef CONV_ROWS
+#undef CONV_VECTORS
+#define CONV_SHAPE broad
+#define CONV_ROWS 8
+#define CONV_VECTORS 3
+#include "conv2d_tiles.h"
+#endif
+
 #undef CONV_SHAPE
 #undef CONV_ROWS
 #undef CONV_VECTORS
@@ -46,11 +56,21 @@ static const REAL NAME(no_bias)[8];
 #endif
 #include "conv2d_tiles.h"
 
+/* f of the shape for so many outputs, its arguments behind. */
+#undef CONV_FOR
+#if defined(HAVE_AVX512)
+#define CONV_FOR(outputs, f, ...)                                                                  \
+    (outputs > 16 ? NAME(f##_tall)(__VA_ARGS__)                                                    \
+                  : outputs > 3 ? NAME(f##_broad)(__VA_ARGS__) : NAME(f##_slim)(__VA_ARGS__))
+#else
+#define CONV_FOR(outputs, f, ...)                                                                  \
+    (outputs > 3 ? NAME(f##_tall)(__VA_ARGS__) : NAME(f##_slim)(__VA_ARGS__))
+#endif
+
 /* Numbers that `pack_weights` writes. */
 INLINE long NAME(weights_size)(long outputs, long depth)
 {
-    return outputs > 3 ? NAME(weights_size_tall)(outputs, depth)
-                       : NAME(weights_size_slim)(outputs, depth);
+    return CONV_FOR(outputs, weights_size, outputs, depth);
 }
 
 /* Lays weights out for `correlate`: w[m * step + at[k]] for output m and number k of a patch.
@@ -58,8 +78,7 @@ INLINE long NAME(weights_size)(long outputs, long depth)
 static REAL NAME(pack_weights)(
     const REAL *w, long step, const long *at, long outputs, long depth, REAL *packed)
 {
-    return outputs > 3 ? NAME(pack_weights_tall)(w, step, at, outputs, depth, packed)
-                       : NAME(pack_weights_slim)(w, step, at, outputs, depth, packed);
+    return CONV_FOR(outputs, pack_weights, w, step, at, outputs, depth, packed);
 }
 
 /* out = bias + weights times patches, for weights from `pack_weights`. */
@@ -67,8 +86,5 @@ static void NAME(correlate)(
     const REAL *s, const long *off, const REAL *weights, const REAL *bias, long depth, long outputs,
     const conv2d_field *f, REAL *panel, REAL *out)
 {
-    if (outputs > 3)
-        NAME(correlate_tall)(s, off, weights, bias, depth, outputs, f, panel, out);
-    else
-        NAME(correlate_slim)(s, off, weights, bias, depth, outputs, f, panel, out);
+    CONV_FOR(outputs, correlate, s, off, weights, bias, depth, outputs, f, panel, out);
 }

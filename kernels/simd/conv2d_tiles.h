@@ -142,10 +142,12 @@ INLINE void SHAPED(sums)(
 #else
 #define CONV_MORE(WHERE)
 #endif
-#if CONV_ROWS > 6
+#if CONV_ROWS > 8
 #define CONV_MOST(WHERE)                                                                           \
     CONV_ROW(WHERE, 7) CONV_ROW(WHERE, 8) CONV_ROW(WHERE, 9)                                       \
     CONV_ROW(WHERE, 10) CONV_ROW(WHERE, 11) CONV_ROW(WHERE, 12)
+#elif CONV_ROWS > 6
+#define CONV_MOST(WHERE) CONV_ROW(WHERE, 7) CONV_ROW(WHERE, 8)
 #else
 #define CONV_MOST(WHERE)
 #endif
