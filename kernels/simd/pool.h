@@ -234,26 +234,45 @@ static void NAME(pool_max_forward)(
     }
 }
 
-/* Windows of 2x2 side by side: both rows of dx are written once, whole. */
-static void NAME(spread_pair)(
-    const REAL *restrict dy, const uint8_t *restrict where, REAL *restrict upper,
-    REAL *restrict lower, long ow)
+#ifdef CAN_SHUFFLE
+/* A vector of gradients brought back to two rows: each to the first or second of its neighbours in
+   the upper row, places 0 and 1, or in the lower, 2 and 3. */
+INLINE void NAME(spread_vector)(VEC dy, const uint8_t *where, REAL *upper, REAL *lower)
 {
-    INTEGER place[64];
-    for (long q = 0; q < ow; q += 64) {
-        long n = ow - q < 64 ? ow - q : 64;
-        for (long k = 0; k < n; k++)
-            place[k] = where[q + k];
-        for (long k = 0; k < n; k++) {
-            REAL g = dy[q + k];
-            upper[2 * (q + k)] = place[k] == 0 ? g : 0;
-            upper[2 * (q + k) + 1] = place[k] == 1 ? g : 0;
-        }
-        for (long k = 0; k < n; k++) {
-            REAL g = dy[q + k];
-            lower[2 * (q + k)] = place[k] == 2 ? g : 0;
-            lower[2 * (q + k) + 1] = place[k] == 3 ? g : 0;
-        }
+    typedef uint8_t bytes __attribute__((vector_size(LANES)));
+    const MASK firsts = EACH_LANE(POOL_FIRSTS), lasts = EACH_LANE(POOL_LASTS);
+    bytes narrow;
+    memcpy(&narrow, where, LANES);
+    const MASK place = __builtin_convertvector(narrow, MASK);
+    const VEC zero = SPLAT(0);
+    VEC even = SELECT(place == 0, dy, zero), odd = SELECT(place == 1, dy, zero);
+    STORE(upper, __builtin_shuffle(even, odd, firsts));
+    STORE(upper + LANES, __builtin_shuffle(even, odd, lasts));
+    even = SELECT(place == 2, dy, zero);
+    odd = SELECT(place == 3, dy, zero);
+    STORE(lower, __builtin_shuffle(even, odd, firsts));
+    STORE(lower + LANES, __builtin_shuffle(even, odd, lasts));
+}
+#endif
+
+/* Windows of 2x2 side by side: both rows of dx are written once, whole. Where they are shorter than
+   two vectors, more is read and written if `beyond` says that this does no harm. */
+static void NAME(spread_pair)(
+    const REAL *dy, const uint8_t *where, REAL *upper, REAL *lower, long ow, int beyond)
+{
+    long q = 0;
+#ifdef CAN_SHUFFLE
+    for (; q < ow && (ow >= LANES || beyond); q += LANES) {
+        /* The last vector overlaps its neighbour. */
+        long at = q + LANES <= ow || ow < LANES ? q : ow - LANES;
+        NAME(spread_vector)(LOAD(dy + at), where + at, upper + 2 * at, lower + 2 * at);
+    }
+#endif
+    for (; q < ow; q++) {
+        upper[2 * q] = where[q] == 0 ? dy[q] : 0;
+        upper[2 * q + 1] = where[q] == 1 ? dy[q] : 0;
+        lower[2 * q] = where[q] == 2 ? dy[q] : 0;
+        lower[2 * q + 1] = where[q] == 3 ? dy[q] : 0;
     }
 }
 
@@ -284,6 +303,7 @@ static void NAME(pool_max_backward)(const REAL *dy, const uint8_t *where, REAL *
 {
     long outputs = g[OH] * g[OW], w = g[W];
     int pairs = in_pairs(g);
+    const REAL *end = dx + stop * g[H] * w;
     for (long plane = start; plane < stop; plane++) {
         const REAL *from = dy + plane * outputs;
         const uint8_t *places = where + plane * outputs;
@@ -294,7 +314,9 @@ static void NAME(pool_max_backward)(const REAL *dy, const uint8_t *where, REAL *
         }
         for (long p = 0; p < g[OH]; p++) {
             REAL *upper = to + 2 * p * w;
-            NAME(spread_pair)(from + p * g[OW], places + p * g[OW], upper, upper + w, g[OW]);
+            long at = plane * outputs + p * g[OW];
+            int beyond = upper + w + 2 * LANES <= end && at + LANES <= stop * outputs;
+            NAME(spread_pair)(dy + at, where + at, upper, upper + w, g[OW], beyond);
             for (long q = 2 * g[OW]; q < w; q++)
                 upper[q] = upper[w + q] = 0;
         }

@@ -13,4 +13,7 @@
 #define POOL_ODD(l) (POOL_EVEN(l) + 1)
 #define POOL_HALF(l) ((l) % (LANES / 2) / (PIECE / 2) * PIECE + (l) % (PIECE / 2))
 #define POOL_ORDER(l) (POOL_HALF(l) + ((l) < LANES / 2 ? 0 : PIECE / 2))
+/* Where numbers of two vectors, told apart as even and odd ones, stand side by side. */
+#define POOL_FIRSTS(l) ((l) / 2 + ((l) % 2 ? LANES : 0))
+#define POOL_LASTS(l) (POOL_FIRSTS(l) + LANES / 2)
 #endif
