@@ -10,12 +10,15 @@ from cython cimport floating
 
 from minidl.kernels import parallel
 
+cdef extern from "simd/level.h":
+    int simd_streams()
+
 # Values a thread should have, at least, for its start to pay.
 LEAST = 65536
 
 # Bytes of all arrays a call passes through from which on its result goes around the cache (measured
 # together with what reads it next, on 32 MiB of shared cache), and of the longest vectors.
-LARGE, ALIGNED = 22 << 20, 64
+LARGE, ALIGNED = 22 << 20 if simd_streams() else 1 << 62, 64
 
 cdef extern nogil:
     void batch_norm_forward_f32(

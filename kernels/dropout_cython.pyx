@@ -13,11 +13,14 @@ from minidl.kernels import parallel
 
 import_array()
 
+cdef extern from "simd/level.h":
+    int simd_streams()
+
 # Values a thread should have, at least, for its start to pay.
 LEAST = 200000
 
 # Bytes of x and y from which on y goes around the cache (as measured for group_norm).
-LARGE = 22 << 20
+LARGE = 22 << 20 if simd_streams() else 1 << 62
 
 cdef extern nogil:
     void dropout_mask_f32(uint8_t*, uint64_t, uint64_t, long, long)

@@ -7,13 +7,16 @@ from cython cimport floating
 
 from minidl.kernels import parallel
 
+cdef extern from "simd/level.h":
+    int simd_streams()
+
 # Values a thread should have, at least, for its start to pay.
 LEAST = 65536
 
 # Bytes of all arrays a call passes through from which on its result goes around the cache (measured
 # together with what reads it next, on 32 MiB of shared cache: with less the detour costs, with more
 # it pays), and of the runs that are worth aligning for it.
-LARGE, LONG = 22 << 20, 1 << 10
+LARGE, LONG = 22 << 20 if simd_streams() else 1 << 62, 1 << 10
 
 cdef extern nogil:
     void group_norm_forward_f32(

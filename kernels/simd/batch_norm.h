@@ -17,12 +17,6 @@
 #define CACHED (256 << 10) /* bytes of a block, unless that leaves less than 256 bytes of a row */
 #define MOST (WIDTH / SHORT)
 
-#ifdef MINIDL_VECTORS
-#define PREFETCH(address) __builtin_prefetch(address)
-#else
-#define PREFETCH(address)
-#endif
-
 static inline long block_channels(long n, long s, long bytes)
 {
     long wide = WIDTH / s, cached = CACHED / (n * s * bytes), least = 256 / (s * bytes);

@@ -15,12 +15,6 @@
 #define GROUP_NORM_SIZES
 #define ROOM (8 << 10) /* bytes of a row that leave room for another one in the first cache */
 
-#ifdef MINIDL_VECTORS
-#define PREFETCH(address) __builtin_prefetch(address)
-#else
-#define PREFETCH(address)
-#endif
-
 /* How far ahead of what is read the cache is filled, in values: a row, or nothing. */
 static inline long ahead_of(long m, size_t bytes)
 {

@@ -15,7 +15,7 @@
 
 enum { SIMD_SCALAR = -2, SIMD_BASELINE = 0, SIMD_AVX2 = 1, SIMD_AVX512 = 2 };
 
-static int simd_level(void)
+static inline int simd_level(void)
 {
     static int level = -1;
     if (level == -1) {
@@ -42,6 +42,18 @@ static int simd_level(void)
         level = found;
     }
     return level;
+}
+
+/* Whether stores around the cache keep up with those through it. On Intel's server processors they do
+   not: a core that copies 30 GB/s through the cache writes 6 to 18 around it. */
+static inline int simd_streams(void)
+{
+#ifdef MINIDL_X86
+    __builtin_cpu_init();
+    return !__builtin_cpu_is("intel");
+#else
+    return 1;
+#endif
 }
 
 #endif
