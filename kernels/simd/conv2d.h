@@ -6,8 +6,7 @@
 #include "conv2d_patches.h"
 #include "conv2d_gemm.h"
 
-#ifndef CONV2D_BLOCK
-#define CONV2D_BLOCK 196608 /* bytes of windows in a block */
+#ifndef CONV2D_PLANES
 #define CONV2D_PLANES (1 << 22)  /* bytes of planes to add to */
 
 /* How the windows of forward and of the weight's gradient are laid out: rows of `pitch` numbers, in
@@ -80,6 +79,14 @@ static double conv2d_block(double least, double each, double lines, double image
     double room = least > most ? least : most;
     return all < room ? all : room;
 }
+#endif
+
+/* Bytes of windows in a block. Who has AVX-512 has a second-level cache of at least a megabyte. */
+#undef CONV2D_BLOCK
+#if defined(HAVE_AVX512)
+#define CONV2D_BLOCK 393216
+#else
+#define CONV2D_BLOCK 196608
 #endif
 
 /* Whether all numbers are finite. */

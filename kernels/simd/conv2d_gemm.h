@@ -8,12 +8,19 @@
    lie at distances that crowd into few lines of the cache: there the first outputs' tile fills the
    panel for the rest. */
 
-#define CONV_TERMS 64    /* about as many terms are summed in a row: sums of sums round less */
 #define CONV_DEPTH 384   /* most k at once: what a tile of float meets fits the first-level cache */
 #define CONV_MANY 16     /* from so many outputs on a panel pays that only saves distances */
 #define CONV_OUTPUTS 128 /* most outputs at once: their weights fit the second-level cache */
 #define CONV_PAGE 4096   /* bytes */
 #define CONV_PANEL (CONV_DEPTH * 6 * LANES) /* numbers of the largest panel */
+
+/* About as many terms are summed in a row: sums of sums round less. */
+#undef CONV_TERMS
+#if defined(HAVE_AVX512)
+#define CONV_TERMS 128
+#else
+#define CONV_TERMS 64
+#endif
 
 static const REAL NAME(no_bias)[8];
 

@@ -2,6 +2,7 @@
 
 #include "turn.h"
 
+#define CONV_AHEAD (4096 / (long)sizeof(REAL)) /* a page, beyond which no processor looks ahead */
 #define CONV_EVEN(l) (2 * (l))
 #define CONV_ODD(l) (2 * (l) + 1)
 
@@ -11,8 +12,11 @@ INLINE void NAME(copy_row)(
 {
     long q = begin;
     if (step == 1) {
-        for (; q + LANES <= end; q += LANES)
+        for (; q + LANES <= end; q += LANES) {
+            if (end - begin >= 2 * LANES)
+                PREFETCH(row + q + CONV_AHEAD);
             STORE(target + q, LOAD(row + q));
+        }
         for (; q < end; q++)
             target[q] = row[q];
     } else if (step == 2) {
@@ -44,6 +48,8 @@ INLINE void NAME(deal_row)(const REAL *pixels, long count, const int step, REAL 
     const MASK even = EACH_LANE(CONV_EVEN), odd = EACH_LANE(CONV_ODD);
     for (; step == 2 && k + LANES <= count; k += LANES) {
         VEC a = LOAD(pixels + 2 * k), b = LOAD(pixels + 2 * k + LANES);
+        PREFETCH(pixels + 2 * k + CONV_AHEAD);
+        PREFETCH(pixels + 2 * k + LANES + CONV_AHEAD);
         STORE(to[0] + k, __builtin_shuffle(a, b, even));
         STORE(to[1] + k, __builtin_shuffle(a, b, odd));
     }
