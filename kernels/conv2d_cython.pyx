@@ -24,8 +24,9 @@ LEAST = 10_000_000
 # a kernel's size stay numbers of the machine.
 FARTHEST = 1 << 40
 
-# Channels from which on Winograd's algorithm takes tiles, and from which on forward takes the large
-# ones as well: what they round turns ReLUs on or off, and a network's whole gradient with them.
+# Channels from which on Winograd's algorithm takes tiles in the gradients, and from which on it takes
+# large ones forward as well: what they round turns ReLUs on or off, and a network's whole gradient
+# with them.
 WINOGRAD, WINOGRAD_FORWARD = 16, 48
 
 # Outputs of a channel, at least, for Winograd's algorithm to serve a convolution with a stride.
@@ -80,6 +81,9 @@ cdef extern nogil:
         const void*, const void*, const void*, void*, const long*, long, long, int*)
     void winograd_apart_f32(const float* x, float* apart, const long*, long, long)
     void winograd_together_f32(const float* apart, float* x, const long*, long, long)
+
+# Whether vectors hold 16 numbers.
+WIDE = winograd_lanes() == 16
 
 ctypedef void (*_Function)(
     const void*, const void*, const void*, void*, const long*, long, long, int*) noexcept nogil
@@ -149,16 +153,15 @@ cdef long _side(_Call call, bint backward):
     cdef long* a = call.sizes
     cdef long channels = min(a[1], a[4]), outputs = a[1] if backward else a[4]
     cdef long rows = a[2] if backward else a[14], columns = a[3] if backward else a[15]
-    cdef bint wide = winograd_lanes() == 16
     if not _three_by_three(call):
         return 0
     if channels >= WINOGRAD and (backward or channels >= WINOGRAD_FORWARD):
         return 4
     if channels >= WINOGRAD and columns % 16 == 0:
-        return 0 if wide else 2
-    if rows >= 4 and columns >= (12 if wide else 8) and outputs >= (5 if backward else 3):
+        return 0 if WIDE else 2
+    if rows >= 4 and columns >= (12 if WIDE else 8) and outputs >= (5 if backward else 3):
         return 1
-    return 2 if channels >= WINOGRAD and not wide else 0
+    return 2 if channels >= WINOGRAD and not WIDE else 0
 
 
 cdef bint _strided(_Call call):

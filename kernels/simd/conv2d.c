@@ -6,6 +6,7 @@
 
 #include "conv2d_geometry.h"
 
+#define FLUSH_DENORMALS
 #define BODY "conv2d.h"
 #include "multiversion.h"
 

@@ -81,7 +81,8 @@ static double conv2d_block(double least, double each, double lines, double image
 }
 #endif
 
-/* Bytes of windows in a block. Who has AVX-512 has a second-level cache of at least a megabyte. */
+/* Bytes of windows in a block, which fit the second-level cache: one of processors with AVX-512 has a
+   megabyte or two, of the oldest for laptops half of one. */
 #undef CONV2D_BLOCK
 #if defined(HAVE_AVX512)
 #define CONV2D_BLOCK 393216

@@ -6,7 +6,8 @@
 
 typedef struct {
     conv2d_phases down, across;
-    long *off, *place, lines, block, rows; /* block: positions of a product; rows: of the planes */
+    /* columns: positions of a tile; block: positions of a product; rows: of the planes */
+    long *off, *place, lines, columns, block, rows;
     REAL *weights, *panel, *products, *planes;
 } NAME(few_rooms);
 
@@ -73,7 +74,7 @@ static void NAME(few_block)(
     for (long end; at < stop; at = end) {
         end = conv2d_least(at + r->block, stop);
         /* Whole tiles: some positions before are multiplied again. */
-        long count = (end - at + CONV_COLUMNS - 1) / CONV_COLUMNS * CONV_COLUMNS;
+        long count = (end - at + r->columns - 1) / r->columns * r->columns;
         long begin = conv2d_most(0, end - count);
         /* An odd number of lines of the cache apart, rows do not crowd into few of its sets. */
         long pitch = (end - begin + 31) / 32 * 32 + 16;
@@ -139,10 +140,11 @@ static void NAME(conv2d_few)(
     long *table = conv2d_room(tables + 2 * outputs, sizeof(long), whole);
     r.weights = conv2d_room((products + CONV_ROWS) * outputs * g.groups, sizeof(REAL), whole + 1);
     r.panel = conv2d_room(CONV_PANEL, sizeof(REAL), whole + 2);
-    r.block = CONV2D_BLOCK / (long)sizeof(REAL) / CONV_COLUMNS / (long)products;
-    r.block = CONV_COLUMNS * conv2d_most(1, r.block);
+    r.columns = NAME(tile_columns)((long)products);
+    r.block = CONV2D_BLOCK / (long)sizeof(REAL) / r.columns / (long)products;
+    r.block = r.columns * conv2d_most(1, r.block);
     r.block = conv2d_least(r.block, g.oh * g.ow);
-    r.products = conv2d_room((r.block + CONV_COLUMNS + 48) * products, sizeof(REAL), whole + 3);
+    r.products = conv2d_room((r.block + r.columns + 48) * products, sizeof(REAL), whole + 3);
     *failed = !(table && r.weights && r.panel && r.products);
     if (!*failed) {
         r.down = conv2d_find_phases(g.kh, g.sh, g.ph, g.dh, g.h, table);

@@ -3,12 +3,12 @@
 
    Two vectors of positions stay in registers while k runs, for six outputs, and four for up to
    three; where there are 32 registers, two for twelve outputs, three where there are no more than
-   16 of them and six for up to three: conv2d_tiles.h, read once for each shape. Where a vector of positions lies in one row of the image, it is loaded from there,
-   otherwise the patches of the tile are first laid side by side in a panel. Planes of an image itself
-   lie at distances that crowd into few lines of the cache: there the first outputs' tile fills the
-   panel for the rest. */
+   16 of them, and six for up to three: conv2d_tiles.h, read once for each shape. Where a vector of
+   positions lies in one row of the image, it is loaded from there, otherwise the patches of the tile
+   are first laid side by side in a panel. Planes of an image itself lie at distances that crowd into
+   few lines of the cache: there the first outputs' tile fills the panel for the rest. */
 
-#define CONV_DEPTH 384   /* most k at once: what a tile of float meets fits the first-level cache */
+#define CONV_DEPTH 384   /* most k at once: what a tile meets fits the first caches */
 #define CONV_MANY 16     /* from so many outputs on a panel pays that only saves distances */
 #define CONV_OUTPUTS 128 /* most outputs at once: their weights fit the second-level cache */
 #define CONV_PAGE 4096   /* bytes */
@@ -22,7 +22,7 @@
 #define CONV_TERMS 64
 #endif
 
-static const REAL NAME(no_bias)[8];
+static const REAL NAME(no_bias)[16]; /* no tile has more rows */
 
 /* SHAPED(f) is NAME(f_shape), for functions that there are for each shape of tiles. */
 #define SHAPED__(f, shape) NAME(f##_##shape)
@@ -73,6 +73,16 @@ static const REAL NAME(no_bias)[8];
 #define CONV_FOR(outputs, f, ...)                                                                  \
     (outputs > 3 ? NAME(f##_tall)(__VA_ARGS__) : NAME(f##_slim)(__VA_ARGS__))
 #endif
+
+/* Positions of a tile of so many outputs. */
+INLINE long NAME(tile_columns)(long outputs)
+{
+#if defined(HAVE_AVX512)
+    return LANES * (outputs > 16 ? 2 : outputs > 3 ? 3 : 6);
+#else
+    return LANES * (outputs > 3 ? 2 : 4);
+#endif
+}
 
 /* Numbers that `pack_weights` writes. */
 INLINE long NAME(weights_size)(long outputs, long depth)

@@ -29,7 +29,7 @@ typedef struct {
 
 /* How strips lie in a thread's room: v[strip][element][channel * pitch + column], of which those of
    one strip are `size` numbers; so many strips in an image, at once; vectors of a strip. Products
-   are of two vectors, so where those of a strip are odd there are two strips. */
+   are of two vectors: where a strip has one or three, there are at least two strips. */
 typedef struct {
     long pitch, size, tall, strips, places;
     REAL *m; /* products of a tile: m[output][element][vector] */
@@ -39,7 +39,7 @@ static NAME(strips) NAME(lay_strips)(long c, long oh, long ow)
 {
     const long pitch = NAME(up)(ow + 2 + LANES, 16), size = 6 * c * pitch;
     const long places = (ow + LANES - 1) / LANES;
-    const long strips = most(NAME(STRIP_ROOM) / size, 1 + places % 2);
+    const long strips = most(NAME(STRIP_ROOM) / size, places == 1 || places == 3 ? 2 : 1);
     return (NAME(strips)){pitch, size, (oh + 3) / 4, strips, places, NULL};
 }
 

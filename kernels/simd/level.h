@@ -44,8 +44,8 @@ static inline int simd_level(void)
     return level;
 }
 
-/* Whether stores around the cache keep up with those through it. On Intel's server processors they do
-   not: a core that copies 30 GB/s through the cache writes 6 to 18 around it. */
+/* Whether stores around the cache keep up with those through it. On Intel's processors they do not: a
+   core of a Xeon that copies 30 GB/s through the cache writes 6 to 18 around it. */
 static inline int simd_streams(void)
 {
 #ifdef MINIDL_X86

@@ -1,5 +1,6 @@
 /* The products of the fully connected layer; see linear.h. */
 
+#define FLUSH_DENORMALS
 #define BODY "linear.h"
 #include "multiversion.h"
 
