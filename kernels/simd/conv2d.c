@@ -6,7 +6,7 @@
 
 #include "conv2d_geometry.h"
 
-#define FLUSH_DENORMALS
+#define FLUSH_DENORMALS 1
 #define BODY "conv2d.h"
 #include "multiversion.h"
 

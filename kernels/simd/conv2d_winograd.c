@@ -4,7 +4,7 @@
 #include "conv2d_geometry.h"
 #include "conv2d_winograd_tiles.h"
 
-#define FLUSH_DENORMALS
+#define FLUSH_DENORMALS 1
 #define FLOAT_ONLY
 #define BODY "conv2d_winograd.h"
 #include "multiversion.h"

@@ -1,6 +1,6 @@
 /* The products of the fully connected layer; see linear.h. */
 
-#define FLUSH_DENORMALS
+#define FLUSH_DENORMALS 1
 #define BODY "linear.h"
 #include "multiversion.h"
 
@@ -11,6 +11,9 @@
     (a, a_row, a_deep, b, turned, bias, relu, c, m, depth, n, start, stop, room)
 DISPATCH_F32(linear_product, PRODUCT(float), PRODUCT_ARGUMENTS)
 DISPATCH_F64(linear_product, PRODUCT(double), PRODUCT_ARGUMENTS)
+
+#undef FLUSH_DENORMALS
+#define FLUSH_DENORMALS 0
 
 DISPATCH_F32(linear_room, (long m, long depth, long *numbers), (m, depth, numbers))
 DISPATCH_F64(linear_room, (long m, long depth, long *numbers), (m, depth, numbers))

@@ -13,9 +13,10 @@
    without AVX-512 never meets an AVX-512 instruction. MINIDL_SIMD=baseline or avx2 in the environment
    caps the choice.
 
-   A file that defines FLUSH_DENORMALS first has numbers too small for all their digits, below 2^-126 in
-   float, taken for 0 while its functions run, in what they read and in what they compute: a product
-   of them takes Intel's processors a hundred times as long, and whole sums of products add none.
+   Where FLUSH_DENORMALS is 1, functions that are defined take numbers too small for all their digits,
+   below 2^-126 in float, for 0, in what they read and in what they compute: a product of them takes
+   Intel's processors a hundred times as long. That is for sums of products: what asks whether a number
+   is positive would be told that they are not.
 
    MINIDL_CHECKED, set in the build that `make fuzz` tests, makes two more ways to run a body reachable
    on every x86-64 with AVX2: plain numbers (MINIDL_SIMD=scalar), and the shapes of AVX-512 made of
@@ -92,31 +93,36 @@
 #else
 #pragma GCC pop_options
 #endif
-#ifdef FLUSH_DENORMALS
-/* The rounding and flags of the thread that calls are given back. */
-#define FLUSHED 0x8040 /* of the control register: denormal results, and inputs, are 0 */
-#define FLUSH_BEGIN                                                      \
-    const unsigned control = __builtin_ia32_stmxcsr();                   \
-    __builtin_ia32_ldmxcsr(control | FLUSHED);                           \
-    __asm__ volatile("" ::: "memory");
-#define FLUSH_END                                                        \
-    __asm__ volatile("" ::: "memory");                                   \
-    __builtin_ia32_ldmxcsr(control);
-#else
-#define FLUSH_BEGIN
-#define FLUSH_END
+#ifndef FLUSH_DENORMALS
+#define FLUSH_DENORMALS 0
 #endif
+/* Whether denormal results and inputs are 0 is in the control register of the thread that calls, which
+   is given back as it was. */
+static inline unsigned flush_begin(int flush)
+{
+    unsigned before = __builtin_ia32_stmxcsr();
+    if (flush)
+        __builtin_ia32_ldmxcsr(before | 0x8040);
+    __asm__ volatile("" ::: "memory");
+    return before;
+}
+static inline void flush_end(int flush, unsigned before)
+{
+    __asm__ volatile("" ::: "memory");
+    if (flush)
+        __builtin_ia32_ldmxcsr(before);
+}
 #define DISPATCH(name, TYPE, parameters, arguments)                      \
     void name##_##TYPE parameters                                        \
     {                                                                    \
-        FLUSH_BEGIN                                                      \
+        const unsigned before = flush_begin(FLUSH_DENORMALS);            \
         switch (simd_level()) {                                          \
         case SIMD_AVX512: name##_##TYPE##_avx512 arguments; break;       \
         case SIMD_AVX2: name##_##TYPE##_avx2 arguments; break;           \
         RUN_SCALAR(name##_##TYPE, arguments)                             \
         default: name##_##TYPE##_baseline arguments;                     \
         }                                                                \
-        FLUSH_END                                                        \
+        flush_end(FLUSH_DENORMALS, before);                              \
     }
 #else
 #define DISPATCH(name, TYPE, parameters, arguments) \

@@ -1,6 +1,6 @@
 /* Softmax and cross-entropy; see softmax_cross_entropy.h and softmax_cross_entropy_numpy. */
 
-#define FLUSH_DENORMALS
+#define FLUSH_DENORMALS 1
 #define BODY "softmax_cross_entropy.h"
 #include "multiversion.h"
 
