@@ -298,3 +298,20 @@ def test_every_instruction_set_agrees(level):
         text=True,
     )
     assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_denormals_are_lost_in_the_convolution_alone(count):
+    """They count as 0 there; whoever called it computes with them afterwards as before."""
+    tiny, before = np.full((16, 32, 16, 16), 1e-40, np.float32), parallel.get_count()
+    weight, options = np.ones((32, 32, 3, 3), np.float32), ((1, 1), (1, 1), (1, 1), 1)
+    try:
+        parallel.set_count(count)
+        y = conv2d_cython.forward(tiny, weight, None, *options)
+        conv2d_cython.backward_weight(y, tiny, weight.shape, *options)
+        kept = parallel.run(lambda start, stop: (tiny[0, 0, 0] * np.float32(0.5)).copy(), count)
+    finally:
+        parallel.set_count(before)
+    assert np.abs(y).max() <= 300 * 1e-40
+    assert len(kept) == count
+    assert np.all(np.array(kept) > 0)

@@ -40,6 +40,12 @@ def test_numbers_do_not_depend_on_the_batch(rng, dtype, sizes, relu):
     np.testing.assert_array_equal(linear_cython.forward(x[:n], weight, bias, relu), more[:n])
 
 
+def test_the_gradient_passes_where_a_rectified_result_is_denormal():
+    x, weight, y, dy = (np.full((1, 1), v, np.float32) for v in (2, 3, 1e-40, 0.5))
+    dx, dweight, dbias = linear_cython.backward(dy, x, weight, y, (True, True, True))
+    assert (dx, dweight, dbias) == (1.5, 1.0, 0.5)
+
+
 def test_parameters_and_start():
     layer = nn.Linear(25, 200, rng=np.random.default_rng(1))
     assert [(n, p.shape, p.dtype) for n, p in layer.named_parameters()] == [
