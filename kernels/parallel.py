@@ -4,6 +4,11 @@ The parts run in threads of Python, so what they call must release the interpret
 compiled kernels do. How a range is cut depends on its length and the number of threads alone, and
 results come back in order: the same count gives the same numbers.
 
+A thread that sleeps wakes up later than most kernels end. So a thread of the team, having worked,
+stays awake for AWAKE seconds to see whether there is more to do, and who waits for a part does the
+same. What is compiled can do so without the interpreter's lock: `parallel_cython`. Queues and locks
+alone decide what happens; that module saves time, and where it is not built all sleep at once.
+
 BLAS has threads of its own, which wait for each other by spinning. They would fight with ours, and
 on a busy machine make a product ten times slower. So the first `run`, `product` or kernel in NumPy
 or Numba sets BLAS to one thread, and `product` cuts large products for the same threads as
@@ -20,6 +25,28 @@ from queue import SimpleQueue
 import numpy as np
 import threadpoolctl
 
+
+class Unwatched:
+    """Instead of parallel_cython.Flag, where that is not built: nobody watches."""
+
+    def set(self):
+        """Do nothing."""
+
+    def clear(self):
+        """Do nothing."""
+
+    def watch(self, seconds, first=None):
+        """Return that nothing was seen."""
+        return False
+
+
+try:
+    from minidl.kernels.parallel_cython import Flag, matmul
+except ImportError:
+    Flag, matmul = Unwatched, np.matmul
+
+# How long a thread watches for work, or for the end of it, before it sleeps.
+AWAKE = 1e-3
 # Multiply-adds that a thread should have for its start to pay: about a quarter of a millisecond.
 LARGE = 2**23
 
@@ -43,7 +70,7 @@ def available_cores():
 class _Part:
     """One part of a range, worked on by a thread of the team."""
 
-    __slots__ = ("context", "done", "error", "finished", "result", "start", "stop", "work")
+    __slots__ = ("context", "done", "ended", "error", "finished", "result", "start", "stop", "work")
 
     def __init__(self, work, start, stop):
         self.work, self.start, self.stop = work, start, stop
@@ -51,6 +78,7 @@ class _Part:
         self.context = contextvars.copy_context()
         self.result = self.error = None
         self.finished = False
+        self.ended = Flag()
         self.done = threading.Lock()
         self.done.acquire()
 
@@ -72,7 +100,8 @@ class _Part:
         interrupt = None
         while not self.finished:
             try:
-                self.done.acquire()
+                if not self.ended.watch(_awake()):
+                    self.done.acquire()
             except KeyboardInterrupt as error:
                 interrupt = error
         return interrupt
@@ -92,6 +121,7 @@ class _State:
 
 
 _state = _State(default_count())
+_cores = available_cores()
 
 
 def set_count(count):
@@ -99,7 +129,8 @@ def set_count(count):
     with _state.lock:
         team, _state.team = _state.team, []
         _state.count, _state.limited = count, False
-    for queue in team:
+    for queue, called in team:
+        called.set()
         queue.put(None)
 
 
@@ -149,24 +180,34 @@ def _send(parts, away):
         if _state.modules != len(sys.modules) or not _state.limited:
             _limit_blas()
         while len(_state.team) < len(parts):
-            queue = SimpleQueue()
-            thread = threading.Thread(target=_live, args=(queue,), name="minidl", daemon=True)
+            member = SimpleQueue(), Flag()
+            thread = threading.Thread(target=_live, args=member, name="minidl", daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # the system has no more threads: the caller does the rest
                 break
-            _state.team.append(queue)
-        for queue, part in zip(_state.team, parts, strict=False):
+            _state.team.append(member)
+        for (queue, called), part in zip(_state.team, parts, strict=False):
+            called.set()
             queue.put(part)
             away.append(part)
 
 
-def _live(queue):
+def _live(queue, called):
     """Run what comes until None comes: the life of a thread of the team."""
     _state.local.inside = True
     while (part := queue.get()) is not None:
+        called.clear()
         part.run()
+        ended = part.ended
         del part  # and with it the arrays it worked on
+        # Who waits for the part finds the interpreter's lock free.
+        called.watch(_awake() if queue.empty() else 0, first=ended)
+
+
+def _awake():
+    """Return how long to stay awake: not at all where there are more threads than cores."""
+    return AWAKE if _state.count <= _cores else 0
 
 
 def product(a, b):
@@ -175,16 +216,16 @@ def product(a, b):
         with _state.lock:
             _limit_blas()
     if a.ndim < 2 or b.ndim != 2 or _state.count == 1:
-        return a @ b
+        return matmul(a, b)
     (k, n), rows = b.shape, a.size // max(a.shape[-1], 1)
     if rows * k * n < 2 * LARGE or a.shape[-1] != k or inside():
-        return a @ b
+        return matmul(a, b)
     flat = a.reshape(rows, k)
     y = np.empty((rows, n), np.result_type(a, b))
     if rows >= n:
-        run(lambda i, j: np.matmul(flat[i:j], b, out=y[i:j]), rows, LARGE // (k * n) + 1)
+        run(lambda i, j: matmul(flat[i:j], b, y[i:j]), rows, LARGE // (k * n) + 1)
     else:
-        run(lambda i, j: np.matmul(flat, b[:, i:j], out=y[:, i:j]), n, LARGE // (rows * k) + 1)
+        run(lambda i, j: matmul(flat, b[:, i:j], y[:, i:j]), n, LARGE // (rows * k) + 1)
     return y.reshape(*a.shape[:-1], n)
 
 

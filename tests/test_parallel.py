@@ -15,8 +15,26 @@ from numpy._core.multiarray import get_handler_name
 from minidl import memory
 
 
-@pytest.fixture(autouse=True)
-def restored(monkeypatch):
+class Watched:
+    """A flag in Python, which counts how often it was watched in vain."""
+
+    in_vain = 0
+
+    def __init__(self):
+        self.event = threading.Event()
+        self.set, self.clear = self.event.set, self.event.clear
+
+    def watch(self, seconds, first=None):
+        if first is not None:
+            first.set()
+        seen = self.event.wait(seconds)
+        Watched.in_vain += not seen
+        return seen
+
+
+@pytest.fixture(autouse=True, params=[parallel.Flag, parallel.Unwatched])
+def restored(request, monkeypatch):
+    monkeypatch.setattr(parallel, "Flag", request.param)
     monkeypatch.setattr(parallel, "_state", parallel._State(parallel.get_count()))
     yield
     parallel.set_count(1)
@@ -57,6 +75,50 @@ def test_the_threads_of_the_team_stay():
     names = [parallel.run(lambda a, b: threading.get_ident(), 3) for _ in range(5)]
     assert len({tuple(n) for n in names}) == 1
     assert names[0][0] == threading.get_ident()
+
+
+def test_threads_that_watch_miss_nothing(monkeypatch):
+    monkeypatch.setattr(parallel, "Flag", Watched)
+    monkeypatch.setattr(parallel, "AWAKE", 20)
+    monkeypatch.setattr(parallel, "_cores", 3)
+    Watched.in_vain = 0
+    parallel.set_count(3)
+    for turn in range(200):
+        assert parallel.run(lambda a, b: turn + a, 3) == [turn, turn + 1, turn + 2]  # noqa: B023
+    team = parallel._state.team
+    assert not any(called.event.is_set() for _, called in team)
+    parallel.set_count(2)
+    assert all(called.event.is_set() for _, called in team)
+    assert Watched.in_vain == 0
+
+
+def test_threads_without_work_sleep():
+    parallel.set_count(2)
+    parallel.run(lambda a, b: None, 2)
+    time.sleep(10 * parallel.AWAKE)
+    before = time.process_time()
+    time.sleep(200 * parallel.AWAKE)
+    assert time.process_time() - before < 20 * parallel.AWAKE
+
+
+def test_nobody_stays_awake_with_more_threads_than_cores(monkeypatch):
+    parallel.set_count(3)
+    monkeypatch.setattr(parallel, "_cores", 3)
+    assert parallel._awake() == parallel.AWAKE
+    monkeypatch.setattr(parallel, "_cores", 2)
+    assert parallel._awake() == 0
+
+
+def test_a_flag_is_watched_without_the_interpreters_lock():
+    compiled = pytest.importorskip("minidl.kernels.parallel_cython")
+    flag, other = compiled.Flag(), compiled.Flag()
+    assert not flag.watch(1e-4)
+    threading.Timer(0.01, flag.set).start()
+    assert flag.watch(20, first=other)
+    assert other.watch(0)
+    assert flag.watch(0)
+    flag.clear()
+    assert not flag.watch(0)
 
 
 def test_a_run_inside_a_part_is_serial():
