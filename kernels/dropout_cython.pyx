@@ -13,6 +13,10 @@ from minidl.kernels import parallel
 
 import_array()
 
+cdef extern from "simd/denormals.h" nogil:
+    unsigned flush_denormals(int)
+    void keep_denormals(unsigned)
+
 cdef extern from "simd/level.h":
     int simd_streams()
 
@@ -30,9 +34,12 @@ cdef extern nogil:
 
 def _scaled(const floating[::1] x, const uint8_t[::1] keep, floating scale, floating[::1] y):
     cdef Py_ssize_t j
+    cdef unsigned before
     with nogil:
+        before = flush_denormals(1)
         for j in range(x.shape[0]):
             y[j] = x[j] * keep[j] * scale
+        keep_denormals(before)
 
 
 def forward(x, keep, p):

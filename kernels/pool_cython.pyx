@@ -19,6 +19,10 @@ import_array()
 # Numbers a thread should have, at least, for its start to pay.
 LEAST = 200000
 
+cdef extern from "simd/denormals.h" nogil:
+    unsigned flush_denormals(int)
+    void keep_denormals(unsigned)
+
 cdef extern nogil:
     void pool_tiles_forward_f32(const float*, float*, float*, const long*, long, long)
     void pool_tiles_forward_f64(const double*, double*, double*, const long*, long, long)
@@ -112,7 +116,9 @@ def _avg_forward(
     (kh, kw), (sh, sw), (ph, pw) = kernel, stride, padding
     cdef Py_ssize_t plane, p, q, j, row, offset
     cdef floating* total
+    cdef unsigned before
     with nogil:
+        before = flush_denormals(1)
         _counts(h, kh, sh, ph, count_include_pad, tall)
         _counts(w, kw, sw, pw, count_include_pad, wide)
         for plane in range(planes):
@@ -127,6 +133,7 @@ def _avg_forward(
                             total[q] += x[plane, row, q * sw + offset]
                 for q in range(ow):
                     total[q] /= tall[p] * wide[q]
+        keep_denormals(before)
 
 
 def _avg_backward(
@@ -138,7 +145,9 @@ def _avg_backward(
     cdef Py_ssize_t kh, kw, sh, sw, ph, pw
     (kh, kw), (sh, sw), (ph, pw) = kernel, stride, padding
     cdef Py_ssize_t plane, p, q, j, row, offset
+    cdef unsigned before
     with nogil:
+        before = flush_denormals(1)
         _counts(h, kh, sh, ph, count_include_pad, tall)
         _counts(w, kw, sw, pw, count_include_pad, wide)
         for plane in range(planes):
@@ -150,6 +159,7 @@ def _avg_backward(
                         offset = j - pw
                         for q in range(_first(offset, sw, ow), _last(offset, sw, w, ow)):
                             dx[plane, row, q * sw + offset] += share[q]
+        keep_denormals(before)
 
 
 def max_forward(x, kernel, stride, padding, dilation, out_size):

@@ -7,6 +7,7 @@ Example b of the batch takes part in the steps t < lengths[b]; in the others its
 """
 
 import numpy as np
+from minidl.kernels.parallel import product
 
 
 def forward(projected, bias, weight_hh, h0, relu, lengths, reverse):
@@ -34,7 +35,7 @@ def forward(projected, bias, weight_hh, h0, relu, lengths, reverse):
     states = np.empty((steps + 1, *h0.shape), projected.dtype)
     states[steps if reverse else 0] = h0
     for t, before, after in _walk(steps, reverse):
-        a = projected[t] + bias + states[before] @ weight_hh.T
+        a = projected[t] + bias + product(states[before], weight_hh.T)
         h = np.maximum(a, 0) if relu else np.tanh(a)
         states[after] = np.where((t < lengths)[:, None], h, states[before])
     return states
@@ -64,7 +65,7 @@ def backward(dstates, states, weight_hh, relu, lengths, reverse):
         goes, h = (t < lengths)[:, None], states[after]
         dh = dh + dstates[after]
         dprojected[t] = np.where(goes, np.where(h > 0, dh, 0) if relu else dh * (1 - h * h), 0)
-        dh = np.where(goes, dprojected[t] @ weight_hh, dh)
+        dh = np.where(goes, product(dprojected[t], weight_hh), dh)
     return dprojected, dh + dstates[steps if reverse else 0]
 
 

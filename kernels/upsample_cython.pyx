@@ -16,6 +16,10 @@ from minidl.kernels.upsample_numpy import _between, _nearest
 # Numbers a thread should have, at least, for its start to pay.
 LEAST = 200000
 
+cdef extern from "simd/denormals.h" nogil:
+    unsigned flush_denormals(int)
+    void keep_denormals(unsigned)
+
 
 def _nearest_back(
     const floating[:, :, ::1] dy, floating[:, :, ::1] dx, const int64_t[::1] rows,
@@ -42,7 +46,9 @@ def _bilinear(
     cdef const floating* lower
     row = np.empty(x.shape[2], np.float32 if floating is float else np.float64)
     cdef floating[::1] line = row
+    cdef unsigned before
     with nogil:
+        before = flush_denormals(1)
         for plane in range(start, stop):
             for p in range(y.shape[1]):
                 share = tall[p]
@@ -53,6 +59,7 @@ def _bilinear(
                     share = wide[q]
                     y[plane, p, q] = (
                         line[columns[0, q]] * (1 - share) + line[columns[1, q]] * share)
+        keep_denormals(before)
 
 
 def _bilinear_back(
@@ -66,7 +73,9 @@ def _bilinear_back(
     cdef floating* lower
     row = np.empty(dx.shape[2], np.float32 if floating is float else np.float64)
     cdef floating[::1] line = row
+    cdef unsigned before
     with nogil:
+        before = flush_denormals(1)
         for plane in range(start, stop):
             for p in range(dy.shape[1]):
                 for k in range(dx.shape[2]):
@@ -81,6 +90,7 @@ def _bilinear_back(
                     upper[k] += line[k] * (1 - share)
                 for k in range(dx.shape[2]):
                     lower[k] += line[k] * share
+        keep_denormals(before)
 
 
 def _taps(length, out, step, align_corners, dtype):

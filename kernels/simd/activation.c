@@ -1,5 +1,6 @@
 /* Activations built on the exponential; see activation.h, and activation_numpy for the shapes. */
 
+#define FLUSH_DENORMALS 1
 #define BODY "activation.h"
 #include "multiversion.h"
 

@@ -1,5 +1,6 @@
 /* Activations of each value by itself; see activation_elementwise.h, and activation_numpy. */
 
+#define FLUSH_DENORMALS 1
 #define BODY "activation_elementwise.h"
 #include "multiversion.h"
 

@@ -12,24 +12,24 @@ INLINE VEC NAME(times)(VEC x, VEC share) { return SELECT(share == 0, SPLAT(0), x
 INLINE VEC NAME(leaky_relu)(VEC x, VEC slope, VEC b)
 {
     (void)b;
-    return SELECT(x > 0, x, x * slope);
+    return SELECT(POSITIVE(x), x, x * slope);
 }
 
 INLINE VEC NAME(leaky_relu_chain)(VEC dy, VEC x, VEC slope, VEC b)
 {
     (void)b;
-    return SELECT(x > 0, dy, dy * slope);
+    return SELECT(POSITIVE(x), dy, dy * slope);
 }
 
 INLINE VEC NAME(elu)(VEC x, VEC alpha, VEC scale)
 {
     VEC near = NAME(expm1_near_zero)(x), far = EXP_BELOW(x) - 1;
-    return SELECT(x > 0, x, SELECT(x > (REAL)-0.34, near, far) * alpha) * scale;
+    return SELECT(POSITIVE(x), x, SELECT(x > (REAL)-0.34, near, far) * alpha) * scale;
 }
 
 INLINE VEC NAME(elu_chain)(VEC dy, VEC x, VEC alpha, VEC scale)
 {
-    return SELECT(x > 0, dy, EXP_BELOW(x) * alpha * dy) * scale;
+    return SELECT(POSITIVE(x), dy, EXP_BELOW(x) * alpha * dy) * scale;
 }
 
 /* The normal distribution function, and e^(-x^2 / 2). */

@@ -1,5 +1,6 @@
 /* PReLU, of the samples start .. stop; see activation_prelu.h, and activation_numpy. */
 
+#define FLUSH_DENORMALS 1
 #define BODY "activation_prelu.h"
 #include "multiversion.h"
 

@@ -9,7 +9,7 @@
 
 INLINE VEC NAME(prelu)(VEC x, VEC w)
 {
-    return SELECT(x > 0, x, w * x);
+    return SELECT(POSITIVE(x), x, w * x);
 }
 
 static void NAME(prelu_forward)(
@@ -46,14 +46,15 @@ INLINE double NAME(prelu_row)(const REAL *dy, const REAL *x, REAL w, REAL *dx, l
         VEC sum = SPLAT(0);
         for (; i + LANES <= to; i += LANES) {
             VEC d = LOAD(dy + i), v = LOAD(x + i);
-            STORE(dx + i, SELECT(v > 0, d, d * v_w));
-            sum += SELECT(v > 0, SPLAT(0), d * v);
+            STORE(dx + i, SELECT(POSITIVE(v), d, d * v_w));
+            sum += SELECT(POSITIVE(v), SPLAT(0), d * v);
+        }
+        if (i < to) {
+            VEC d = NAME(load_part)(dy + i, to - i, 0), v = NAME(load_part)(x + i, to - i, 0);
+            NAME(store_part)(dx + i, SELECT(POSITIVE(v), d, d * v_w), to - i);
+            sum += SELECT(POSITIVE(v), SPLAT(0), d * v);
         }
         total += SUM(sum);
-        for (; i < to; i++) {
-            dx[i] = x[i] > 0 ? dy[i] : dy[i] * w;
-            total += x[i] > 0 ? 0 : dy[i] * x[i];
-        }
     }
     return total;
 }
@@ -74,12 +75,12 @@ INLINE void NAME(prelu_column)(
                 d = LOAD(dy + place), v = LOAD(x + place);
             else
                 d = NAME(load_part)(dy + place, count, 0), v = NAME(load_part)(x + place, count, 0);
-            VEC slope = SELECT(v > 0, d, d * w);
+            VEC slope = SELECT(POSITIVE(v), d, d * w);
             if (count == LANES)
                 STORE(dx + place, slope);
             else
                 NAME(store_part)(dx + place, slope, count);
-            sum += SELECT(v > 0, SPLAT(0), d * v);
+            sum += SELECT(POSITIVE(v), SPLAT(0), d * v);
         }
         STORE(part, sum);
         for (long i = 0; i < count; i++)

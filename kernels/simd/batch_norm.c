@@ -1,5 +1,6 @@
 /* Batch normalization; see batch_norm.h, and batch_norm_numpy for the shapes. */
 
+#define FLUSH_DENORMALS 1
 #define BODY "batch_norm.h"
 #include "multiversion.h"
 

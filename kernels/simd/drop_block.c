@@ -1,5 +1,6 @@
 /* The product of DropBlock's mask; see drop_block.h. */
 
+#define FLUSH_DENORMALS 1
 #define BODY "drop_block.h"
 #include "multiversion.h"
 

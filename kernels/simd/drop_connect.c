@@ -1,5 +1,6 @@
 /* DropConnect with a mask for each sample; see drop_connect.h, and drop_connect_numpy. */
 
+#define FLUSH_DENORMALS 1
 #define BODY "drop_connect.h"
 #include "multiversion.h"
 

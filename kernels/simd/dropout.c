@@ -1,5 +1,6 @@
 /* Dropout by seed; see dropout_numpy. */
 
+#define FLUSH_DENORMALS 1
 #define BODY "dropout.h"
 #include "multiversion.h"
 

@@ -1,5 +1,6 @@
 /* Group normalization; see group_norm.h, and group_norm_numpy for the shapes. */
 
+#define FLUSH_DENORMALS 1
 #define BODY "group_norm.h"
 #include "multiversion.h"
 

@@ -1,5 +1,6 @@
 /* GRU over a whole sequence; see gru.h. */
 
+#define FLUSH_DENORMALS 1
 #define BODY "gru.h"
 #include "multiversion.h"
 

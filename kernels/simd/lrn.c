@@ -1,5 +1,6 @@
 /* Local response normalization; see lrn.h for what is computed and lrn_numpy for the shapes. */
 
+#define FLUSH_DENORMALS 1
 #define BODY "lrn.h"
 #include "multiversion.h"
 

@@ -1,5 +1,6 @@
 /* LSTM over a whole sequence; see lstm.h. */
 
+#define FLUSH_DENORMALS 1
 #define BODY "lstm.h"
 #include "multiversion.h"
 

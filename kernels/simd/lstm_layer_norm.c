@@ -1,5 +1,6 @@
 /* The layer-normalized LSTM over a whole sequence; see lstm_layer_norm.h. */
 
+#define FLUSH_DENORMALS 1
 #define BODY "lstm_layer_norm.h"
 #include "multiversion.h"
 

@@ -13,10 +13,8 @@
    without AVX-512 never meets an AVX-512 instruction. MINIDL_SIMD=baseline or avx2 in the environment
    caps the choice.
 
-   Where FLUSH_DENORMALS is 1, functions that are defined take numbers too small for all their digits,
-   below 2^-126 in float, for 0, in what they read and in what they compute: a product of them takes
-   Intel's processors a hundred times as long. That is for sums of products: what asks whether a number
-   is positive would be told that they are not.
+   Where FLUSH_DENORMALS is 1, denormal numbers count as 0 in the functions that are defined; see
+   denormals.h.
 
    MINIDL_CHECKED, set in the build that `make fuzz` tests, makes two more ways to run a body reachable
    on every x86-64 with AVX2: plain numbers (MINIDL_SIMD=scalar), and the shapes of AVX-512 made of
@@ -27,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "denormals.h"
 #include "level.h"
 
 #define JOIN_(a, b, c) a##_##b##_##c
@@ -93,41 +92,28 @@
 #else
 #pragma GCC pop_options
 #endif
-#ifndef FLUSH_DENORMALS
-#define FLUSH_DENORMALS 0
-#endif
-/* Whether denormal results and inputs are 0 is in the control register of the thread that calls, which
-   is given back as it was. */
-static inline unsigned flush_begin(int flush)
-{
-    unsigned before = __builtin_ia32_stmxcsr();
-    if (flush)
-        __builtin_ia32_ldmxcsr(before | 0x8040);
-    __asm__ volatile("" ::: "memory");
-    return before;
-}
-static inline void flush_end(int flush, unsigned before)
-{
-    __asm__ volatile("" ::: "memory");
-    if (flush)
-        __builtin_ia32_ldmxcsr(before);
-}
-#define DISPATCH(name, TYPE, parameters, arguments)                      \
+#define DISPATCH_FLUSHING(when, name, TYPE, parameters, arguments)       \
     void name##_##TYPE parameters                                        \
     {                                                                    \
-        const unsigned before = flush_begin(FLUSH_DENORMALS);            \
+        const unsigned before = flush_denormals(when);                   \
         switch (simd_level()) {                                          \
         case SIMD_AVX512: name##_##TYPE##_avx512 arguments; break;       \
         case SIMD_AVX2: name##_##TYPE##_avx2 arguments; break;           \
         RUN_SCALAR(name##_##TYPE, arguments)                             \
         default: name##_##TYPE##_baseline arguments;                     \
         }                                                                \
-        flush_end(FLUSH_DENORMALS, before);                              \
+        keep_denormals(before);                                          \
     }
 #else
-#define DISPATCH(name, TYPE, parameters, arguments) \
+#define DISPATCH_FLUSHING(when, name, TYPE, parameters, arguments) \
     void name##_##TYPE parameters { (void)simd_level; name##_##TYPE##_baseline arguments; }
 #endif
+
+#ifndef FLUSH_DENORMALS
+#define FLUSH_DENORMALS 0
+#endif
+#define DISPATCH(name, TYPE, parameters, arguments) \
+    DISPATCH_FLUSHING(FLUSH_DENORMALS, name, TYPE, parameters, arguments)
 
 /* DISPATCH_F32(f, (const float *x), (x)) defines f_f32, which calls f for the processor at hand. */
 #define DISPATCH_F32(name, parameters, arguments) DISPATCH(name, f32, parameters, arguments)

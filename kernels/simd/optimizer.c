@@ -5,15 +5,21 @@
 
 #include "multiversion.h"
 
-/* a: where the arrays of one parameter begin, o: options as optimizer.h lists them. */
-#define STEP(name)                                                                     \
-    DISPATCH_F32(name, (void *const *a, const double *o, long start, long stop), (a, o, start, stop)) \
-    DISPATCH_F64(name, (void *const *a, const double *o, long start, long stop), (a, o, start, stop))
+/* a: where the arrays of one parameter begin, o: options as optimizer.h lists them. Momentum of a
+   parameter that gets no gradient any more is denormal after some hundred steps. */
+#define STEP(name, flush)                                                               \
+    DISPATCH_FLUSHING(flush, name, f32, (void *const *a, const double *o, long start, long stop), \
+        (a, o, start, stop))                                                            \
+    DISPATCH_FLUSHING(flush, name, f64, (void *const *a, const double *o, long start, long stop), \
+        (a, o, start, stop))
 
-STEP(optimizer_sgd)
-STEP(optimizer_momentum)
-STEP(optimizer_adam)
-STEP(optimizer_rmsprop)
-STEP(optimizer_adagrad)
-STEP(optimizer_adadelta)
-STEP(optimizer_adamax)
+/* Beside such an eps the root of a denormal square, below 1e-19 in float, is nothing. */
+#define COVERS(eps) ((eps) >= 1e-12)
+
+STEP(optimizer_sgd, 1)
+STEP(optimizer_momentum, 1)
+STEP(optimizer_adam, COVERS(o[8]))
+STEP(optimizer_rmsprop, COVERS(o[5]))
+STEP(optimizer_adagrad, COVERS(o[3]))
+STEP(optimizer_adadelta, COVERS(o[5]))
+STEP(optimizer_adamax, COVERS(o[6]))

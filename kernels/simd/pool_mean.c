@@ -1,5 +1,6 @@
 /* Adaptive means, and means of windows side by side; see pool_numpy. */
 
+#define FLUSH_DENORMALS 1
 #define BODY "pool_mean.h"
 #include "multiversion.h"
 

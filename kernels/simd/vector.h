@@ -14,6 +14,7 @@
 #define SPLAT NAME(splat)
 #define SELECT NAME(select) /* SELECT(m, a, b): a where m, else b */
 #define SUM NAME(sum)
+#define POSITIVE NAME(positive) /* x > 0, of denormal numbers also where they count as 0 */
 /* Asks for what lies at p, if anything does. */
 #ifdef MINIDL_VECTORS
 #define PREFETCH(p) __builtin_prefetch(p)
@@ -53,3 +54,11 @@ INLINE VEC NAME(splat)(REAL a) { return a; }
 INLINE VEC NAME(select)(MASK m, VEC a, VEC b) { return m ? a : b; }
 INLINE REAL NAME(sum)(VEC v) { return v; }
 #endif
+
+INLINE MASK NAME(positive)(VEC x)
+{
+    const INTEGER infinity = (INTEGER)(sizeof(REAL) == 4 ? 0x7f800000 : 0x7ff0000000000000);
+    MASK bits;
+    memcpy(&bits, &x, sizeof(bits));
+    return (bits > 0) & (bits <= infinity);
+}
