@@ -14,7 +14,7 @@ from minidl.kernels import parallel
 import_array()
 
 # Values a thread should have, at least, for its start to pay.
-LEAST = 65536
+LEAST = 32768
 
 ctypedef void (*Forward32)(const float*, float*, long, long, long) noexcept nogil
 ctypedef void (*Forward64)(const double*, double*, long, long, long) noexcept nogil

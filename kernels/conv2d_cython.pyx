@@ -18,7 +18,7 @@ from minidl.kernels import parallel
 precise = False
 
 # Multiplications a thread should have, at least, for its start to pay.
-LEAST = 10_000_000
+LEAST = 1_500_000
 
 # Extents beyond this are longer than any memory and are refused, so that products of them and of
 # a kernel's size stay numbers of the machine.

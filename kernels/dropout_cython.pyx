@@ -21,7 +21,7 @@ cdef extern from "simd/level.h":
     int simd_streams()
 
 # Values a thread should have, at least, for its start to pay.
-LEAST = 200000
+LEAST = 65536
 
 # Bytes of x and y from which on y goes around the cache (as measured for group_norm).
 LARGE = 22 << 20 if simd_streams() else 1 << 62

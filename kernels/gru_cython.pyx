@@ -13,7 +13,7 @@ from minidl.kernels import parallel
 from minidl.kernels.lstm_cython import _packed, _width
 
 # Multiplications that a thread should have, at least, for its start to pay.
-LEAST = 4_000_000
+LEAST = 2_000_000
 
 cdef extern from "simd/recurrent_walk.h":
     ctypedef struct recurrent_walk:

@@ -17,7 +17,7 @@ from minidl.kernels import parallel
 import_array()
 
 # Multiplications: those that a thread should have, at least, and those from which on BLAS is faster.
-LEAST, MANY = 4_000_000, 60_000_000
+LEAST, MANY = 1_500_000, 60_000_000
 
 cdef extern nogil:
     void linear_product_f32(

@@ -15,7 +15,7 @@ from minidl.kernels import parallel
 import_array()
 
 # Values a thread should have, at least, for its start to pay.
-LEAST = 100000
+LEAST = 32768
 
 cdef enum:
     MOST = 6

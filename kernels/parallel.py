@@ -47,8 +47,8 @@ except ImportError:
 
 # How long a thread watches for work, or for the end of it, before it sleeps.
 AWAKE = 1e-3
-# Multiply-adds that a thread should have for its start to pay: about a quarter of a millisecond.
-LARGE = 2**23
+# Multiply-adds that a thread should have for its start to pay: some twenty microseconds.
+LARGE = 2**21
 
 
 def default_count():

@@ -17,7 +17,7 @@ from minidl.kernels import parallel
 import_array()
 
 # Numbers a thread should have, at least, for its start to pay.
-LEAST = 200000
+LEAST = 150000
 
 cdef extern from "simd/denormals.h" nogil:
     unsigned flush_denormals(int)

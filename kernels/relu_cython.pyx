@@ -10,7 +10,7 @@ from minidl.kernels import parallel
 import_array()
 
 # Values a thread should have, at least, for its start to pay.
-LEAST = 200000
+LEAST = 65536
 
 cdef extern nogil:
     void relu_forward_f32(const float*, float*, long, long)

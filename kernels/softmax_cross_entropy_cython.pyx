@@ -12,7 +12,7 @@ from libc.stdint cimport int64_t
 from minidl.kernels import parallel
 
 # Values a thread should have, at least, for its start to pay.
-LEAST = 65536
+LEAST = 20000
 
 cdef extern nogil:
     void softmax_cross_entropy_forward_f32(

@@ -14,7 +14,7 @@ from minidl.kernels import parallel
 from minidl.kernels.upsample_numpy import _between, _nearest
 
 # Numbers a thread should have, at least, for its start to pay.
-LEAST = 200000
+LEAST = 65536
 
 cdef extern from "simd/denormals.h" nogil:
     unsigned flush_denormals(int)
