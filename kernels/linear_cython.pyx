@@ -17,7 +17,7 @@ from minidl.kernels import parallel
 import_array()
 
 # Multiplications: those that a thread should have, at least, and those from which on BLAS is faster.
-LEAST, MANY = 1_500_000, 60_000_000
+LEAST, MANY = 1_500_000, 600_000_000
 
 cdef extern nogil:
     void linear_product_f32(
@@ -26,8 +26,8 @@ cdef extern nogil:
     void linear_product_f64(
         const double*, long, long, const double*, int, const double*, int, double*, long, long,
         long, long, long, double*)
-    void linear_room_f32(long, long, long*)
-    void linear_room_f64(long, long, long*)
+    void linear_room_f32(long, long, long, long*)
+    void linear_room_f64(long, long, long, long*)
     void linear_finish_f32(float*, const float*, int, long, long)
     void linear_finish_f64(double*, const double*, int, long, long)
     void linear_bias_f32(const float*, const float*, float*, float*, float*, long, long)
@@ -52,17 +52,17 @@ cdef _fill(
     cdef const void *right = PyArray_DATA(b)
     cdef const void *shift = NULL if bias is None else PyArray_DATA(bias)
     cdef void *out = PyArray_DATA(c)
-    cdef void *memory
+    cdef npy_intp length
+    cdef ndarray memory
     cdef void *room
     cdef bint single = PyArray_TYPE(c) == NPY_FLOAT32
     if single:
-        linear_room_f32(m, depth, &numbers)
+        linear_room_f32(m, depth, stop - start, &numbers)
     else:
-        linear_room_f64(m, depth, &numbers)
-    memory = malloc(numbers * (4 if single else 8) + 64)
-    if memory == NULL:
-        raise MemoryError("linear: expected room for a product, got none")
-    room = <void*>((<size_t>memory + 63) // 64 * 64)
+        linear_room_f64(m, depth, stop - start, &numbers)
+    length = numbers + 16
+    memory = PyArray_EMPTY(1, &length, PyArray_TYPE(c), 0)
+    room = <void*>((<size_t>PyArray_DATA(memory) + 63) // 64 * 64)
     with nogil:
         if single:
             linear_product_f32(
@@ -72,7 +72,6 @@ cdef _fill(
             linear_product_f64(
                 <const double*>left, row, deep, <const double*>right, b_turned,
                 <const double*>shift, relu, <double*>out, m, depth, n, start, stop, <double*>room)
-        free(memory)
 
 
 cdef _finish(ndarray y, ndarray bias, bint relu):

@@ -237,7 +237,7 @@ def drop_connect(rng, dtype):
 
 def linear(rng, dtype):
     sizes = [(5, 7, 3), (1, 4, 2), (3, 9, 1), (4, 16, 16), (6, 32, 17), (13, 401, 33), (100, 3, 20)]
-    sizes += [(32, 401, 50), (96, 150, 121)]
+    sizes += [(32, 401, 50), (96, 150, 121), (200, 9, 2100), (180, 410, 40)]
     for n, d, k in [*sizes, (7, 12, 31), (97, 30, 256), (8, 1, 5), (0, 4, 3), (2, 0, 3), (2, 3, 0)]:
         x, weight, bias = (normal(rng, dtype, *shape) for shape in [(n, d), (k, d), (k,)])
         dy, y = normal(rng, dtype, n, k), normal(rng, dtype, n, k)

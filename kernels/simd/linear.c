@@ -15,8 +15,8 @@ DISPATCH_F64(linear_product, PRODUCT(double), PRODUCT_ARGUMENTS)
 #undef FLUSH_DENORMALS
 #define FLUSH_DENORMALS 0
 
-DISPATCH_F32(linear_room, (long m, long depth, long *numbers), (m, depth, numbers))
-DISPATCH_F64(linear_room, (long m, long depth, long *numbers), (m, depth, numbers))
+DISPATCH_F32(linear_room, (long m, long depth, long n, long *numbers), (m, depth, n, numbers))
+DISPATCH_F64(linear_room, (long m, long depth, long n, long *numbers), (m, depth, n, numbers))
 
 #define FINISH(R) (R *y, const R *bias, int relu, long n, long k)
 DISPATCH_F32(linear_finish, FINISH(float), (y, bias, relu, n, k))

@@ -9,23 +9,28 @@
 #undef COLUMNS
 #undef DEEP
 #undef BLOCK
+#undef GROUP
 #if defined(HAVE_AVX512)
 #define ROWS 14
+#define BLOCK (48 / (long)sizeof(REAL) * ROWS) /* most rows at once: they fit the second-level cache */
 #else
 #define ROWS 6
+#define BLOCK (96 / (long)sizeof(REAL) * ROWS)
 #endif
 #define COLUMNS (2 * LANES)
-#define DEEP 400          /* most terms of a sum at once, a multiple of 16: a panel of B fits L1 */
-#define BLOCK (96 / (long)sizeof(REAL) * ROWS) /* most rows at once: they fit the second-level cache */
+#define DEEP 400 /* most terms of a sum at once, a multiple of 16: a panel of B fits L1 */
+#define GROUP (64 * COLUMNS) /* most columns whose panels wait for the next block of rows */
 
-/* packed[panel of ROWS rows][p][row] = a[i * a_row + p * a_deep], zeros behind the last row. */
-static void NAME(pack_left)(
-    const REAL *a, long a_row, long a_deep, long m, long deep, REAL *packed)
+/* packed[panel of ROWS rows][p][row] = a[i + p * a_deep], zeros behind the last row. */
+static void NAME(pack_left)(const REAL *a, long a_deep, long m, long deep, REAL *packed)
 {
     for (long i = 0; i < m; i += ROWS, packed += ROWS * deep)
         for (long p = 0; p < deep; p++)
-            for (long r = 0; r < ROWS; r++)
-                packed[p * ROWS + r] = i + r < m ? a[(i + r) * a_row + p * a_deep] : 0;
+            if (i + ROWS <= m)
+                memcpy(packed + p * ROWS, a + i + p * a_deep, ROWS * sizeof(REAL));
+            else
+                for (long r = 0; r < ROWS; r++)
+                    packed[p * ROWS + r] = i + r < m ? a[i + r + p * a_deep] : 0;
 }
 
 /* panel[p][j] = b[p * b_row + j], zeros behind `width` columns. */
@@ -78,8 +83,11 @@ INLINE void NAME(tile)(
 {
     VEC t[ROWS][2], left = SPLAT(0), right = left;
     const VEC zero = left;
-    for (int i = 0; i < rows; i++)
+    for (int i = 0; i < rows; i++) {
         t[i][0] = t[i][1] = zero;
+        PREFETCH(c + i * c_row);
+        PREFETCH(c + i * c_row + LANES);
+    }
     for (long p = 0; p < deep; p++, b += b_row, a += deep_step) {
         left = LOAD(b);
         right = LOAD(b + LANES);
@@ -173,9 +181,17 @@ static long NAME(part_of)(long depth)
 
 #include "linear_swapped.h"
 
+/* How many columns of packed panels are kept at once: one panel where there is one block of rows. */
+static long NAME(panels_kept)(long m, long n)
+{
+    if (m <= BLOCK)
+        return COLUMNS;
+    return n < GROUP ? (n + COLUMNS - 1) / COLUMNS * COLUMNS : GROUP;
+}
+
 /* C (m x n) = A (m x depth) B (depth x n), plus a bias for each column or NULL, then ReLU where it is
    set: the columns start .. stop. C's rows are n apart. A's element (i, p) is a[i * a_row + p *
-   a_deep]; B's element (p, j) is b[p * n + j], or, turned, b[j * depth + p]. */
+   a_deep]; B's element (p, j) is b[p * n + j], or, turned, b[j * depth + p]. One of a_row and a_deep is 1. */
 static void NAME(linear_product)(
     const REAL *a, long a_row, long a_deep, const REAL *b, int turned, const REAL *bias, int relu,
     REAL *c, long m, long depth, long n, long start, long stop, REAL *room)
@@ -184,44 +200,47 @@ static void NAME(linear_product)(
         NAME(linear_swapped)(a, b, bias, relu, c, m, depth, n, start, stop, room);
         return;
     }
-    long part = NAME(part_of)(depth);
-    for (long from = 0; from == 0 || from < depth; from += part) {
-        long deep = depth - from < part ? depth - from : part;
-        int last = from + deep >= depth;
-        for (long i = 0; i < m; i += BLOCK) {
-            long rows = m - i < BLOCK ? m - i : BLOCK;
-            const REAL *block = a + i * a_row + from * a_deep;
-            REAL *panel = room;
-            if (a_deep != 1) {
-                NAME(pack_left)(block, a_row, a_deep, rows, deep, room);
-                block = room;
-                panel += (rows + ROWS - 1) / ROWS * ROWS * deep;
-            }
-            for (long j = start; j < stop; j += COLUMNS) {
-                NAME(ending) end = {bias && last ? bias + j : NULL, from > 0, relu && last};
-                long width = stop - j < COLUMNS ? stop - j : COLUMNS, step = COLUMNS;
-                const REAL *right = panel;
-                if (turned)
-                    NAME(pack_turned)(b + j * depth + from, depth, deep, width, panel);
-                /* Rows that are a multiple of 1 KiB apart crowd into few lines of the cache. */
-                else if (width < COLUMNS || rows > 8 * ROWS || n % 256 == 0)
-                    NAME(pack_right)(b + from * n + j, n, deep, width, panel);
-                else
-                    right = b + from * n + j, step = n;
-                NAME(panel_of)(
-                    block, a_deep == 1 ? a_row : 0, right, step, deep, c + i * n + j, n, &end, rows,
-                    width);
+    const int pack = m > 8 * ROWS || n % 256 == 0;
+    const long part = NAME(part_of)(depth), panels = NAME(panels_kept)(m, stop - start);
+    for (long from = 0; from == 0 || from < depth; from += part)
+        for (long group = start; group < stop; group += GROUP) {
+            const long until = stop - group < GROUP ? stop : group + GROUP;
+            const long deep = depth - from < part ? depth - from : part;
+            const int last = from + deep >= depth;
+            REAL *left = room + panels * deep;
+            for (long i = 0; i < m; i += BLOCK) {
+                const long rows = m - i < BLOCK ? m - i : BLOCK;
+                const REAL *block = a + i * a_row + from * a_deep;
+                if (a_deep != 1) {
+                    NAME(pack_left)(block, a_deep, rows, deep, left);
+                    block = left;
+                }
+                for (long j = group; j < until; j += COLUMNS) {
+                    NAME(ending) end = {bias && last ? bias + j : NULL, from > 0, relu && last};
+                    long width = stop - j < COLUMNS ? stop - j : COLUMNS, step = COLUMNS;
+                    REAL *panel = panels > COLUMNS ? room + (j - group) * deep : room;
+                    const REAL *right = panel;
+                    /* Rows that are a multiple of 1 KiB apart crowd into few lines of the cache. */
+                    if (!turned && !pack && width == COLUMNS)
+                        right = b + from * n + j, step = n;
+                    else if (i == 0 && turned)
+                        NAME(pack_turned)(b + j * depth + from, depth, deep, width, panel);
+                    else if (i == 0)
+                        NAME(pack_right)(b + from * n + j, n, deep, width, panel);
+                    NAME(panel_of)(
+                        block, a_deep == 1 ? a_row : 0, right, step, deep, c + i * n + j, n, &end,
+                        rows, width);
+                }
             }
         }
-    }
 }
 
-/* How many numbers of room `linear_product` needs for so many rows and terms. */
-static void NAME(linear_room)(long m, long depth, long *numbers)
+/* How many numbers of room `linear_product` needs. */
+static void NAME(linear_room)(long m, long depth, long n, long *numbers)
 {
     long rows = m < BLOCK ? (m + ROWS - 1) / ROWS * ROWS : BLOCK;
     long swapped = NAME(swapped_room)(m, depth);
-    *numbers = (depth < DEEP ? depth : DEEP) * (rows + COLUMNS);
+    *numbers = (depth < DEEP ? depth : DEEP) * (rows + NAME(panels_kept)(m, n));
     *numbers = *numbers < swapped ? swapped : *numbers;
 }
 

@@ -15,10 +15,9 @@ from minidl.functional.recurrent import (
     drop_factors,
     outputs,
     project,
-    rows,
+    project_back,
     without_padding,
 )
-from minidl.kernels.parallel import product
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
@@ -49,16 +48,14 @@ class GRU(Function):
         da, dhidden, dh0 = backend.call(
             "gru", "backward", grad, self.states, self.gates, self.weight_hh, *self.options
         )
-        h = before(self.states, len(da), self.options[-1])
-        da, dhidden, needs = rows(da), rows(dhidden), self.needs
-        return (
-            product(da, self.weight_ih).reshape(self.x.shape) if needs[0] else None,
-            dh0,
-            product(da.T, rows(self.x)) if needs[2] else None,
-            product(dhidden.T, rows(h)) if needs[3] else None,
-            da.sum(axis=0) if needs[4] else None,
-            dhidden.sum(axis=0) if needs[5] else None,
+        h, needs = before(self.states, len(da), self.options[-1]), self.needs
+        dx, dweight_ih, dbias_ih = project_back(
+            da, self.x, self.weight_ih, needs[0], needs[2], needs[4]
         )
+        _, dweight_hh, dbias_hh = project_back(
+            dhidden, h, self.weight_hh, False, needs[3], needs[5]
+        )
+        return dx, dh0, dweight_ih, dweight_hh, dbias_ih, dbias_hh
 
 
 def gru(

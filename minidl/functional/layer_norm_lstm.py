@@ -16,10 +16,9 @@ from minidl.functional.recurrent import (
     drop_factors,
     outputs,
     project,
-    rows,
+    project_back,
     without_padding,
 )
-from minidl.kernels.parallel import product
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
@@ -59,18 +58,13 @@ class LayerNormLSTM(Function):
             *self.options,
             self.act,
         )
-        h = before(self.states, len(da), False)
-        da, needs = rows(da), self.needs
-        return (
-            product(da, self.weight_ih).reshape(self.x.shape) if needs[0] else None,
-            dh0,
-            dc0,
-            product(da.T, rows(self.x)) if needs[3] else None,
-            product(da.T, rows(h)) if needs[4] else None,
-            dgain if needs[5] else None,
-            dshift if needs[6] else None,
-            da.sum(axis=0) if needs[7] else None,
+        h, needs = before(self.states, len(da), False), self.needs
+        dx, dweight_ih, dbias = project_back(
+            da, self.x, self.weight_ih, needs[0], needs[3], needs[7]
         )
+        _, dweight_hh, _ = project_back(da, h, self.weight_hh, False, needs[4], False)
+        dgain, dshift = (d if n else None for d, n in zip((dgain, dshift), needs[5:7], strict=True))
+        return dx, dh0, dc0, dweight_ih, dweight_hh, dgain, dshift, dbias
 
 
 def layer_norm_lstm(

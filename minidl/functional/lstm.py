@@ -15,10 +15,9 @@ from minidl.functional.recurrent import (
     drop_factors,
     outputs,
     project,
-    rows,
+    project_back,
     without_padding,
 )
-from minidl.kernels.parallel import product
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
@@ -50,18 +49,12 @@ class LSTM(Function):
         da, dh0, dc0 = backend.call(
             "lstm", "backward", grad, self.cells, self.gates, self.weight_hh, *self.options
         )
-        h = before(self.states, len(da), self.options[-1])
-        da, needs = rows(da), self.needs
-        dbias = da.sum(axis=0) if needs[5] or needs[6] else None
-        return (
-            product(da, self.weight_ih).reshape(self.x.shape) if needs[0] else None,
-            dh0,
-            dc0,
-            product(da.T, rows(self.x)) if needs[3] else None,
-            product(da.T, rows(h)) if needs[4] else None,
-            dbias if needs[5] else None,
-            dbias if needs[6] else None,
+        h, needs = before(self.states, len(da), self.options[-1]), self.needs
+        dx, dweight_ih, dbias = project_back(
+            da, self.x, self.weight_ih, needs[0], needs[3], needs[5] or needs[6]
         )
+        _, dweight_hh, _ = project_back(da, h, self.weight_hh, False, needs[4], False)
+        return dx, dh0, dc0, dweight_ih, dweight_hh, *(dbias if n else None for n in needs[5:])
 
 
 def lstm(

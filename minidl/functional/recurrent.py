@@ -23,7 +23,6 @@ from minidl.errors import (
     check_size,
     expected,
 )
-from minidl.kernels.parallel import product
 
 if TYPE_CHECKING:
     from minidl.tensor import Tensor
@@ -67,7 +66,16 @@ def rows(x: np.ndarray) -> np.ndarray:
 
 def project(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return x weight^T of all steps, in one product."""
-    return product(rows(x), weight.T).reshape(*x.shape[:2], len(weight))
+    y = backend.call("linear", "forward", rows(x), weight, None, False)
+    return y.reshape(*x.shape[:2], len(weight))
+
+
+def project_back(da: Any, x: np.ndarray, weight: np.ndarray, *needs: bool) -> tuple[Any, Any, Any]:
+    """Return the gradients of x, weight and a bias, None where `needs` says so, from that of a."""
+    wanted = (True, True, True) if backend.brought("linear") else needs
+    found = backend.call("linear", "backward", rows(da), rows(x), weight, None, wanted)
+    dx, dweight, dbias = (grad if need else None for grad, need in zip(found, needs, strict=True))
+    return None if dx is None else dx.reshape(x.shape), dweight, dbias
 
 
 def before(states: np.ndarray, steps: int, reverse: bool) -> np.ndarray:
@@ -97,17 +105,12 @@ class RNN(Function):
     def backward(self, grad):
         """Return the gradients of x, h0, both weights and both biases."""
         da, dh0 = backend.call("rnn", "backward", grad, self.states, self.weight_hh, *self.options)
-        h = before(self.states, len(da), self.options[-1])
-        da, needs = rows(da), self.needs
-        dbias = da.sum(axis=0) if needs[4] or needs[5] else None
-        return (
-            product(da, self.weight_ih).reshape(self.x.shape) if needs[0] else None,
-            dh0,
-            product(da.T, rows(self.x)) if needs[2] else None,
-            product(da.T, rows(h)) if needs[3] else None,
-            dbias if needs[4] else None,
-            dbias if needs[5] else None,
+        h, needs = before(self.states, len(da), self.options[-1]), self.needs
+        dx, dweight_ih, dbias = project_back(
+            da, self.x, self.weight_ih, needs[0], needs[2], needs[4] or needs[5]
         )
+        _, dweight_hh, _ = project_back(da, h, self.weight_hh, False, needs[3], False)
+        return dx, dh0, dweight_ih, dweight_hh, *(dbias if n else None for n in needs[4:])
 
 
 def rnn(

@@ -266,7 +266,7 @@ def losses(draw):
 
 @st.composite
 def linears(draw):
-    n, k = draw(near(4, 6, 14, 28, 32, 96)), draw(near(2, *EDGES))
+    n, k = draw(near(4, 6, 14, 28, 32, 96, 144, 168)), draw(near(2, *EDGES))
     d = draw(near(8, 16, 32, 64, 400, 800).filter(lambda d: n * d * k <= WORK))
     bias, relu = draw(st.booleans()), draw(st.booleans())
     needs = draw(st.tuples(*(st.booleans(),) * 3))
