@@ -6,8 +6,9 @@ results come back in order: the same count gives the same numbers.
 
 A thread that sleeps wakes up later than most kernels end. So a thread of the team, having worked,
 stays awake for AWAKE seconds to see whether there is more to do, and who waits for a part does the
-same. What is compiled can do so without the interpreter's lock: `parallel_cython`. Queues and locks
-alone decide what happens; that module saves time, and where it is not built all sleep at once.
+same, without the interpreter's lock, as only what is compiled can (`parallel_cython`; where that is
+not built all sleep at once). And parts that no thread has begun when the caller is through with its
+own are the caller's too: a team that sleeps, or whose cores others have, costs next to nothing.
 
 BLAS has threads of its own, which wait for each other by spinning. They would fight with ours, and
 on a busy machine make a product ten times slower. So the first `run`, `product` or kernel in NumPy
@@ -45,8 +46,9 @@ try:
 except ImportError:
     Flag, matmul = Unwatched, np.matmul
 
-# How long a thread watches for work, or for the end of it, before it sleeps.
-AWAKE = 1e-3
+# How long a thread watches for work, or for the end of it, before it sleeps; and how long a caller
+# that is through leaves a part that may not have been begun to its thread.
+AWAKE, GRACE = 1e-3, 2e-5
 # Multiply-adds that a thread should have for its start to pay: some twenty microseconds.
 LARGE = 2**21
 
@@ -70,7 +72,10 @@ def available_cores():
 class _Part:
     """One part of a range, worked on by a thread of the team."""
 
-    __slots__ = ("context", "done", "ended", "error", "finished", "result", "start", "stop", "work")
+    __slots__ = (
+        *("context", "done", "ended", "error", "finished", "result", "start", "stop", "takers"),
+        "work",
+    )
 
     def __init__(self, work, start, stop):
         self.work, self.start, self.stop = work, start, stop
@@ -78,9 +83,15 @@ class _Part:
         self.context = contextvars.copy_context()
         self.result = self.error = None
         self.finished = False
+        self.takers = []
         self.ended = Flag()
         self.done = threading.Lock()
         self.done.acquire()
+
+    def take(self):
+        """Return whether this thread is the first that wanted to run the part."""
+        self.takers.append(threading.get_ident())
+        return self.takers[0] == threading.get_ident()
 
     def run(self):
         """Call work, and let the waiting thread go on, whatever happens."""
@@ -95,10 +106,11 @@ class _Part:
     def wait(self):
         """Wait for the end, also through Ctrl-C: a part works on arrays of its caller.
 
-        Returns the KeyboardInterrupt that came meanwhile, or None.
+        A part that no other thread has taken is not waited for. Returns the KeyboardInterrupt that
+        came meanwhile, or None.
         """
         interrupt = None
-        while not self.finished:
+        while not self.finished and not self.take():
             try:
                 if not self.ended.watch(_awake()):
                     self.done.acquire()
@@ -142,8 +154,8 @@ def get_count():
 def run(work, total, least=1):
     """Call work(start, stop) for consecutive parts of range(total), of at least `least` items.
 
-    Inside a part, and with one thread, everything is one part. Where parts raise, all are waited
-    for and the first error in their order is raised.
+    Inside a part, and with one thread, everything is one part. Where parts raise, all that have
+    begun are waited for and the first error in their order is raised.
 
     Returns the list of what the calls returned, in the order of the parts.
     """
@@ -158,6 +170,9 @@ def run(work, total, least=1):
         _send(all_parts[1:], away)
         for part in [all_parts[0], *all_parts[len(away) + 1 :]]:
             part.run()
+        for part in away:
+            if not part.ended.watch(GRACE) and part.take():
+                part.run()
     except KeyboardInterrupt as error:
         errors.append(error)
     finally:
@@ -198,7 +213,8 @@ def _live(queue, called):
     _state.local.inside = True
     while (part := queue.get()) is not None:
         called.clear()
-        part.run()
+        if part.take():
+            part.run()
         ended = part.ended
         del part  # and with it the arrays it worked on
         # Who waits for the part finds the interpreter's lock free.

@@ -66,13 +66,24 @@ def test_every_item_is_worked_on_once_and_results_come_in_order(count, total, le
 
 def test_parts_run_at_the_same_time():
     parallel.set_count(3)
-    meeting = threading.Barrier(3, timeout=20)
-    parallel.run(lambda start, stop: meeting.wait(), 3)
+    parallel.run(met(3, lambda start, stop: None), 3)
+
+
+def met(count, result):
+    """Return work whose parts wait for each other, so that each has a thread of its own."""
+    meeting = threading.Barrier(count, timeout=20)
+
+    def work(start, stop):
+        meeting.wait()
+        return result(start, stop)
+
+    return work
 
 
 def test_the_threads_of_the_team_stay():
     parallel.set_count(3)
-    names = [parallel.run(lambda a, b: threading.get_ident(), 3) for _ in range(5)]
+    ident = met(3, lambda start, stop: threading.get_ident())
+    names = [parallel.run(ident, 3) for _ in range(5)]
     assert len({tuple(n) for n in names}) == 1
     assert names[0][0] == threading.get_ident()
 
@@ -84,7 +95,8 @@ def test_threads_that_watch_miss_nothing(monkeypatch):
     Watched.in_vain = 0
     parallel.set_count(3)
     for turn in range(200):
-        assert parallel.run(lambda a, b: turn + a, 3) == [turn, turn + 1, turn + 2]  # noqa: B023
+        parts = parallel.run(met(3, lambda a, b: turn + a), 3)  # noqa: B023
+        assert parts == [turn, turn + 1, turn + 2]
     team = parallel._state.team
     assert not any(called.event.is_set() for _, called in team)
     parallel.set_count(2)
@@ -99,6 +111,35 @@ def test_threads_without_work_sleep():
     before = time.process_time()
     time.sleep(200 * parallel.AWAKE)
     assert time.process_time() - before < 20 * parallel.AWAKE
+
+
+def test_parts_that_nobody_has_begun_are_the_callers(monkeypatch):
+    parallel.set_count(3)
+    slow = threading.Event()
+    monkeypatch.setattr(parallel, "_live", lambda queue, called: slow.wait(20))
+    ran = parallel.run(lambda a, b: (a, threading.get_ident()), 3)
+    slow.set()
+    assert ran == [(i, threading.get_ident()) for i in range(3)]
+
+
+def test_an_interrupt_leaves_parts_that_nobody_has_begun(monkeypatch):
+    parallel.set_count(3)
+    slow, begun, take = threading.Event(), [], parallel._Part.take
+
+    def interrupted(part):
+        first = take(part)
+        if first and not begun:
+            begun.append(part)
+            raise KeyboardInterrupt
+        return first
+
+    monkeypatch.setattr(parallel, "_live", lambda queue, called: slow.wait(20))
+    monkeypatch.setattr(parallel._Part, "take", interrupted)
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        parallel.run(lambda a, b: done.append(a), 3)
+    slow.set()
+    assert done == [0]
 
 
 def test_nobody_stays_awake_with_more_threads_than_cores(monkeypatch):
@@ -173,12 +214,14 @@ INTERRUPTED = """
 import os, signal, threading, time
 from minidl.kernels import parallel
 parallel.set_count(2)
-finished = []
+finished, begun = [], threading.Event()
 def work(start, stop):
     if start:
+        begun.set()
         time.sleep(0.1)
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.3)
+    begun.wait(20)
     {own}
     finished.append(start)
 try:
