@@ -144,9 +144,9 @@ def rmsprop(
 ):
     """theta <- theta - lr s, with s = g / (sqrt(v) + eps) and v <- alpha v + (1 - alpha) g^2.
 
-    With means (centered) m <- alpha m + (1 - alpha) g, and v - m^2 stands under the root. With
-    momentum u <- momentum u + s, and u takes the place of s. g is the gradient plus
-    weight_decay * theta.
+    With means (centered) m <- alpha m + (1 - alpha) g, and v - m^2 stands under the root, or 0
+    where rounding makes that negative. With momentum u <- momentum u + s, and u takes the place of
+    s. g is the gradient plus weight_decay * theta.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def rmsprop(
         if means:
             m = means[i]
             m[...] = alpha * m + (1 - alpha) * g
-            spread = v - m * m
+            spread = np.maximum(v - m * m, 0)
         s = g / (np.sqrt(spread) + eps)
         if momentum:
             u = velocities[i]

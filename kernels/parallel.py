@@ -7,8 +7,9 @@ results come back in order: the same count gives the same numbers.
 A thread that sleeps wakes up later than most kernels end. So a thread of the team, having worked,
 stays awake for AWAKE seconds to see whether there is more to do, and who waits for a part does the
 same, without the interpreter's lock, as only what is compiled can (`parallel_cython`; where that is
-not built all sleep at once). And parts that no thread has begun when the caller is through with its
-own are the caller's too: a team that sleeps, or whose cores others have, costs next to nothing.
+not built all sleep at once). Small work does not wake a team that sleeps, unless more of it follows
+within AWAKE seconds. And parts that no thread has begun when the caller is through with its own are
+the caller's too, since its thread may be without a core.
 
 BLAS has threads of its own, which wait for each other by spinning. They would fight with ours, and
 on a busy machine make a product ten times slower. So the first `run`, `product` or kernel in NumPy
@@ -21,6 +22,7 @@ import itertools
 import os
 import sys
 import threading
+import time
 from queue import SimpleQueue
 
 import numpy as np
@@ -49,6 +51,8 @@ except ImportError:
 # How long a thread watches for work, or for the end of it, before it sleeps; and how long a caller
 # that is through leaves a part that may not have been begun to its thread.
 AWAKE, GRACE = 1e-3, 2e-5
+# How many times what a part must have at least pays for waking a team that sleeps.
+WAKE = 8
 # Multiply-adds that a thread should have for its start to pay: some twenty microseconds.
 LARGE = 2**21
 
@@ -104,19 +108,10 @@ class _Part:
             self.done.release()
 
     def wait(self):
-        """Wait for the end, also through Ctrl-C: a part works on arrays of its caller.
-
-        A part that no other thread has taken is not waited for. Returns the KeyboardInterrupt that
-        came meanwhile, or None.
-        """
-        interrupt = None
+        """Wait for the end, if another thread has taken the part."""
         while not self.finished and not self.take():
-            try:
-                if not self.ended.watch(_awake()):
-                    self.done.acquire()
-            except KeyboardInterrupt as error:
-                interrupt = error
-        return interrupt
+            if not self.ended.watch(_awake()):
+                self.done.acquire()
 
 
 class _State:
@@ -127,6 +122,7 @@ class _State:
         self.local = threading.local()
         self.count = count
         self.team = []
+        self.awake_until = 0.0
         self.limited = False
         self.modules = 0
         self.libraries = []
@@ -142,8 +138,8 @@ def set_count(count):
         team, _state.team = _state.team, []
         _state.count, _state.limited = count, False
     for queue, called in team:
-        called.set()
         queue.put(None)
+        called.set()
 
 
 def get_count():
@@ -154,8 +150,9 @@ def get_count():
 def run(work, total, least=1):
     """Call work(start, stop) for consecutive parts of range(total), of at least `least` items.
 
-    Inside a part, and with one thread, everything is one part. Where parts raise, all that have
-    begun are waited for and the first error in their order is raised.
+    Inside a part, and with one thread, everything is one part. Parts run in threads of the team, or
+    one after the other where that is faster. Where some raise, all that have begun are waited for
+    and the first error in their order is raised.
 
     Returns the list of what the calls returned, in the order of the parts.
     """
@@ -167,7 +164,8 @@ def run(work, total, least=1):
     errors, away = [], []
     _state.local.inside = True
     try:
-        _send(all_parts[1:], away)
+        if time.perf_counter() < _state.awake_until or least == 1 or total >= WAKE * parts * least:
+            _send(all_parts[1:], away)
         for part in [all_parts[0], *all_parts[len(away) + 1 :]]:
             part.run()
         for part in away:
@@ -176,8 +174,18 @@ def run(work, total, least=1):
     except KeyboardInterrupt as error:
         errors.append(error)
     finally:
-        errors += [part.wait() for part in away]
-        _state.local.inside = False
+        # Also through Ctrl-C: parts work on arrays of the caller.
+        try:
+            while away:
+                try:
+                    while away:
+                        away[-1].wait()
+                        away.pop()
+                except KeyboardInterrupt as error:
+                    errors.append(error)
+        finally:
+            _state.local.inside = False
+            _state.awake_until = time.perf_counter() + _awake()
     errors += [part.error for part in all_parts]
     for error in filter(None, errors):
         raise error
@@ -203,8 +211,8 @@ def _send(parts, away):
                 break
             _state.team.append(member)
         for (queue, called), part in zip(_state.team, parts, strict=False):
-            called.set()
             queue.put(part)
+            called.set()
             away.append(part)
 
 
@@ -222,8 +230,8 @@ def _live(queue, called):
 
 
 def _awake():
-    """Return how long to stay awake: not at all where there are more threads than cores."""
-    return AWAKE if _state.count <= _cores else 0
+    """Return how long to stay awake: not at all with more threads than cores, or flags unseen."""
+    return AWAKE if _state.count <= _cores and Flag is not Unwatched else 0
 
 
 def product(a, b):

@@ -110,8 +110,8 @@ cdef class Flag:
 
 
 def matmul(a, b, out=None):
-    """np.matmul, with denormal numbers taken for 0."""
-    cdef unsigned before = flush_denormals(1)
+    """np.matmul; of floating-point numbers, denormal ones are taken for 0."""
+    cdef unsigned before = flush_denormals(a.dtype.kind == "f" == b.dtype.kind)
     try:
         return np.matmul(a, b, out)
     finally:

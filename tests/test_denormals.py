@@ -37,6 +37,8 @@ LAYERS = {
     "PReLU": (lambda: nn.PReLU(16), IMAGES),
     "ELU": (nn.ELU, IMAGES),
     "GELU": (nn.GELU, IMAGES),
+    "hard tanh": (nn.Hardtanh, IMAGES),
+    "hard sigmoid": (nn.Hardsigmoid, IMAGES),
     "SiLU": (nn.SiLU, IMAGES),
     "softplus": (nn.Softplus, IMAGES),
     "sigmoid": (nn.Sigmoid, IMAGES),
@@ -140,6 +142,49 @@ def test_roots_of_denormal_squares_divide_where_eps_does_not_cover_them(name):
     np.testing.assert_allclose(lengths[1], lengths[0], rtol=0.02)
 
 
+@pytest.mark.parametrize("scale", [1e-18, 5e-19, 2e-19, 1e-20])
+def test_centered_rmsprop_stays_finite_where_squares_are_denormal(scale):
+    p = nn.Parameter(np.ones(40, np.float32))
+    p.grad = Tensor(np.full(40, scale, np.float32))
+    optimizer = optim.RMSprop([p], centered=True)
+    for _ in range(200):
+        optimizer.step()
+    np.testing.assert_allclose(p.data, 1, atol=1e-6)
+
+
+SCALED = 2e-21  # its square has some hundred steps of the smallest number
+NORMALIZED = {
+    "batch norm": (lambda x: F.batch_norm(x, None, None, training=True, eps=0), 1),
+    "layer norm": (lambda x: F.layer_norm(x, x.shape[1:], eps=0), 1),
+    "group norm": (lambda x: F.group_norm(x, 2, eps=0), 1),
+    "local response norm": (lambda x: F.local_response_norm(x, 5, alpha=1, k=0), SCALED**-0.5),
+}
+
+
+@pytest.mark.parametrize("name", NORMALIZED)
+def test_without_an_epsilon_denormal_squares_divide(name):
+    """As those of numbers that are not small do, to the precision they have."""
+    rng = np.random.default_rng(3)
+    values, dy = rng.uniform(0.5, 1, (2, 2, 4, 5, 8)).astype(np.float32)
+    normalize, factor = NORMALIZED[name]
+    large, small = (Tensor(values * np.float32(s), requires_grad=True) for s in (1, SCALED))
+    wanted, y = normalize(large), normalize(small)
+    np.testing.assert_allclose(y.data / np.float32(factor), wanted.data, rtol=0.05, atol=0.05)
+    if factor == 1:
+        wanted.backward(Tensor(dy))
+        y.backward(Tensor(dy))
+        np.testing.assert_allclose(small.grad * SCALED, large.grad, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize(("value", "low", "high"), [(-1e-39, 0, 6), (1e-39, -1, 0)])
+def test_a_bound_of_0_bounds_denormal_numbers(value, low, high):
+    x = Tensor(np.full(40, value, np.float32))
+    assert np.all(F.hardtanh(x, low, high).data == 0)
+    inside = Tensor(-x.data, requires_grad=True)
+    F.hardtanh(inside, low, high).backward(Tensor(np.ones(40, np.float32)))
+    assert np.all(inside.grad == 1)
+
+
 KINKED = {
     "leaky ReLU": lambda x: F.leaky_relu(x, 0.25),
     "PReLU": lambda x: F.prelu(x, Tensor(np.full(1, 0.25, np.float32))),
@@ -153,4 +198,4 @@ KINKED = {
 def test_the_side_of_a_kink_is_the_side_of_a_denormal_number(name, size, value, slope):
     x = Tensor(np.full((1, 1, size), value, np.float32), requires_grad=True)
     KINKED[name](x).backward(Tensor(np.ones((1, 1, size), np.float32)))
-    np.testing.assert_allclose(x.grad.data, slope, rtol=1e-6)
+    np.testing.assert_allclose(x.grad, slope, rtol=1e-6)

@@ -113,6 +113,25 @@ def test_threads_without_work_sleep():
     assert time.process_time() - before < 20 * parallel.AWAKE
 
 
+def test_small_work_does_not_wake_the_team_unless_more_follows(monkeypatch):
+    monkeypatch.setattr(parallel, "AWAKE", 20)
+    monkeypatch.setattr(parallel, "_cores", 2)
+    parallel.set_count(2)
+
+    def ident(start, stop):
+        return threading.get_ident()
+
+    small, large = (4, 2), (2 * 2 * parallel.WAKE, 2)
+    assert parallel.run(ident, *small) == [threading.get_ident()] * 2
+    if parallel.Flag is not parallel.Unwatched:
+        assert len(set(parallel.run(met(2, ident), *small))) == 2
+    monkeypatch.setattr(parallel._state, "awake_until", 0)
+    assert len(set(parallel.run(met(2, ident), *large))) == 2
+    monkeypatch.setattr(parallel, "AWAKE", 0)
+    parallel.run(ident, *small)
+    assert parallel.run(ident, *small) == [threading.get_ident()] * 2
+
+
 def test_parts_that_nobody_has_begun_are_the_callers(monkeypatch):
     parallel.set_count(3)
     slow = threading.Event()
@@ -145,7 +164,7 @@ def test_an_interrupt_leaves_parts_that_nobody_has_begun(monkeypatch):
 def test_nobody_stays_awake_with_more_threads_than_cores(monkeypatch):
     parallel.set_count(3)
     monkeypatch.setattr(parallel, "_cores", 3)
-    assert parallel._awake() == parallel.AWAKE
+    assert parallel._awake() == (0 if parallel.Flag is parallel.Unwatched else parallel.AWAKE)
     monkeypatch.setattr(parallel, "_cores", 2)
     assert parallel._awake() == 0
 

@@ -19,4 +19,7 @@ BOTH_WAYS(gelu_tanh)
 BOTH_WAYS(softplus)
 BOTH_WAYS(silu)
 BOTH_WAYS(hard_sigmoid)
+
+#undef FLUSH_DENORMALS
+#define FLUSH_DENORMALS 0
 BOTH_WAYS(hard_tanh)

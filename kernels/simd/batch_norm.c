@@ -1,6 +1,6 @@
 /* Batch normalization; see batch_norm.h, and batch_norm_numpy for the shapes. */
 
-#define FLUSH_DENORMALS 1
+#define FLUSH_DENORMALS COVERS(eps)
 #define BODY "batch_norm.h"
 #include "multiversion.h"
 
@@ -13,6 +13,9 @@
      stop)
 DISPATCH_F32(batch_norm_forward, FORWARD(float), FORWARD_ARGUMENTS)
 DISPATCH_F64(batch_norm_forward, FORWARD(double), FORWARD_ARGUMENTS)
+
+#undef FLUSH_DENORMALS
+#define FLUSH_DENORMALS 1
 
 #define BACKWARD(R)                                                                               \
     (const R *dy, const R *x, const R *y, const R *mean, const R *inv_std, const R *gamma, R *dx, \

@@ -1,6 +1,6 @@
 /* Group normalization; see group_norm.h, and group_norm_numpy for the shapes. */
 
-#define FLUSH_DENORMALS 1
+#define FLUSH_DENORMALS COVERS(eps)
 #define BODY "group_norm.h"
 #include "multiversion.h"
 
@@ -11,6 +11,9 @@
     (x, gamma, beta, y, mean, inv_std, start, stop, groups, channels, s, eps, stream)
 DISPATCH_F32(group_norm_forward, FORWARD(float), FORWARD_ARGUMENTS)
 DISPATCH_F64(group_norm_forward, FORWARD(double), FORWARD_ARGUMENTS)
+
+#undef FLUSH_DENORMALS
+#define FLUSH_DENORMALS 1
 
 #define BACKWARD(R)                                                                         \
     (const R *dy, const R *x, const R *mean, const R *inv_std, const R *gamma, R *dx,       \

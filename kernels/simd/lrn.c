@@ -1,6 +1,6 @@
 /* Local response normalization; see lrn.h for what is computed and lrn_numpy for the shapes. */
 
-#define FLUSH_DENORMALS 1
+#define FLUSH_DENORMALS COVERS(k)
 #define BODY "lrn.h"
 #include "multiversion.h"
 
@@ -10,6 +10,9 @@
 #define FORWARD_ARGUMENTS (x, size, alpha, beta, k, y, s, c, pixels, start, stop)
 DISPATCH_F32(lrn_forward, FORWARD(float), FORWARD_ARGUMENTS)
 DISPATCH_F64(lrn_forward, FORWARD(double), FORWARD_ARGUMENTS)
+
+#undef FLUSH_DENORMALS
+#define FLUSH_DENORMALS COVERS(s[start * c * pixels]) /* of all s, which are k or more */
 
 #define BACKWARD(R)                                                                         \
     (const R *dy, const R *x, const R *s, long size, double factor, double beta, R *dx,     \

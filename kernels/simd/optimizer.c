@@ -13,9 +13,6 @@
     DISPATCH_FLUSHING(flush, name, f64, (void *const *a, const double *o, long start, long stop), \
         (a, o, start, stop))
 
-/* Beside such an eps the root of a denormal square, below 1e-19 in float, is nothing. */
-#define COVERS(eps) ((eps) >= 1e-12)
-
 STEP(optimizer_sgd, 1)
 STEP(optimizer_momentum, 1)
 STEP(optimizer_adam, COVERS(o[8]))

@@ -110,7 +110,7 @@ INLINE void NAME(rmsprop_lanes)(REAL *const *a, const REAL *c, long i)
     if (a[3]) {
         VEC m = c[3] * LOAD(a[3] + i) + c[4] * g;
         STORE(a[3] + i, m);
-        v -= m * m;
+        v = NAME(larger)(v - m * m, SPLAT(0)); /* of denormal squares or by rounding below 0 */
     }
     VEC s = g / (NAME(roots)(v) + c[5]);
     if (a[4]) {
