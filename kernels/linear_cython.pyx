@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
 """The fully connected layer in C; what is computed stands in linear_numpy.
 
-Large products are left to BLAS, whose blocking for every level of the caches wins there.
+The largest products are left to BLAS, whose blocking for every level of the caches wins there.
 """
 
 import numpy as np
@@ -16,8 +16,16 @@ from minidl.kernels import parallel
 
 import_array()
 
-# Multiplications: those that a thread should have, at least, and those from which on BLAS is faster.
-LEAST, MANY = 1_500_000, 600_000_000
+cdef extern from "simd/level.h":
+    int simd_level()
+    int simd_vectors()
+    int SIMD_AVX2
+
+# Multiplications that a thread should have, at least, for its start to pay.
+LEAST = 1_500_000
+
+# Multiplications from which on BLAS is faster, or may be: with short vectors and without any.
+MANY = 600_000_000 if simd_level() >= SIMD_AVX2 else 60_000_000 if simd_vectors() else 0
 
 cdef extern nogil:
     void linear_product_f32(
@@ -42,20 +50,20 @@ cdef ndarray _empty(long rows, long columns, ndarray like):
 
 cdef _fill(
     ndarray c, ndarray a, bint a_turned, ndarray b, bint b_turned, ndarray bias, bint relu,
-    long start, long stop,
+    long top, long bottom, long start, long stop,
 ):
-    """The columns start .. stop of c = a b; an operand may be given turned over."""
-    cdef long m = PyArray_DIMS(c)[0], n = PyArray_DIMS(c)[1], numbers
+    """The rows top .. bottom and columns start .. stop of c = a b; operands may be turned over."""
+    cdef long m = bottom - top, n = PyArray_DIMS(c)[1], numbers
     cdef long depth = PyArray_DIMS(b)[1 if b_turned else 0]
-    cdef long row = 1 if a_turned else depth, deep = m if a_turned else 1
-    cdef const void *left = PyArray_DATA(a)
+    cdef long row = 1 if a_turned else depth, deep = PyArray_DIMS(c)[0] if a_turned else 1
+    cdef bint single = PyArray_TYPE(c) == NPY_FLOAT32
+    cdef npy_intp size = 4 if single else 8, length
+    cdef const void *left = <char*>PyArray_DATA(a) + top * row * size
     cdef const void *right = PyArray_DATA(b)
     cdef const void *shift = NULL if bias is None else PyArray_DATA(bias)
-    cdef void *out = PyArray_DATA(c)
-    cdef npy_intp length
+    cdef void *out = <char*>PyArray_DATA(c) + top * n * size
     cdef ndarray memory
     cdef void *room
-    cdef bint single = PyArray_TYPE(c) == NPY_FLOAT32
     if single:
         linear_room_f32(m, depth, stop - start, &numbers)
     else:
@@ -91,7 +99,8 @@ cdef ndarray _product(
     ndarray a, bint a_turned, ndarray b, bint b_turned, ndarray bias=None, bint relu=False
 ):
     cdef long m = PyArray_DIMS(a)[1 if a_turned else 0], n = PyArray_DIMS(b)[0 if b_turned else 1]
-    cdef long depth = PyArray_DIMS(b)[1 if b_turned else 0], work = m * depth * n
+    cdef long depth = PyArray_DIMS(b)[1 if b_turned else 0]
+    cdef long long work = <long long>m * depth * n
     cdef ndarray c
     if work >= MANY or m < 4:
         c = parallel.product(a.T if a_turned else a, b.T if b_turned else b)
@@ -100,11 +109,17 @@ cdef ndarray _product(
         return c
     c = _empty(m, n, b)
     if work < 2 * LEAST:
-        _fill(c, a, a_turned, b, b_turned, bias, relu, 0, n)
+        _fill(c, a, a_turned, b, b_turned, bias, relu, 0, m, 0, n)
+    elif m > n:
+        parallel.run(
+            lambda top, bottom: _fill(
+                c, a, a_turned, b, b_turned, bias, relu, top, bottom, 0, n),
+            m, LEAST // (depth * n) + 32)
     else:
         parallel.run(
-            lambda start, stop: _fill(c, a, a_turned, b, b_turned, bias, relu, start, stop), n,
-            LEAST // (m * depth) + 32)
+            lambda start, stop: _fill(
+                c, a, a_turned, b, b_turned, bias, relu, 0, m, start, stop),
+            n, LEAST // (m * depth) + 32)
     return c
 
 

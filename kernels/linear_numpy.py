@@ -5,6 +5,8 @@ x is (n, d), a row for each example; weight is (k, d), a row for each output; y 
 
 import numpy as np
 
+from minidl.kernels.parallel import product
+
 
 def forward(x, weight, bias, relu):
     """y = x W^T + b, and of that max(y, 0) where relu is set; NaN passes.
@@ -20,7 +22,7 @@ def forward(x, weight, bias, relu):
     -------
     y : (n, k)
     """
-    y = x @ weight.T
+    y = product(x, weight.T)
     if bias is not None:
         y = y + bias
     return np.where(y <= 0, y.dtype.type(0), y) if relu else y
@@ -43,7 +45,7 @@ def backward(dy, x, weight, y, needs):
     """
     g = dy if y is None else np.where(y <= 0, dy.dtype.type(0), dy)
     return (
-        g @ weight if needs[0] else None,
-        g.T @ x if needs[1] else None,
+        product(g, weight) if needs[0] else None,
+        product(g.T, x) if needs[1] else None,
         g.sum(axis=0) if needs[2] else None,
     )

@@ -159,14 +159,29 @@ def run(work, total, least=1):
     parts = max(min(_state.count, total // max(least, 1)), 1)
     if parts == 1 or inside():
         return [work(0, total)]
-    cuts = [total * part // parts for part in range(parts + 1)]
-    all_parts = [_Part(work, *cut) for cut in itertools.pairwise(cuts)]
-    errors, away = [], []
+    cuts = list(itertools.pairwise(total * part // parts for part in range(parts + 1)))
+    awake = time.perf_counter() < _state.awake_until
     _state.local.inside = True
     try:
-        if time.perf_counter() < _state.awake_until or least == 1 or total >= WAKE * parts * least:
-            _send(all_parts[1:], away)
-        for part in [all_parts[0], *all_parts[len(away) + 1 :]]:
+        if awake or least == 1 or total >= WAKE * parts * least:
+            return _together([_Part(work, *cut) for cut in cuts])
+        return [work(*cut) for cut in cuts]
+    finally:
+        _state.local.inside = False
+        _state.awake_until = time.perf_counter() + _awake()
+
+
+def inside():
+    """Return whether this thread works on a part of `run`."""
+    return getattr(_state.local, "inside", False)
+
+
+def _together(parts):
+    """Return the results of parts that are run here and by the team."""
+    errors, away = [], []
+    try:
+        _send(parts[1:], away)
+        for part in [parts[0], *parts[len(away) + 1 :]]:
             part.run()
         for part in away:
             if not part.ended.watch(GRACE) and part.take():
@@ -174,27 +189,17 @@ def run(work, total, least=1):
     except KeyboardInterrupt as error:
         errors.append(error)
     finally:
-        # Also through Ctrl-C: parts work on arrays of the caller.
-        try:
-            while away:
-                try:
-                    while away:
-                        away[-1].wait()
-                        away.pop()
-                except KeyboardInterrupt as error:
-                    errors.append(error)
-        finally:
-            _state.local.inside = False
-            _state.awake_until = time.perf_counter() + _awake()
-    errors += [part.error for part in all_parts]
+        while away:  # also through Ctrl-C: parts work on arrays of the caller
+            try:
+                while away:
+                    away[-1].wait()
+                    away.pop()
+            except KeyboardInterrupt as error:
+                errors.append(error)
+    errors += [part.error for part in parts]
     for error in filter(None, errors):
         raise error
-    return [part.result for part in all_parts]
-
-
-def inside():
-    """Return whether this thread works on a part of `run`."""
-    return getattr(_state.local, "inside", False)
+    return [part.result for part in parts]
 
 
 def _send(parts, away):

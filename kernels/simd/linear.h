@@ -1,7 +1,7 @@
 /* Products of matrices for the fully connected layer, in sizes that a training step meets many times.
 
-   BLAS libraries are made for large matrices; here a product that stays in the caches is one call, and
-   what follows it (bias, ReLU) is done while its numbers are in registers. */
+   BLAS libraries are made for large matrices; here a product is one call, nothing is packed that need
+   not be, and what follows it (bias, ReLU) is done while its numbers are in registers. */
 
 #include "turn.h"
 
@@ -191,7 +191,7 @@ static long NAME(panels_kept)(long m, long n)
 
 /* C (m x n) = A (m x depth) B (depth x n), plus a bias for each column or NULL, then ReLU where it is
    set: the columns start .. stop. C's rows are n apart. A's element (i, p) is a[i * a_row + p *
-   a_deep]; B's element (p, j) is b[p * n + j], or, turned, b[j * depth + p]. One of a_row and a_deep is 1. */
+   a_deep], one of which is 1; B's element (p, j) is b[p * n + j], or, turned, b[j * depth + p]. */
 static void NAME(linear_product)(
     const REAL *a, long a_row, long a_deep, const REAL *b, int turned, const REAL *bias, int relu,
     REAL *c, long m, long depth, long n, long start, long stop, REAL *room)
@@ -200,7 +200,10 @@ static void NAME(linear_product)(
         NAME(linear_swapped)(a, b, bias, relu, c, m, depth, n, start, stop, room);
         return;
     }
-    const int pack = m > 8 * ROWS || n % 256 == 0;
+    /* Rows of B serve as they lie to few rows of A, of a B that the caches hold; those a multiple of
+       1 KiB apart crowd into few lines of the first. */
+    const int held = depth * n <= (1 << 21) / (long)sizeof(REAL);
+    const int pack = n % 256 == 0 || m > (held ? 4 * ROWS : ROWS);
     const long part = NAME(part_of)(depth), panels = NAME(panels_kept)(m, stop - start);
     for (long from = 0; from == 0 || from < depth; from += part)
         for (long group = start; group < stop; group += GROUP) {
@@ -220,7 +223,6 @@ static void NAME(linear_product)(
                     long width = stop - j < COLUMNS ? stop - j : COLUMNS, step = COLUMNS;
                     REAL *panel = panels > COLUMNS ? room + (j - group) * deep : room;
                     const REAL *right = panel;
-                    /* Rows that are a multiple of 1 KiB apart crowd into few lines of the cache. */
                     if (!turned && !pack && width == COLUMNS)
                         right = b + from * n + j, step = n;
                     else if (i == 0 && turned)
