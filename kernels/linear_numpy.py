@@ -4,7 +4,6 @@ x is (n, d), a row for each example; weight is (k, d), a row for each output; y 
 """
 
 import numpy as np
-
 from minidl.kernels.parallel import product
 
 
