@@ -27,6 +27,7 @@ from queue import SimpleQueue
 
 import numpy as np
 import threadpoolctl
+from minidl.kernels.cores import available_cores
 
 
 class Unwatched:
@@ -64,13 +65,6 @@ def default_count():
         if value.isdigit() and int(value):
             return int(value)
     return available_cores()
-
-
-def available_cores():
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class _Part:

@@ -17,7 +17,7 @@ from minidl.kernels import parallel
 
 
 def available_cores() -> int:
-    """Return how many cores this process may use."""
+    """Return how many cores this process may use: in a container or a job, fewer than there are."""
     return parallel.available_cores()
 
 

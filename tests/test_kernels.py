@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 FOLDER = Path(minidl.kernels.__path__[0])
 SPECIFICATIONS = sorted(path.stem.removesuffix("_numpy") for path in FOLDER.glob("*_numpy.py"))
 # Not kernels: the threads they run on, their random numbers, and where their memory comes from.
-OTHERS = {"__init__", "parallel", "parallel_cython", "hashing", "allocator_cython"}
+OTHERS = {"__init__", "cores", "parallel", "parallel_cython", "hashing", "allocator_cython"}
 COMPILED = {path.stem for path in [*FOLDER.glob("*_numba.py"), *FOLDER.glob("*_cython.pyx")]}
 TWINS = sorted(COMPILED - OTHERS)
 DTYPES = (np.float32, np.float64)

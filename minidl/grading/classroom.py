@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from minidl import threads
 from minidl.errors import ArgumentError, MinidlError, expected
 from minidl.grading import feedback, overview
 from minidl.grading.assignment import Assignment, course
@@ -217,6 +218,5 @@ def on_this_machine(submissions: int, jobs: int = 0) -> Scheduler:
 
     A single process is this one: starting another costs a second.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    number = min(jobs or cores or 1, submissions)
+    number = min(jobs or threads.available_cores(), submissions)
     return Processes(number) if number > 1 else Here()
