@@ -3,9 +3,9 @@
 
 Implicit GEMM serves every convolution: kernels/simd/conv2d.h. Work is cut into lines, rows of
 output positions over all images, and spread over threads. Winograd's algorithm serves where
-`_side` says so: kernels/simd/conv2d_winograd.h; its work is cut into tiles of 4 x 4 outputs or of
-2 x 2, or into strips of four rows. Where `_strided` says so it serves a stride, with pixels that
-far apart as channels.
+`_tile` says so: kernels/simd/conv2d_winograd.h; its work is cut into tiles of 4 x 4 outputs, or into
+strips of four rows or of two. Where `_strided` says so it serves a stride, with pixels that far apart
+as channels.
 """
 
 import numpy as np
@@ -35,8 +35,9 @@ ENOUGH = 1000
 cdef extern nogil:
     long winograd_lanes()
     long winograd_weights_size(long o, long c)
-    void winograd_prepare_f32(const float* weight, long o, long c, int backward, int side, float* u)
-    long winograd_items(long n, long h, long w, long ph, long pw, long side)
+    void winograd_prepare_f32(
+        const float* weight, long o, long c, int backward, int tall, int wide, float* u)
+    long winograd_items(long n, long h, long w, long ph, long pw, long tall, long wide)
     long winograd_room_size(long c, long o)
     long winograd_strips_room_size(long c, long w, long pw)
     void winograd_forward_f32(
@@ -143,25 +144,30 @@ cdef bint _three_by_three(_Call call):
         and min(a[14], a[15]) >= 3 and min(a[2], a[3]) >= 3)
 
 
-cdef long _side(_Call call, bint backward):
-    """How Winograd's algorithm serves, the one rule: the side of its tiles, 1 for strips, or 0.
+cdef struct Tile:
+    long tall, wide  # outputs, and no Winograd's algorithm where they are 0
 
-    Small tiles, which round least, need rows that fill their vectors. Strips have the cheapest
-    transforms and are for what is left: few channels, but not fewer outputs than fill a product.
-    Where vectors hold 16 numbers small tiles save too little: the direct way rounds less.
+
+cdef Tile NONE = Tile(0, 0), SQUARE = Tile(4, 4), FOUR_ROWS = Tile(4, 1), TWO_ROWS = Tile(2, 1)
+
+
+cdef Tile _tile(_Call call, bint backward):
+    """How Winograd's algorithm serves, the one rule: by which tiles.
+
+    Strips have the cheapest transforms and are for few channels, but not fewer outputs than fill a
+    product, nor shorter rows than fill most of a vector. Forward, from WINOGRAD channels on, those
+    of two rows serve, which round as a direct sum does, up to where squares save so much more.
     """
     cdef long* a = call.sizes
     cdef long channels = min(a[1], a[4]), outputs = a[1] if backward else a[4]
     cdef long rows = a[2] if backward else a[14], columns = a[3] if backward else a[15]
     if not _three_by_three(call):
-        return 0
+        return NONE
     if channels >= WINOGRAD and (backward or channels >= WINOGRAD_FORWARD):
-        return 4
-    if channels >= WINOGRAD and columns % 16 == 0:
-        return 0 if WIDE else 2
+        return SQUARE
     if rows >= 4 and columns >= (12 if WIDE else 8) and outputs >= (5 if backward else 3):
-        return 1
-    return 2 if channels >= WINOGRAD and not WIDE else 0
+        return TWO_ROWS if channels >= WINOGRAD else FOUR_ROWS
+    return NONE
 
 
 cdef bint _strided(_Call call):
@@ -272,7 +278,7 @@ cdef _turned(_Call call, dy, weight):
 
 cdef bint _correlate(
     cnp.ndarray source, cnp.ndarray weight, bias, cnp.ndarray out, padding, bint backward,
-    long side, bint anew
+    Tile tile, bint anew
 ):
     """out = source convolved with weight by Winograd's algorithm, or with it turned around.
 
@@ -281,17 +287,18 @@ cdef bint _correlate(
     """
     cdef long ph = padding[0], pw = padding[1]
     cdef long n = source.shape[0], c = source.shape[1], h = source.shape[2], w = source.shape[3]
-    cdef long o = out.shape[1], outputs = 4 * out.shape[3] if side == 1 else side * side
-    cdef long items = winograd_items(n, h, w, ph, pw, side)
+    cdef bint strips = tile.wide == 1
+    cdef long o = out.shape[1], outputs = tile.tall * (out.shape[3] if strips else tile.wide)
+    cdef long items = winograd_items(n, h, w, ph, pw, tile.tall, tile.wide)
     cdef cnp.ndarray u = np.empty(winograd_weights_size(o, c), np.float32)
     cdef float* offset = NULL if bias is None else <float*>cnp.PyArray_DATA(<cnp.ndarray>bias)
     winograd_prepare_f32(
         <float*>cnp.PyArray_DATA(weight), weight.shape[0], weight.shape[1], backward,
-        side, <float*>cnp.PyArray_DATA(u))
+        tile.tall, tile.wide, <float*>cnp.PyArray_DATA(u))
 
     def part(long start, long stop):
         cdef cnp.ndarray room = np.empty(
-            winograd_strips_room_size(c, w, pw) if side == 1 else winograd_room_size(c, o),
+            winograd_strips_room_size(c, w, pw) if strips else winograd_room_size(c, o),
             np.float32)
         cdef int finite = 0
         with nogil:
@@ -301,7 +308,7 @@ cdef bint _correlate(
                 anew, <float*>cnp.PyArray_DATA(room), &finite)
         return finite
 
-    least = LEAST // (9 * outputs * c * o) + (1 if side == 1 else 24)
+    least = LEAST // (9 * outputs * c * o) + (1 if strips else 24)
     return all(parallel.run(part, items, least))
 
 
@@ -319,7 +326,7 @@ cdef _winograd_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dweight, long p
                 <float*>cnp.PyArray_DATA(room))
         return sums
 
-    parts = parallel.run(part, winograd_items(n, h, w, ph, pw, 4), LEAST // (144 * c * o) + 24)
+    parts = parallel.run(part, winograd_items(n, h, w, ph, pw, 4, 4), LEAST // (144 * c * o) + 24)
     cdef cnp.ndarray places = np.array([sums.ctypes.data for sums in parts], np.intp)
     return winograd_finish_gradient_f32(
         <const float* const*>cnp.PyArray_DATA(places), len(parts), o, c,
@@ -340,11 +347,11 @@ def forward(x, weight, bias, stride, padding, dilation, groups):
     if bias is not None:
         call.place(2, bias, call.double, weight.shape[:1])
     call.place(3, y, call.double, y.shape)
-    cdef long side = _side(call, False)
-    if side and _correlate(x, weight, bias, y, padding, False, side, True):
+    cdef Tile tile = _tile(call, False)
+    if tile.tall and _correlate(x, weight, bias, y, padding, False, tile, True):
         return y
     if _strided(call) and _correlate(
-        _apart(call, x), _taps_apart(call, weight), bias, y, (0, 0), False, 4, False
+        _apart(call, x), _taps_apart(call, weight), bias, y, (0, 0), False, SQUARE, False
     ):
         return y
     part = lambda start, stop: call.run(call.pointers[3], start, stop)
@@ -372,18 +379,20 @@ def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
     call.place(1, weight, call.double, weight.shape)
     call.place(3, dx, call.double, x_shape)
     # A weight that is not finite may only reach the pixels that its tap reaches.
-    cdef long side = _side(call, True)
+    cdef Tile tile = _tile(call, True)
     cdef bint turned = _depthwise(call) and a[7] * a[8] <= 4, strided = _strided(call)
-    if (side or turned or strided) and _finite(call, weight.size):
+    if (tile.tall or turned or strided) and _finite(call, weight.size):
         if turned:
             return _turned(call, dy, weight)
-        if side and _correlate(
-            dy, weight, None, dx, (2 - a[9], 2 - a[10]), True, side, True
+        if tile.tall and _correlate(
+            dy, weight, None, dx, (2 - a[9], 2 - a[10]), True, tile, True
         ):
             return dx
         if strided:
             apart = _room_apart(call)
-            if _correlate(dy, _taps_apart(call, weight), None, apart, (2, 2), True, 4, False):
+            if _correlate(
+                dy, _taps_apart(call, weight), None, apart, (2, 2), True, SQUARE, False
+            ):
                 _together(call, apart, dx)
                 return dx
     lines = (a[2] - 1) // a[7] + 1

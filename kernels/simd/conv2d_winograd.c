@@ -10,8 +10,8 @@
 #include "multiversion.h"
 
 DISPATCH_F32(winograd_prepare,
-             (const float *weight, long o, long c, int backward, int side, float *u),
-             (weight, o, c, backward, side, u))
+             (const float *weight, long o, long c, int backward, int tall, int wide, float *u),
+             (weight, o, c, backward, tall, wide, u))
 
 #define RANGE long n, long c, long h, long w, long o, long ph, long pw, long start, long stop
 #define RANGE_ARGUMENTS n, c, h, w, o, ph, pw, start, stop
@@ -51,12 +51,10 @@ int winograd_finish_gradient_f32(const float *const *parts, long count, long o, 
     return finite;
 }
 
-long winograd_items(long n, long h, long w, long ph, long pw, long side)
+long winograd_items(long n, long h, long w, long ph, long pw, long tall, long wide)
 {
     const long oh = h + 2 * ph - 2, ow = w + 2 * pw - 2;
-    if (side == 1)
-        return n * ((oh + 3) / 4);
-    return n * ((oh + side - 1) / side) * ((ow + side - 1) / side);
+    return n * ((oh + tall - 1) / tall) * (wide == 1 ? 1 : (ow + wide - 1) / wide);
 }
 
 long winograd_weights_size(long o, long c)

@@ -1,6 +1,5 @@
 /* 3x3 convolution by Winograd's F(4x4, 3x3): 36 products for 16 outputs, instead of 144. Forward,
-   where that rounds too much, by F(2x2, 3x3), in conv2d_winograd_two.h, or not at all where vectors
-   are so long that the direct way is as fast; of few channels by F(4x1, 3x1), in
+   where that rounds too much, by F(2x1, 3x1), and of few channels by F(4x1, 3x1), both in
    conv2d_winograd_strips.h.
 
    An output tile of 4 x 4 is y = A' [(G g G') * (B' d B)] A, where g are the 3 x 3 weights, d
@@ -80,8 +79,8 @@ static void NAME(product)(const REAL *a, long ka, const REAL *b, long kb, REAL *
 
 typedef struct {
     const REAL *weight;
-    long backward, side; /* outputs of a tile, in a row */
-    double square;       /* of strips: the sum of the squares of u */
+    long backward, tall, wide; /* outputs of a tile, in a column and in a row */
+    double square;             /* of strips: the sum of the squares of u */
 } NAME(origin);
 
 #define ORIGIN 16 /* floats before u, that say where the weights came from */
@@ -89,43 +88,36 @@ typedef struct {
 INLINE long NAME(depth_of)(long c) { return NAME(up)(c, LANES > ROWS ? LANES / ROWS : 1); }
 INLINE long NAME(element)(long o, long c) { return NAME(up)(o, ROWS) * NAME(depth_of)(c) + 16; }
 
-/* u[element * step] = G g G' of the taps' vectors: 4 x 4 elements, or 6 x 6. */
-INLINE void NAME(weight_tiles)(const REAL *const *taps, const int two, REAL *u, long step)
+/* u[element * step] = G g G' of the taps' vectors: 6 x 6 elements. */
+INLINE void NAME(weight_tiles)(const REAL *const *taps, REAL *u, long step)
 {
-    const int size = two ? 4 : 6;
     VEC half[3][6], t[6];
     for (int j = 0; j < 3; j++) {
         const VEC g[3] = {LOAD(taps[j]), LOAD(taps[3 + j]), LOAD(taps[6 + j])};
-        if (two)
-            NAME(weights_of_two)(g, half[j]);
-        else
-            NAME(weights)(g, half[j]);
+        NAME(weights)(g, half[j]);
     }
-    for (int i = 0; i < size; i++) {
+    for (int i = 0; i < 6; i++) {
         const VEC g[3] = {half[0][i], half[1][i], half[2][i]};
-        if (two)
-            NAME(weights_of_two)(g, t);
-        else
-            NAME(weights)(g, t);
-        for (int j = 0; j < size; j++)
-            STORE(u + (size * i + j) * step, t[j]);
+        NAME(weights)(g, t);
+        for (int j = 0; j < 6; j++)
+            STORE(u + (6 * i + j) * step, t[j]);
     }
 }
 
 static REAL NAME(strip_weights)(const REAL *weight, long outputs, long inputs, int backward,
-                                REAL *u);
+                                int tall, REAL *u);
 
-static void NAME(winograd_prepare)(const REAL *weight, long o, long c, int backward, int side,
-                                   REAL *u)
+static void NAME(winograd_prepare)(const REAL *weight, long o, long c, int backward, int tall,
+                                   int wide, REAL *u)
 {
     enum { SOME = 32 };
-    NAME(origin) origin = {weight, backward, side, 0};
+    NAME(origin) origin = {weight, backward, tall, wide, 0};
     const long outputs = backward ? c : o, inputs = backward ? o : c;
     const long to_output = backward ? 9 : 9 * c, to_input = backward ? 9 * c : 9;
-    if (side == 1)
-        origin.square = NAME(strip_weights)(weight, outputs, inputs, backward, u + ORIGIN);
+    if (wide == 1)
+        origin.square = NAME(strip_weights)(weight, outputs, inputs, backward, tall, u + ORIGIN);
     memcpy(u, &origin, sizeof origin);
-    if (side == 1)
+    if (wide == 1)
         return;
     const long element = NAME(element)(outputs, inputs), depth = NAME(depth_of)(inputs);
     REAL taps[9][SOME * ROWS];
@@ -145,10 +137,7 @@ static void NAME(winograd_prepare)(const REAL *weight, long o, long c, int backw
                 const REAL *vectors[9];
                 for (int tap = 0; tap < 9; tap++)
                     vectors[tap] = taps[tap] + s;
-                if (side == 2)
-                    NAME(weight_tiles)(vectors, 1, to + s, element);
-                else
-                    NAME(weight_tiles)(vectors, 0, to + s, element);
+                NAME(weight_tiles)(vectors, to + s, element);
             }
         }
 }
@@ -228,14 +217,15 @@ typedef struct {
 static void NAME(directly)(const NAME(problem) *p, long image, long top, long left, long start,
                            long stop)
 {
-    const int backward = p->origin.backward != 0, side = (int)p->origin.side;
+    enum { SIDE = 4 };
+    const int backward = p->origin.backward != 0;
     const long to_input = backward ? 9 * p->o : 9, to_output = backward ? 9 : 9 * p->c;
     REAL sums[NAME(BLOCK)][4][4], pixels[6][6];
     int taken[6][6]; /* padding is multiplied as well, but gradients beyond the edge are none */
     memset(sums, 0, sizeof sums);
     for (long k = 0; k < p->c; k++) {
-        for (int i = 0; i < side + 2; i++)
-            for (int j = 0; j < side + 2; j++) {
+        for (int i = 0; i < SIDE + 2; i++)
+            for (int j = 0; j < SIDE + 2; j++) {
                 const long u = top + i - p->ph, v = left + j - p->pw;
                 const int inside = u >= 0 && u < p->h && v >= 0 && v < p->w;
                 pixels[i][j] = inside ? p->x[((image * p->c + k) * p->h + u) * p->w + v] : 0;
@@ -247,22 +237,22 @@ static void NAME(directly)(const NAME(problem) *p, long image, long top, long le
                 for (int j = 0; j < 3; j++) {
                     const REAL g = weight[backward ? 8 - 3 * i - j : 3 * i + j];
                     const int all = !backward || g - g == 0; /* a finite g times 0 adds nothing */
-                    for (int r = 0; r < side; r++) {
+                    for (int r = 0; r < SIDE; r++) {
                         REAL *sum = sums[a - start][r];
                         const REAL *under = pixels[r + i] + j;
                         if (all)
-                            for (int s = 0; s < side; s++)
+                            for (int s = 0; s < SIDE; s++)
                                 sum[s] += g * under[s];
                         else
-                            for (int s = 0; s < side; s++)
+                            for (int s = 0; s < SIDE; s++)
                                 sum[s] += taken[r + i][s + j] ? g * under[s] : 0;
                     }
                 }
         }
     }
     for (long a = start; a < stop; a++)
-        for (long r = top; r < least(top + side, p->oh); r++)
-            for (long s = left; s < least(left + side, p->ow); s++)
+        for (long r = top; r < least(top + SIDE, p->oh); r++)
+            for (long s = left; s < least(left + SIDE, p->ow); s++)
                 p->y[((image * p->o + a) * p->oh + r) * p->ow + s] =
                     sums[a - start][r - top][s - left] + (p->bias ? p->bias[a] : 0);
 }
@@ -307,8 +297,7 @@ INLINE VEC NAME(output_tiles)(const NAME(problem) *p, const layout *l, long firs
 static void NAME(repair)(const NAME(problem) *p, const layout *l, long start, long stop)
 {
     for (long t = 0; t < l->count; t++) {
-        const long bottom = least(l->y[t] + p->origin.side, p->oh);
-        const long right = least(l->x[t] + p->origin.side, p->ow);
+        const long bottom = least(l->y[t] + 4, p->oh), right = least(l->x[t] + 4, p->ow);
         REAL finite = 0;
         for (long a = start; a < stop; a++)
             for (long r = l->y[t]; r < bottom; r++)
@@ -321,7 +310,6 @@ static void NAME(repair)(const NAME(problem) *p, const layout *l, long start, lo
     }
 }
 
-#include "conv2d_winograd_two.h"
 #include "conv2d_winograd_strips.h"
 
 static void NAME(forward_by_four)(const NAME(problem) *p, const REAL *u, long start, long stop,
@@ -379,13 +367,13 @@ static void NAME(winograd_forward)(const REAL *x, const REAL *u, const REAL *bia
 {
     long spare = anew ? (4 + (stop - start) / 256) * ((o + NAME(BLOCK) - 1) / NAME(BLOCK)) : 0;
     (void)n;
-    NAME(problem) p = {x, bias, y, c, h, w, o, ph, pw, h + 2 * ph - 2, w + 2 * pw - 2, {0, 0, 0, 0},
+    NAME(problem) p = {x, bias, y, c, h, w, o, ph, pw, h + 2 * ph - 2, w + 2 * pw - 2, {0, 0, 0, 0, 0},
                        &spare};
     memcpy(&p.origin, u, sizeof p.origin);
-    if (p.origin.side == 1)
-        NAME(forward_by_strips)(&p, u + ORIGIN, start, stop, NAME(aligned)(room));
-    else if (p.origin.side == 2)
-        NAME(forward_by_two)(&p, u + ORIGIN, start, stop, NAME(aligned)(room));
+    if (p.origin.wide == 1 && p.origin.tall == 2)
+        NAME(forward_by_strips_of_two)(&p, u + ORIGIN, start, stop, NAME(aligned)(room));
+    else if (p.origin.wide == 1)
+        NAME(forward_by_strips_of_four)(&p, u + ORIGIN, start, stop, NAME(aligned)(room));
     else
         NAME(forward_by_four)(&p, u + ORIGIN, start, stop, NAME(aligned)(room));
     *finite = spare >= 0;
@@ -403,6 +391,6 @@ static void NAME(winograd_sizes)(long o, long c, long *weights, long *room, long
     const long products = NAME(up)(c, WIDTH) * NAME(DEPTH) + NAME(up)(o, GROUP) * NAME(DEPTH) + 32;
     const long backward = 36 * products + LANES * sheet_size(NAME(SHEET));
     *weights = ORIGIN + 36 * most(NAME(element)(o, c), NAME(element)(c, o));
-    *room = most(most(forward, backward), NAME(room_by_two)(c)) + 32;
+    *room = most(forward, backward) + 32;
     *gradient = NAME(part_size)(o, c);
 }

@@ -1,5 +1,6 @@
-/* 3x3 convolution of stride 1, dilation 1, one group, in float, by Winograd's F(4x4, 3x3) or
-   F(2x2, 3x3), side = 4 or 2, or by F(4x1, 3x1) in strips of four rows, side = 1.
+/* 3x3 convolution of stride 1, dilation 1, one group, in float, by Winograd's F(4x4, 3x3), or down the
+   columns only, by F(4x1, 3x1) or F(2x1, 3x1): tall x wide are the outputs of a tile, and tiles with
+   wide = 1 are worked on by strips, all those side by side.
 
    x is (n, c, h, w), weight (o, c, 3, 3), y (n, o, h + 2 ph - 2, w + 2 pw - 2), paddings at most
    2; all contiguous. The gradient by the input is winograd_forward_f32 with dy as x, o and c
@@ -16,10 +17,11 @@ long winograd_lanes(void);
 long winograd_weights_size(long o, long c);
 
 /* Transformed weights: weight is (o, c, 3, 3); it must live as long as u is used. */
-void winograd_prepare_f32(const float *weight, long o, long c, int backward, int side, float *u);
+void winograd_prepare_f32(const float *weight, long o, long c, int backward, int tall, int wide,
+                          float *u);
 
 /* Tiles of the output, or strips, the items that are split over threads. */
-long winograd_items(long n, long h, long w, long ph, long pw, long side);
+long winograd_items(long n, long h, long w, long ph, long pw, long tall, long wide);
 
 /* Floats of scratch that one thread needs, for winograd_forward_f32 or the gradient by the
    weights. */

@@ -1,10 +1,11 @@
-/* 3x3 convolution by F(4x1, 3x1), part of conv2d_winograd.h: Winograd's algorithm down the columns
-   only, 6 products for the 12 of four outputs one above the other.
+/* 3x3 convolution by F(4x1, 3x1) or F(2x1, 3x1), part of conv2d_winograd.h: Winograd's algorithm down
+   the columns only, 6 products for the 12 of four outputs one above the other, or 4 for the 6 of two.
 
    Pixels are combined row by row where they lie side by side, and so are outputs: nothing is
-   shuffled, so the transforms cost little, and this is the way for few channels. A strip is four
-   rows of outputs of an image; of six rows of pixels under it, B' d, each is a row that the three
-   taps of each of its own 6 x 3 weights slide along. Lanes are positions side by side.
+   shuffled, so the transforms cost little, and this is the way for few channels. A strip is TALL, four
+   or two, rows of outputs of an image; of TALL + 2 rows of pixels under it, B' d, each is a row that
+   the three taps of each of its own weights slide along. Lanes are positions side by side. Of two
+   rows there are no factors but 1 and 1/2: that rounds hardly more than a direct sum.
 
    An element of m is at most the root of the sum of the squares of u times that of v, an output nine
    times that. Where the product of the sums passes STRIP_LIMIT, so that something might overflow,
@@ -31,28 +32,52 @@ typedef struct {
    one strip are `size` numbers; so many strips in an image, at once; vectors of a strip. Products
    are of two vectors: where a strip has one or three, there are at least two strips. */
 typedef struct {
-    long pitch, size, tall, strips, places;
+    long pitch, size, image, strips, places;
     REAL *m; /* products of a tile: m[output][element][vector] */
 } NAME(strips);
 
-static NAME(strips) NAME(lay_strips)(long c, long oh, long ow)
+static NAME(strips) NAME(lay_strips)(long c, long oh, long ow, long tall)
 {
-    const long pitch = NAME(up)(ow + 2 + LANES, 16), size = 6 * c * pitch;
+    const long pitch = NAME(up)(ow + 2 + LANES, 16), size = (tall + 2) * c * pitch;
     const long places = (ow + LANES - 1) / LANES;
     const long strips = most(NAME(STRIP_ROOM) / size, places == 1 || places == 3 ? 2 : 1);
-    return (NAME(strips)){pitch, size, (oh + 3) / 4, strips, places, NULL};
+    return (NAME(strips)){pitch, size, (oh + tall - 1) / tall, strips, places, NULL};
+}
+
+/* The transforms of either kind of strip. */
+INLINE void NAME(strip_weights_of)(const VEC *g, VEC *u, const int tall)
+{
+    if (tall == 2)
+        NAME(weights_of_two)(g, u);
+    else
+        NAME(weights)(g, u);
+}
+INLINE void NAME(strip_input)(const VEC *d, VEC *t, const int tall)
+{
+    if (tall == 2)
+        NAME(input_of_two)(d, t);
+    else
+        NAME(input)(d, t);
+}
+INLINE void NAME(strip_output)(const VEC *m, VEC *y, const int tall)
+{
+    if (tall == 2)
+        NAME(output_of_two)(m, y);
+    else
+        NAME(output)(m, y);
 }
 
 /* u[panel][element][channel][column of taps][output of the panel]; returns the sum of squares. */
 static REAL NAME(strip_weights)(const REAL *weight, long outputs, long inputs, int backward,
-                                REAL *u)
+                                int tall, REAL *u)
 {
+    const int elements = tall + 2;
     enum { R = NAME(STRIP_ROWS), MOST = 16 };
     const long to_output = backward ? 9 : 9 * inputs, to_input = backward ? 9 * outputs : 9;
     const conv2d_panels panels = conv2d_cut(outputs, R);
     REAL taps[3][MOST] = {{0}}, made[6][MOST];
     VEC square = SPLAT(0);
-    for (long p = 0; p < panels.count; p++, u += 6 * inputs * 3 * R) {
+    for (long p = 0; p < panels.count; p++, u += elements * inputs * 3 * R) {
         const long first = conv2d_panel(&panels, p), rows = conv2d_panel(&panels, p + 1) - first;
         for (long k = 0; k < 3 * inputs; k++) {
             const REAL *from = weight + first * to_output + k / 3 * to_input;
@@ -64,27 +89,27 @@ static REAL NAME(strip_weights)(const REAL *weight, long outputs, long inputs, i
             for (long a = 0; a < R; a += LANES) {
                 const VEC g[3] = {LOAD(taps[0] + a), LOAD(taps[1] + a), LOAD(taps[2] + a)};
                 VEC t[6];
-                NAME(weights)(g, t);
-                for (int e = 0; e < 6; e++) {
+                NAME(strip_weights_of)(g, t, tall);
+                for (int e = 0; e < elements; e++) {
                     STORE(made[e] + a, t[e]);
                     square += t[e] * t[e];
                 }
             }
-            for (int e = 0; e < 6; e++)
+            for (int e = 0; e < elements; e++)
                 memcpy(u + (e * 3 * inputs + k) * R, made[e], R * sizeof(REAL));
         }
     }
     return SUM(square);
 }
 
-/* v[element * step] = B' d for a vector of each of the six rows d of pixels; returns its square. */
-INLINE VEC NAME(combine)(const REAL *const *d, long at, REAL *v, long step)
+/* v[element * step] = B' d for a vector of each of the rows d of pixels; returns its square. */
+INLINE VEC NAME(combine)(const REAL *const *d, long at, REAL *v, long step, const int tall)
 {
     VEC pixels[6], t[6], square = SPLAT(0);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < tall + 2; i++)
         pixels[i] = LOAD(d[i] + at);
-    NAME(input)(pixels, t);
-    for (int e = 0; e < 6; e++) {
+    NAME(strip_input)(pixels, t, tall);
+    for (int e = 0; e < tall + 2; e++) {
         STORE(v + e * step + at, t[e]);
         square += t[e] * t[e];
     }
@@ -92,21 +117,21 @@ INLINE VEC NAME(combine)(const REAL *const *d, long at, REAL *v, long step)
 }
 
 /* The same for whole rows of w pixels; what lies beside them stays as it is. */
-static VEC NAME(combine_rows_of_pixels)(const REAL *const *d, long w, REAL *v, long step)
+INLINE VEC NAME(combine_rows)(const REAL *const *d, long w, REAL *v, long step, const int tall)
 {
     VEC square = SPLAT(0);
     long j = 0;
     for (; j + LANES <= w; j += LANES)
-        square += NAME(combine)(d, j, v, step);
+        square += NAME(combine)(d, j, v, step, tall);
     if (j < w && w >= LANES)
-        square += NAME(combine)(d, w - LANES, v, step);
+        square += NAME(combine)(d, w - LANES, v, step, tall);
     else if (j < w) {
         REAL few[6][LANES] = {{0}}, made[6 * LANES];
         const REAL *rows[6];
-        for (int i = 0; i < 6; i++)
+        for (int i = 0; i < tall + 2; i++)
             rows[i] = memcpy(few[i], d[i], w * sizeof(REAL));
-        square += NAME(combine)(rows, 0, made, LANES);
-        for (int e = 0; e < 6; e++)
+        square += NAME(combine)(rows, 0, made, LANES, tall);
+        for (int e = 0; e < tall + 2; e++)
             memcpy(v + e * step, made + e * LANES, w * sizeof(REAL));
     }
     return square;
@@ -128,10 +153,10 @@ INLINE void NAME(strip_taps)(const REAL *u, const REAL *left, const REAL *right,
     }
 }
 
-/* m[i * 12 + j] = sum over channels and columns of taps of u[i] * pixels, for two vectors j. Rows,
+/* m[i * row + j] = sum over channels and columns of taps of u[i] * pixels, for two vectors j. Rows,
    and channels if they are few, are constants where this is inlined. */
 INLINE void NAME(strip_product)(const REAL *u, const REAL *left, const REAL *right, long pitch,
-                                const long channels, REAL *m, const int rows)
+                                const long channels, REAL *m, const int row, const int rows)
 {
     for (long from = 0; from < channels; from += NAME(STRIP_TERMS)) {
         const long some = least(NAME(STRIP_TERMS), channels - from);
@@ -146,27 +171,28 @@ INLINE void NAME(strip_product)(const REAL *u, const REAL *left, const REAL *rig
         right += some * pitch;
         for (int i = 0; i < rows; i++)
             for (int j = 0; j < 2; j++) {
-                REAL *to = m + (12 * i + j) * LANES;
+                REAL *to = m + (row * i + j) * LANES;
                 STORE(to, from ? sum[i][j] + LOAD(to) : sum[i][j]);
             }
     }
 }
 
-/* Four rows of an output, `step` apart, from its elements m. */
-INLINE void NAME(strip_output)(const REAL *m, VEC shift, REAL *to, long step)
+/* The rows of an output, `step` apart, from its elements m. */
+INLINE void NAME(strip_rows)(const REAL *m, VEC shift, REAL *to, long step, const int tall)
 {
     VEC t[6], y[4];
-    for (int e = 0; e < 6; e++)
+    for (int e = 0; e < tall + 2; e++)
         t[e] = LOAD(m + 2 * e * LANES);
-    NAME(output)(t, y);
-    for (int i = 0; i < 4; i++)
+    NAME(strip_output)(t, y, tall);
+    for (int i = 0; i < tall; i++)
         STORE(to + i * step, y[i] + shift);
 }
 
 /* A panel of outputs from `first` on, for two places. */
 INLINE void NAME(strip_tile)(const NAME(problem) *p, const NAME(strips) *s, const REAL *u,
-                             const NAME(place) *at, long first, const int rows)
+                             const NAME(place) *at, long first, const int rows, const int tall)
 {
+    const int elements = tall + 2, row = 2 * elements;
     const long plane = p->oh * p->ow, step = p->c * s->pitch;
     const int whole = at[0].whole && at[1].whole;
     REAL *left = p->y + at[0].output + first * plane, *right = p->y + at[1].output + first * plane;
@@ -174,30 +200,30 @@ INLINE void NAME(strip_tile)(const NAME(problem) *p, const NAME(strips) *s, cons
 #ifdef MINIDL_VECTORS
     const int apart = ((uintptr_t)left ^ (uintptr_t)(right + LANES - 1)) >= 64;
     for (int i = 0; i < rows; i++)
-        for (int r = 0; r < 4; r++) {
+        for (int r = 0; r < tall; r++) {
             __builtin_prefetch(left + i * plane + r * p->ow, 1);
             if (apart)
                 __builtin_prefetch(right + i * plane + r * p->ow + LANES - 1, 1);
         }
 #endif
     if (p->c == 3)
-        for (int e = 0; e < 6; e++)
+        for (int e = 0; e < elements; e++)
             NAME(strip_product)(u + e * 9 * NAME(STRIP_ROWS), at[0].pixels + e * step,
-                                at[1].pixels + e * step, s->pitch, 3, m + 2 * e * LANES, rows);
+                                at[1].pixels + e * step, s->pitch, 3, m + 2 * e * LANES, row, rows);
     else
-        for (int e = 0; e < 6; e++)
+        for (int e = 0; e < elements; e++)
             NAME(strip_product)(u + e * p->c * 3 * NAME(STRIP_ROWS), at[0].pixels + e * step,
-                                at[1].pixels + e * step, s->pitch, p->c, m + 2 * e * LANES, rows);
-    for (int i = 0; i < rows; i++, m += 12 * LANES, left += plane, right += plane) {
+                                at[1].pixels + e * step, s->pitch, p->c, m + 2 * e * LANES, row, rows);
+    for (int i = 0; i < rows; i++, m += row * LANES, left += plane, right += plane) {
         const VEC shift = SPLAT(p->bias ? p->bias[first + i] : 0);
         REAL part[2][4 * LANES];
         if (whole) {
-            NAME(strip_output)(m, shift, left, p->ow);
-            NAME(strip_output)(m + LANES, shift, right, p->ow);
+            NAME(strip_rows)(m, shift, left, p->ow, tall);
+            NAME(strip_rows)(m + LANES, shift, right, p->ow, tall);
             continue;
         }
-        NAME(strip_output)(m, shift, part[0], LANES);
-        NAME(strip_output)(m + LANES, shift, part[1], LANES);
+        NAME(strip_rows)(m, shift, part[0], LANES, tall);
+        NAME(strip_rows)(m + LANES, shift, part[1], LANES, tall);
         for (int j = 0; j < 2; j++)
             for (long r = 0; r < at[j].rows; r++)
                 memcpy((j ? right : left) + r * p->ow, part[j] + r * LANES,
@@ -206,79 +232,108 @@ INLINE void NAME(strip_tile)(const NAME(problem) *p, const NAME(strips) *s, cons
 }
 
 /* The same, whatever the rows. Called tile by tile: in a loop around it the compiler spills. */
-static void NAME(any_strip_tile)(const NAME(problem) *p, const NAME(strips) *s, const REAL *u,
-                                 const NAME(place) *at, long first, long rows)
+INLINE void NAME(any_strip_tile)(const NAME(problem) *p, const NAME(strips) *s, const REAL *u,
+                                 const NAME(place) *at, long first, long rows, const int tall)
 {
     switch (rows) {
-    case 1: NAME(strip_tile)(p, s, u, at, first, 1); break;
-    case 2: NAME(strip_tile)(p, s, u, at, first, 2); break;
-    case 3: NAME(strip_tile)(p, s, u, at, first, 3); break;
-    case 4: NAME(strip_tile)(p, s, u, at, first, 4); break;
-    case 5: NAME(strip_tile)(p, s, u, at, first, 5); break;
+    case 1: NAME(strip_tile)(p, s, u, at, first, 1, tall); break;
+    case 2: NAME(strip_tile)(p, s, u, at, first, 2, tall); break;
+    case 3: NAME(strip_tile)(p, s, u, at, first, 3, tall); break;
+    case 4: NAME(strip_tile)(p, s, u, at, first, 4, tall); break;
+    case 5: NAME(strip_tile)(p, s, u, at, first, 5, tall); break;
 #if LANES == 16
-    case 6: NAME(strip_tile)(p, s, u, at, first, 6); break;
-    case 7: NAME(strip_tile)(p, s, u, at, first, 7); break;
+    case 6: NAME(strip_tile)(p, s, u, at, first, 6, tall); break;
+    case 7: NAME(strip_tile)(p, s, u, at, first, 7, tall); break;
 #endif
-    default: NAME(strip_tile)(p, s, u, at, first, NAME(STRIP_ROWS));
+    default: NAME(strip_tile)(p, s, u, at, first, NAME(STRIP_ROWS), tall);
     }
+}
+static void NAME(tile_of_four)(const NAME(problem) *p, const NAME(strips) *s, const REAL *u,
+                               const NAME(place) *at, long first, long rows)
+{
+    NAME(any_strip_tile)(p, s, u, at, first, rows, 4);
+}
+static void NAME(tile_of_two)(const NAME(problem) *p, const NAME(strips) *s, const REAL *u,
+                              const NAME(place) *at, long first, long rows)
+{
+    NAME(any_strip_tile)(p, s, u, at, first, rows, 2);
 }
 
 /* The pixels under one strip, combined, and its places; returns the sum of their squares. */
-static REAL NAME(one_strip)(const NAME(problem) *p, const NAME(strips) *s, long strip,
-                            const REAL *none, REAL *v, NAME(place) *places)
+INLINE REAL NAME(one_strip)(const NAME(problem) *p, const NAME(strips) *s, long strip,
+                            const REAL *none, REAL *v, NAME(place) *places, const int tall)
 {
-    const long image = strip / s->tall, top = strip % s->tall * 4;
-    const long rows = least(4, p->oh - top), columns = least(LANES, p->ow);
+    const long image = strip / s->image, top = strip % s->image * tall;
+    const long rows = least(tall, p->oh - top), columns = least(LANES, p->ow);
     VEC square = SPLAT(0);
     for (long k = 0; k < p->c; k++) {
         const REAL *d[6];
-        for (long i = 0; i < 6; i++) {
+        for (long i = 0; i < tall + 2; i++) {
             const long row = top + i - p->ph;
             d[i] = row >= 0 && row < p->h ? p->x + ((image * p->c + k) * p->h + row) * p->w : none;
         }
-        square += NAME(combine_rows_of_pixels)(d, p->w, v + k * s->pitch + p->pw, p->c * s->pitch);
+        square +=
+            NAME(combine_rows)(d, p->w, v + k * s->pitch + p->pw, p->c * s->pitch, tall);
     }
     for (long j = 0; j < s->places; j++) {
         const long column = most(0, least(j * LANES, p->ow - LANES));
         places[j] = (NAME(place)){v + column, (image * p->o * p->oh + top) * p->ow + column, rows,
-                                  columns, rows == 4 && columns == LANES};
+                                  columns, rows == tall && columns == LANES};
     }
     return SUM(square);
 }
 
 /* Strips start .. stop. */
-static void NAME(forward_by_strips)(const NAME(problem) *p, const REAL *u, long start, long stop,
-                                    REAL *room)
+INLINE void NAME(forward_by_strips)(const NAME(problem) *p, const REAL *u, long start, long stop,
+                                    REAL *room, const int tall)
 {
-    NAME(strips) s = NAME(lay_strips)(p->c, p->oh, p->ow);
+    NAME(strips) s = NAME(lay_strips)(p->c, p->oh, p->ow, tall);
     const conv2d_panels panels = conv2d_cut(p->o, NAME(STRIP_ROWS));
-    const long panel = 6 * p->c * 3 * NAME(STRIP_ROWS);
+    const long panel = (tall + 2) * p->c * 3 * NAME(STRIP_ROWS);
     REAL *v = room, *none = v + s.strips * s.size;
     s.m = none + NAME(up)(p->w + LANES, 16);
-    NAME(place) *places = (NAME(place) *)(s.m + NAME(STRIP_ROWS) * 12 * LANES);
+    NAME(place) *places = (NAME(place) *)(s.m + NAME(STRIP_ROWS) * 2 * (tall + 2) * LANES);
     memset(room, 0, (s.m - room) * sizeof(REAL));
     for (long t = start, count; t < stop && *p->spare >= 0; t += count) {
         double largest = 0;
         count = least(s.strips, stop - t);
         for (long k = 0; k < count; k++)
-            largest += NAME(one_strip)(p, &s, t + k, none, v + k * s.size, places + k * s.places);
+            largest +=
+                NAME(one_strip)(p, &s, t + k, none, v + k * s.size, places + k * s.places, tall);
         if (!(largest * p->origin.square < STRIP_LIMIT))
             *p->spare = -1;
         places[count * s.places] = places[count * s.places - 1];
         for (long k = 0; k < panels.count && *p->spare >= 0; k++) {
             const long first = conv2d_panel(&panels, k);
+            const long rows = conv2d_panel(&panels, k + 1) - first;
             for (long j = 0; j < count * s.places; j += 2)
-                NAME(any_strip_tile)(p, &s, u + k * panel, places + j, first,
-                                     conv2d_panel(&panels, k + 1) - first);
+                if (tall == 2)
+                    NAME(tile_of_two)(p, &s, u + k * panel, places + j, first, rows);
+                else
+                    NAME(tile_of_four)(p, &s, u + k * panel, places + j, first, rows);
         }
     }
 }
 
-/* Numbers of room that forward_by_strips needs. */
+static void NAME(forward_by_strips_of_four)(const NAME(problem) *p, const REAL *u, long start,
+                                            long stop, REAL *room)
+{
+    NAME(forward_by_strips)(p, u, start, stop, room, 4);
+}
+static void NAME(forward_by_strips_of_two)(const NAME(problem) *p, const REAL *u, long start,
+                                           long stop, REAL *room)
+{
+    NAME(forward_by_strips)(p, u, start, stop, room, 2);
+}
+
+/* Numbers of room that forward_by_strips needs, whichever. */
 static void NAME(winograd_strips_size)(long c, long w, long pw, long *size)
 {
-    const NAME(strips) s = NAME(lay_strips)(c, 1, w + 2 * pw - 2);
-    const long places = (s.strips * s.places + 1) * (long)(sizeof(NAME(place)) / sizeof(REAL));
-    *size = s.strips * s.size + NAME(up)(w + LANES, 16) + NAME(STRIP_ROWS) * 12 * LANES + places +
-            32;
+    *size = 0;
+    for (int tall = 2; tall <= 4; tall += 2) {
+        const NAME(strips) s = NAME(lay_strips)(c, 1, w + 2 * pw - 2, tall);
+        const long places = (s.strips * s.places + 1) * (long)(sizeof(NAME(place)) / sizeof(REAL));
+        const long m = NAME(STRIP_ROWS) * 2 * (tall + 2) * LANES;
+        *size = most(*size, s.strips * s.size + NAME(up)(w + LANES, 16) + m + places + 32);
+    }
 }

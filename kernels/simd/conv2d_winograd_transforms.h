@@ -1,4 +1,4 @@
-/* The transforms of F(4x4, 3x3) and F(2x2, 3x3) on vectors whose lanes are tiles or channels; see
+/* The transforms of F(4, 3) and F(2, 3) on vectors whose lanes are tiles or channels; see
    conv2d_winograd.h. */
 
 #define P_A ((REAL)(5. / 8))
@@ -27,19 +27,11 @@ typedef REAL NAME(quad) __attribute__((vector_size(16), aligned(sizeof(REAL)), m
 #define HIGHS(a, b) SHUFFLE(a, b, 2, 6, 3, 7)
 #define LOW_PAIRS(a, b) SHUFFLE(a, b, 0, 1, 4, 5)
 #define HIGH_PAIRS(a, b) SHUFFLE(a, b, 2, 3, 6, 7)
-#define EVENS(a, b) SHUFFLE(a, b, 0, 2, 4, 6)
-#define ODDS(a, b) SHUFFLE(a, b, 1, 3, 5, 7)
-#define FIRSTS(a, b) SHUFFLE(a, b, 0, 4, 1, 5)
-#define LASTS(a, b) SHUFFLE(a, b, 2, 6, 3, 7)
 #elif LANES == 8
 #define LOWS(a, b) SHUFFLE(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
 #define HIGHS(a, b) SHUFFLE(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
 #define LOW_PAIRS(a, b) SHUFFLE(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
 #define HIGH_PAIRS(a, b) SHUFFLE(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
-#define EVENS(a, b) SHUFFLE(a, b, 0, 2, 8, 10, 4, 6, 12, 14)
-#define ODDS(a, b) SHUFFLE(a, b, 1, 3, 9, 11, 5, 7, 13, 15)
-#define FIRSTS(a, b) SHUFFLE(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
-#define LASTS(a, b) SHUFFLE(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
 #else
 #define LOWS(a, b) SHUFFLE(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
 #define HIGHS(a, b) SHUFFLE(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
@@ -47,10 +39,6 @@ typedef REAL NAME(quad) __attribute__((vector_size(16), aligned(sizeof(REAL)), m
     SHUFFLE(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
 #define HIGH_PAIRS(a, b) \
     SHUFFLE(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
-#define EVENS(a, b) SHUFFLE(a, b, 0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28, 30)
-#define ODDS(a, b) SHUFFLE(a, b, 1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31)
-#define FIRSTS(a, b) SHUFFLE(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-#define LASTS(a, b) SHUFFLE(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
 #endif
 
 /* Four numbers from each of the pointers p[0], p[4], p[8] ..., one behind the other. In registers:
@@ -126,33 +114,7 @@ INLINE void NAME(rows)(const VEC *d, REAL *const *p, long at)
 #endif
     }
 }
-
-/* The numbers from p on, those at even places told from those at odd ones; and the way back. */
-INLINE void NAME(pairs)(const REAL *p, VEC *even, VEC *odd)
-{
-    const REAL *at[LANES];
-    for (int i = 0; i < LANES / 4; i++)
-        at[4 * i] = p + 8 * i;
-    const VEC a = NAME(fours)(at, 0), b = NAME(fours)(at, 4);
-    *even = EVENS(a, b);
-    *odd = ODDS(a, b);
-}
-INLINE void NAME(neighbours)(VEC even, VEC odd, REAL *to)
-{
-    STORE(to, FIRSTS(even, odd));
-    STORE(to + LANES, LASTS(even, odd));
-}
 #else
-INLINE void NAME(pairs)(const REAL *p, VEC *even, VEC *odd)
-{
-    *even = p[0];
-    *odd = p[1];
-}
-INLINE void NAME(neighbours)(VEC even, VEC odd, REAL *to)
-{
-    to[0] = even;
-    to[1] = odd;
-}
 INLINE void NAME(columns)(const REAL *const *p, long at, VEC *d)
 {
     for (int j = 0; j < 4; j++)
@@ -229,7 +191,19 @@ INLINE void NAME(weights_gradient)(const VEC *u, VEC *g)
     g[2] = P_AA * even_a + P_BB * even_b + u[5];
 }
 
-/* The same of F(2x2, 3x3): G g. */
+/* The same three of F(2, 3). */
+INLINE void NAME(input_of_two)(const VEC *d, VEC *t)
+{
+    t[0] = d[0] - d[2];
+    t[1] = d[1] + d[2];
+    t[2] = d[2] - d[1];
+    t[3] = d[1] - d[3];
+}
+INLINE void NAME(output_of_two)(const VEC *m, VEC *y)
+{
+    y[0] = m[0] + m[1] + m[2];
+    y[1] = m[1] - m[2] - m[3];
+}
 INLINE void NAME(weights_of_two)(const VEC *g, VEC *u)
 {
     const VEC even = (REAL).5 * g[0] + (REAL).5 * g[2], odd = (REAL).5 * g[1];
@@ -239,10 +213,6 @@ INLINE void NAME(weights_of_two)(const VEC *g, VEC *u)
     u[3] = g[2];
 }
 
-#undef EVENS
-#undef ODDS
-#undef FIRSTS
-#undef LASTS
 #undef LOWS
 #undef HIGHS
 #undef LOW_PAIRS
