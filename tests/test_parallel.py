@@ -91,6 +91,7 @@ def test_the_threads_of_the_team_stay():
 def test_threads_that_watch_miss_nothing(monkeypatch):
     monkeypatch.setattr(parallel, "Flag", Watched)
     monkeypatch.setattr(parallel, "AWAKE", 20)
+    monkeypatch.setattr(parallel, "GRACE", 20)
     monkeypatch.setattr(parallel, "_cores", 3)
     Watched.in_vain = 0
     parallel.set_count(3)
