@@ -23,6 +23,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from minidl import threads
 from minidl.grading.assignment import Assignment
 
 WRONG, CRASHING, HANGING = 0.26, 0.02, 0.02
@@ -116,7 +117,7 @@ def measure(students: int, jobs: int, public: bool = False) -> Measured:
         right,
         round(watch.grader, 1),
         round(watch.process, 1),
-        round(used / seconds / len(os.sched_getaffinity(0)), 2),
+        round(used / seconds / threads.available_cores(), 2),
         round(load, 2),
     )
 
@@ -169,7 +170,7 @@ def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--students", type=int, nargs="+", default=[100])
-    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--jobs", type=int, default=threads.available_cores())
     parser.add_argument("--output", type=Path, help="write the table between its two marks here")
     options = parser.parse_args()
     rows = []

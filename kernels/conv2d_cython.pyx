@@ -24,9 +24,9 @@ LEAST = 1_500_000
 # a kernel's size stay numbers of the machine.
 FARTHEST = 1 << 40
 
-# Channels from which on Winograd's algorithm takes tiles in the gradients, and from which on it takes
-# large ones forward as well: what they round turns ReLUs on or off, and a network's whole gradient
-# with them.
+# Channels from which on Winograd's algorithm takes squares in the gradients and, forward, strips of
+# two rows; and from which on it takes squares forward as well: what they round turns ReLUs on or off,
+# and a network's whole gradient with them.
 WINOGRAD, WINOGRAD_FORWARD = 16, 48
 
 # Outputs of a channel, at least, for Winograd's algorithm to serve a convolution with a stride.
@@ -156,7 +156,7 @@ cdef Tile _tile(_Call call, bint backward):
 
     Strips have the cheapest transforms and are for few channels, but not fewer outputs than fill a
     product, nor shorter rows than fill most of a vector. Forward, from WINOGRAD channels on, those
-    of two rows serve, which round as a direct sum does, up to where squares save so much more.
+    of two rows serve, which round little more than a direct sum, up to where squares save so much more.
     """
     cdef long* a = call.sizes
     cdef long channels = min(a[1], a[4]), outputs = a[1] if backward else a[4]

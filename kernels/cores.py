@@ -25,21 +25,22 @@ def granted(root="/"):
     `root` is the folder in which proc and sys are. See cgroups(7), and cpu.max in the kernel's
     documentation of control groups, version 2; cpu.cfs_quota_us in that of version 1.
     """
-    least = math.inf
+    grants = [math.inf]
+    mounts = Path(root, "sys/fs/cgroup")
     for line in _read(Path(root, "proc/self/cgroup")).splitlines():
         number, controllers, path = line.split(":", 2)
-        if number != "0" and "cpu" not in controllers.split(","):
-            continue
-        top = Path(root, "sys/fs/cgroup", *([controllers] if number != "0" else []))
         group = Path(path.lstrip("/"))
-        for folder in (top / group, *(top / parent for parent in group.parents)):
-            if number == "0":
-                quota, period = (_read(folder / "cpu.max").split() or ["max", "1"])[:2]
-            else:
-                quota, period = (_read(folder / f"cpu.cfs_{n}_us") for n in ("quota", "period"))
-            if quota.strip().isdigit() and int(quota):
-                least = min(least, int(quota) / int(period))
-    return least
+        if number == "0":
+            tops, files = [mounts, mounts / "unified"], ["cpu.max"]
+        elif "cpu" in controllers.split(","):
+            tops, files = [mounts / "cpu"], ["cpu.cfs_quota_us", "cpu.cfs_period_us"]
+        else:
+            continue
+        for folder in (top / each for top in tops for each in (group, *group.parents)):
+            numbers = " ".join(_read(folder / file) for file in files).split()
+            if len(numbers) == 2 and all(n.isdigit() and int(n) for n in numbers):
+                grants.append(int(numbers[0]) / int(numbers[1]))
+    return min(grants)
 
 
 def _read(path):

@@ -19,10 +19,10 @@ cdef extern nogil:
     void lrn_forward_f64(
         const double*, long, double, double, double, double*, double*, long, long, long, long)
     void lrn_backward_f32(
-        const float*, const float*, const float*, long, double, double, float*, float*,
+        const float*, const float*, const float*, double, long, double, double, float*, float*,
         long, long, long, long)
     void lrn_backward_f64(
-        const double*, const double*, const double*, long, double, double, double*, double*,
+        const double*, const double*, const double*, double, long, double, double, double*, double*,
         long, long, long, long)
 
 
@@ -44,19 +44,19 @@ def _forward(
 
 def _backward(
     const floating[:, :, ::1] dy, const floating[:, :, ::1] x, const floating[:, :, ::1] s,
-    long size, double factor, double beta, floating[:, :, ::1] dx, floating[:, ::1] ring,
-    long start, long stop,
+    double smallest, long size, double factor, double beta, floating[:, :, ::1] dx,
+    floating[:, ::1] ring, long start, long stop,
 ):
     cdef long c = x.shape[1], pixels = x.shape[2]
     with nogil:
         if floating is float:
             lrn_backward_f32(
-                &dy[0, 0, 0], &x[0, 0, 0], &s[0, 0, 0], size, factor, beta, &dx[0, 0, 0],
-                &ring[0, 0], c, pixels, start, stop)
+                &dy[0, 0, 0], &x[0, 0, 0], &s[0, 0, 0], smallest, size, factor, beta,
+                &dx[0, 0, 0], &ring[0, 0], c, pixels, start, stop)
         else:
             lrn_backward_f64(
-                &dy[0, 0, 0], &x[0, 0, 0], &s[0, 0, 0], size, factor, beta, &dx[0, 0, 0],
-                &ring[0, 0], c, pixels, start, stop)
+                &dy[0, 0, 0], &x[0, 0, 0], &s[0, 0, 0], smallest, size, factor, beta,
+                &dx[0, 0, 0], &ring[0, 0], c, pixels, start, stop)
 
 
 def forward(x, size, alpha, beta, k):
@@ -76,11 +76,11 @@ def backward(dy, x, s, size, alpha, beta):
     """dx, the gradient by x; see lrn_numpy.backward."""
     dx = np.empty_like(dy)
     n, c, pixels = x.shape
-    factor = 2 * alpha * beta
+    factor, smallest = 2 * alpha * beta, s.min(initial=np.inf)
 
     def work(start, stop):
         ring = np.empty((min(size, c), STRIP), x.dtype)
-        _backward(dy, x, s, size, factor, beta, dx, ring, start, stop)
+        _backward(dy, x, s, smallest, size, factor, beta, dx, ring, start, stop)
 
     if x.size:
         parallel.run(work, n, LEAST // (c * pixels) + 1)

@@ -180,15 +180,15 @@ def _together(parts):
         for part in away:
             if not part.ended.watch(GRACE) and part.take():
                 part.run()
-    except KeyboardInterrupt as error:
+    except BaseException as error:
         errors.append(error)
     finally:
-        while away:  # also through Ctrl-C: parts work on arrays of the caller
+        while away:  # also through Ctrl-C and other signals: parts work on arrays of the caller
             try:
                 while away:
                     away[-1].wait()
                     away.pop()
-            except KeyboardInterrupt as error:
+            except BaseException as error:
                 errors.append(error)
     errors += [part.error for part in parts]
     for error in filter(None, errors):
@@ -204,15 +204,16 @@ def _send(parts, away):
         while len(_state.team) < len(parts):
             member = SimpleQueue(), Flag()
             thread = threading.Thread(target=_live, args=member, name="minidl", daemon=True)
+            _state.team.append(member)
             try:
                 thread.start()
             except RuntimeError:  # the system has no more threads: the caller does the rest
+                _state.team.pop()
                 break
-            _state.team.append(member)
         for (queue, called), part in zip(_state.team, parts, strict=False):
+            away.append(part)
             queue.put(part)
             called.set()
-            away.append(part)
 
 
 def _live(queue, called):

@@ -19,7 +19,7 @@ PADDINGS = [(0, 0), (1, 1), (2, 2), (2, 0), (1, 2)]
 
 @pytest.fixture(autouse=True, params=[16, 1000], ids=["tiles", "strips"])
 def tiles(request, monkeypatch):
-    """Forward takes tiles of many channels, and strips of fewer. Here any number takes both."""
+    """Forward takes tiles of many channels and strips of fewer: here from 16 on, both."""
     monkeypatch.setattr(kernel, "WINOGRAD_FORWARD", request.param)
 
 

@@ -15,8 +15,8 @@ def files(root, contents):
     return root
 
 
-V1 = "12:memory:/docker/ab\n4:cpu,cpuacct:/docker/ab\n0::/\n"
-CPU = "sys/fs/cgroup/cpu,cpuacct"
+V1 = "12:memory:/docker/ab\n4:cpuacct,cpu:/docker/ab\n0::/\n"
+CPU = "sys/fs/cgroup/cpu"
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,13 @@ CPU = "sys/fs/cgroup/cpu,cpuacct"
             },
             3,
         ),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "100000\n"}, math.inf),
+        (
+            {"proc/self/cgroup": V1, "sys/fs/cgroup/unified/cpu.max": "250000 100000\n"},
+            2.5,
+        ),
         ({"proc/self/cgroup": V1}, math.inf),
+        ({"proc/self/cgroup": V1, f"{CPU}/docker/ab/cpu.cfs_quota_us": "200000\n"}, math.inf),
         (
             {
                 "proc/self/cgroup": V1,

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from minidl.kernels import batch_norm_cython
 
 import minidl
 from minidl import Tensor, nn, optim
@@ -174,6 +175,36 @@ def test_without_an_epsilon_denormal_squares_divide(name):
         wanted.backward(Tensor(dy))
         y.backward(Tensor(dy))
         np.testing.assert_allclose(small.grad * SCALED, large.grad, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 2, 20), (40, 3, 1, 1), (4, 33, 1, 1)])
+def test_the_gradient_passes_where_a_rectified_result_of_batch_norm_is_denormal(shape):
+    n, c, s = shape[0], shape[1], shape[2] * shape[3]
+    rng = np.random.default_rng(4)
+    x, dy = rng.standard_normal((2, n, c, s)).astype(np.float32)
+    mean, ones = np.zeros(c, np.float32), np.ones(c, np.float32)
+    results = [
+        batch_norm_cython.fused_backward(dy, x, np.full_like(x, y), mean, ones, ones, False)
+        for y in (1, 1e-40, 0)
+    ]
+    for plain, denormal, held in zip(*results, strict=True):
+        if plain.size:
+            np.testing.assert_array_equal(denormal, plain)
+            assert np.any(plain != 0)
+            assert np.all(held == 0)
+
+
+def test_the_gradient_of_lrn_keeps_denormal_sums_beside_large_ones():
+    values = np.full((1, 4, 1, 40), SCALED, np.float32)
+    gradients = []
+    for first in (SCALED, 1):
+        values[..., 0] = first
+        x = Tensor(values.copy(), requires_grad=True)
+        y = F.local_response_norm(x, 5, alpha=5, beta=0.5, k=0)
+        y.backward(Tensor(np.full(values.shape, 1e-3, np.float32)))
+        gradients.append(x.grad[..., 1:])
+    assert np.all(np.isfinite(gradients[0]))
+    np.testing.assert_array_equal(*gradients)
 
 
 @pytest.mark.parametrize(("value", "low", "high"), [(-1e-39, 0, 6), (1e-39, -1, 0)])

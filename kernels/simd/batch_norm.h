@@ -47,6 +47,15 @@ INLINE void NAME(put)(REAL *p, VEC v, int stream)
 
 INLINE VEC NAME(rectified)(VEC v) { return SELECT(v <= 0, SPLAT(0), v); } /* NaN passes */
 
+/* Whether ReLU has held a value back, from its result: a denormal one it has not. */
+INLINE MASK NAME(held)(VEC y) { return (y <= 0) & ~POSITIVE(y); }
+INLINE int NAME(one_held)(REAL y)
+{
+    INTEGER bits;
+    memcpy(&bits, &y, sizeof(bits));
+    return y <= 0 && bits <= 0;
+}
+
 #include "batch_norm_columns.h"
 
 /* part += the whole vectors of x, rest += the values that are left. */
@@ -242,14 +251,14 @@ INLINE void NAME(add_gradients)(
     for (; j + 2 * LANES <= s; j += 2 * LANES) {
         d = LOAD(dy + j);
         if (y)
-            d = SELECT(LOAD(y + j) <= 0, SPLAT(0), d);
+            d = SELECT(NAME(held)(LOAD(y + j)), SPLAT(0), d);
         if (dz)
             STORE(dz + j, d);
         p += d;
         q += d * (LOAD(x + j) - v_centre);
         d = LOAD(dy + j + LANES);
         if (y)
-            d = SELECT(LOAD(y + j + LANES) <= 0, SPLAT(0), d);
+            d = SELECT(NAME(held)(LOAD(y + j + LANES)), SPLAT(0), d);
         if (dz)
             STORE(dz + j + LANES, d);
         t += d;
@@ -258,7 +267,7 @@ INLINE void NAME(add_gradients)(
     *a += p + t;
     *b += q + u;
     for (; j < s; j++) {
-        REAL value = y && y[j] <= 0 ? 0 : dy[j];
+        REAL value = y && NAME(one_held)(y[j]) ? 0 : dy[j];
         if (dz)
             dz[j] = value;
         *rest_a += value;
@@ -306,12 +315,12 @@ INLINE void NAME(gradient)(
     for (; j + LANES <= s; j += LANES) {
         d = LOAD(dy + j);
         if (y)
-            d = SELECT(LOAD(y + j) <= 0, SPLAT(0), d);
+            d = SELECT(NAME(held)(LOAD(y + j)), SPLAT(0), d);
         d = v_factor * (d - v_shift - (LOAD(x + j) - v_centre) * v_slope);
         NAME(put)(dx + j, d, stream);
     }
     for (; j < s; j++) {
-        REAL value = y && y[j] <= 0 ? 0 : dy[j];
+        REAL value = y && NAME(one_held)(y[j]) ? 0 : dy[j];
         dx[j] = factor * (value - shift - (x[j] - centre) * slope);
     }
 }
@@ -324,11 +333,11 @@ INLINE void NAME(scaled)(const REAL *dy, const REAL *y, REAL factor, REAL *dx, l
     for (; j + LANES <= s; j += LANES) {
         d = LOAD(dy + j);
         if (y)
-            d = SELECT(LOAD(y + j) <= 0, SPLAT(0), d);
+            d = SELECT(NAME(held)(LOAD(y + j)), SPLAT(0), d);
         STORE(dx + j, v_factor * d);
     }
     for (; j < s; j++)
-        dx[j] = factor * (y && y[j] <= 0 ? 0 : dy[j]);
+        dx[j] = factor * (y && NAME(one_held)(y[j]) ? 0 : dy[j]);
 }
 
 INLINE void NAME(backward_block)(

@@ -92,7 +92,7 @@ INLINE void NAME(mask_row)(const REAL *dy, const REAL *y, long width, REAL *row)
 {
     if (y)
         for (long j = 0; j < width; j++)
-            row[j] = y[j] <= 0 ? 0 : dy[j];
+            row[j] = NAME(one_held)(y[j]) ? 0 : dy[j];
     else
         for (long j = 0; j < width; j++)
             row[j] = dy[j];

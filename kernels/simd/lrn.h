@@ -142,10 +142,11 @@ INLINE void NAME(subtract)(const REAL *x, const REAL *total, REAL factor, REAL *
 /* The terms of a window's channels stand in a ring of min(size, c) rows, each filled when the first
    window that holds it comes. */
 static void NAME(lrn_backward)(
-    const REAL *dy, const REAL *x, const REAL *s, long size, double factor, double beta, REAL *dx,
-    REAL *ring, long c, long pixels, long start, long stop)
+    const REAL *dy, const REAL *x, const REAL *s, double smallest, long size, double factor,
+    double beta, REAL *dx, REAL *ring, long c, long pixels, long start, long stop)
 {
     REAL total[STRIP];
+    (void)smallest;
     long before = (size - 1) / 2, after = size / 2, rows = size < c ? size : c;
     for (long image = start; image < stop; image++)
         for (long from = 0; from < pixels; from += STRIP) {

@@ -21,7 +21,7 @@ INLINE VEC NAME(slope)(VEC y, int act)
 {
     if (act == ACT_TANH)
         return 1 - y * y;
-    return act == ACT_RELU ? SELECT(y > 0, SPLAT(1), SPLAT(0)) : y * (1 - y);
+    return act == ACT_RELU ? SELECT(POSITIVE(y), SPLAT(1), SPLAT(0)) : y * (1 - y);
 }
 
 /* v becomes (v - mean) / sqrt(var + EPS); returns 1 / sqrt(var + EPS). */

@@ -133,4 +133,4 @@ def _cores(communicator: Any) -> int:
     cores = range(os.cpu_count() or 1)
     mine = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(cores)
     here = (os.uname().nodename, mine)
-    return max(len(mine) // communicator.allgather(here).count(here), 1)
+    return max(threads.available_cores() // communicator.allgather(here).count(here), 1)
