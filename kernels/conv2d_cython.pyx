@@ -308,8 +308,8 @@ cdef bint _correlate(
                 anew, <float*>cnp.PyArray_DATA(room), &finite)
         return finite
 
-    least = LEAST // (9 * outputs * c * o) + (1 if strips else 24)
-    return all(parallel.run(part, items, least))
+    pays = LEAST // (9 * outputs * c * o) + 1
+    return all(parallel.run(part, items, pays if strips else pays + 23, pays))
 
 
 cdef _winograd_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dweight, long ph, long pw):
@@ -326,7 +326,8 @@ cdef _winograd_weight(cnp.ndarray dy, cnp.ndarray x, cnp.ndarray dweight, long p
                 <float*>cnp.PyArray_DATA(room))
         return sums
 
-    parts = parallel.run(part, winograd_items(n, h, w, ph, pw, 4, 4), LEAST // (144 * c * o) + 24)
+    pays = LEAST // (144 * c * o) + 1
+    parts = parallel.run(part, winograd_items(n, h, w, ph, pw, 4, 4), pays + 23, pays)
     cdef cnp.ndarray places = np.array([sums.ctypes.data for sums in parts], np.intp)
     return winograd_finish_gradient_f32(
         <const float* const*>cnp.PyArray_DATA(places), len(parts), o, c,

@@ -114,12 +114,12 @@ cdef ndarray _product(
         parallel.run(
             lambda top, bottom: _fill(
                 c, a, a_turned, b, b_turned, bias, relu, top, bottom, 0, n),
-            m, LEAST // (depth * n) + 32)
+            m, LEAST // (depth * n) + 32, LEAST // (depth * n) + 1)
     else:
         parallel.run(
             lambda start, stop: _fill(
                 c, a, a_turned, b, b_turned, bias, relu, 0, m, start, stop),
-            n, LEAST // (m * depth) + 32)
+            n, LEAST // (m * depth) + 32, LEAST // (m * depth) + 1)
     return c
 
 

@@ -52,7 +52,7 @@ except ImportError:
 # How long a thread watches for work, or for the end of it, before it sleeps; and how long a caller
 # that is through leaves a part that may not have been begun to its thread.
 AWAKE, GRACE = 1e-3, 2e-5
-# How many times what a part must have at least pays for waking a team that sleeps.
+# How many times what pays for starting a thread that is awake pays for waking one.
 WAKE = 8
 # Multiply-adds that a thread should have for its start to pay: some twenty microseconds.
 LARGE = 2**21
@@ -141,12 +141,13 @@ def get_count():
     return _state.count
 
 
-def run(work, total, least=1):
+def run(work, total, least=1, pays=None):
     """Call work(start, stop) for consecutive parts of range(total), of at least `least` items.
 
     Inside a part, and with one thread, everything is one part. Parts run in threads of the team, or
-    one after the other where that is faster. Where some raise, all that have begun are waited for
-    and the first error in their order is raised.
+    one after the other where that is faster: `pays` items, by default `least`, take as long as a
+    start of a thread that is awake. Where some raise, all that have begun are waited for and the
+    first error in their order is raised.
 
     Returns the list of what the calls returned, in the order of the parts.
     """
@@ -154,10 +155,11 @@ def run(work, total, least=1):
     if parts == 1 or inside():
         return [work(0, total)]
     cuts = list(itertools.pairwise(total * part // parts for part in range(parts + 1)))
+    pays = least if pays is None else pays
     awake = time.perf_counter() < _state.awake_until
     _state.local.inside = True
     try:
-        if awake or least == 1 or total >= WAKE * parts * least:
+        if awake or pays == 1 or total >= WAKE * parts * pays:
             return _together([_Part(work, *cut) for cut in cuts])
         return [work(*cut) for cut in cuts]
     finally:

@@ -128,6 +128,8 @@ def test_small_work_does_not_wake_the_team_unless_more_follows(monkeypatch):
         assert len(set(parallel.run(met(2, ident), *small))) == 2
     monkeypatch.setattr(parallel._state, "awake_until", 0)
     assert len(set(parallel.run(met(2, ident), *large))) == 2
+    monkeypatch.setattr(parallel._state, "awake_until", 0)
+    assert len(set(parallel.run(met(2, ident), *small, 1))) == 2
     monkeypatch.setattr(parallel, "AWAKE", 0)
     parallel.run(ident, *small)
     assert parallel.run(ident, *small) == [threading.get_ident()] * 2
