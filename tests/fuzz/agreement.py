@@ -82,7 +82,7 @@ def run_in_parts(kernel, arguments, threads):
     if threads == before == 1:
         return kernel(*arguments)
     parallel.set_count(threads)
-    parallel.run = lambda work, total, least=1: original(work, total)
+    parallel.run = lambda work, total, *least: original(work, total)
     try:
         return kernel(*arguments)
     finally:
