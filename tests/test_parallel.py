@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 import threadpoolctl
-from minidl.kernels import parallel
+from minidl.kernels import parallel, parallel_cython
 from numpy._core.multiarray import get_handler_name
 
 from minidl import memory
@@ -96,7 +96,7 @@ def test_threads_that_watch_miss_nothing(monkeypatch):
     Watched.in_vain = 0
     parallel.set_count(3)
     for turn in range(200):
-        parts = parallel.run(met(3, lambda a, b: turn + a), 3)  # noqa: B023
+        parts = parallel.run(met(3, lambda a, b, turn=turn: turn + a), 3)
         assert parts == [turn, turn + 1, turn + 2]
     team = parallel._state.team
     assert not any(called.event.is_set() for _, called in team)
@@ -173,8 +173,7 @@ def test_nobody_stays_awake_with_more_threads_than_cores(monkeypatch):
 
 
 def test_a_flag_is_watched_without_the_interpreters_lock():
-    compiled = pytest.importorskip("minidl.kernels.parallel_cython")
-    flag, other = compiled.Flag(), compiled.Flag()
+    flag, other = parallel_cython.Flag(), parallel_cython.Flag()
     assert not flag.watch(1e-4)
     threading.Timer(0.01, flag.set).start()
     assert flag.watch(20, first=other)
@@ -234,7 +233,7 @@ def test_of_several_errors_the_first_in_order_comes_out():
 
 INTERRUPTED = """
 import os, signal, threading, time
-from minidl.kernels import parallel
+from minidl.kernels import parallel, parallel_cython
 parallel.set_count(2)
 finished, begun = [], threading.Event()
 def work(start, stop):
@@ -301,7 +300,7 @@ def test_one_count_gives_one_sum():
 
 FORK = """
 import os, threading, warnings
-from minidl.kernels import parallel
+from minidl.kernels import parallel, parallel_cython
 warnings.simplefilter("ignore")  # newer Pythons warn of fork beside threads
 parallel.set_count(3)
 parallel.run(lambda a, b: a, 3)
