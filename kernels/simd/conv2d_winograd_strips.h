@@ -189,6 +189,22 @@ INLINE void NAME(strip_rows)(const REAL *m, VEC shift, REAL *to, long step, cons
         STORE(to + i * step, y[i] + shift);
 }
 
+/* Asks for where a row of each output will be put, `plane` apart, one row while an element is summed:
+   all at once they would keep everything else waiting. */
+INLINE void NAME(wanted_row)(const REAL *left, const REAL *right, long plane, const int rows)
+{
+#ifdef MINIDL_VECTORS
+    const int apart = ((uintptr_t)left ^ (uintptr_t)(right + LANES - 1)) >= 64;
+    for (int i = 0; i < rows; i++) {
+        __builtin_prefetch(left + i * plane, 1);
+        if (apart)
+            __builtin_prefetch(right + i * plane + LANES - 1, 1);
+    }
+#else
+    (void)left, (void)right, (void)plane, (void)rows;
+#endif
+}
+
 /* A panel of outputs from `first` on, for two places. */
 INLINE void NAME(strip_tile)(const NAME(problem) *p, const NAME(strips) *s, const REAL *u,
                              const NAME(place) *at, long first, const int rows, const int tall)
@@ -198,23 +214,17 @@ INLINE void NAME(strip_tile)(const NAME(problem) *p, const NAME(strips) *s, cons
     const int whole = at[0].whole && at[1].whole;
     REAL *left = p->y + at[0].output + first * plane, *right = p->y + at[1].output + first * plane;
     REAL *m = s->m;
-#ifdef MINIDL_VECTORS
-    const int apart = ((uintptr_t)left ^ (uintptr_t)(right + LANES - 1)) >= 64;
-    for (int i = 0; i < rows; i++)
-        for (int r = 0; r < tall; r++) {
-            __builtin_prefetch(left + i * plane + r * p->ow, 1);
-            if (apart)
-                __builtin_prefetch(right + i * plane + r * p->ow + LANES - 1, 1);
-        }
-#endif
-    if (p->c == 3)
-        for (int e = 0; e < elements; e++)
-            NAME(strip_product)(u + e * 9 * NAME(STRIP_ROWS), at[0].pixels + e * step,
-                                at[1].pixels + e * step, s->pitch, 3, m + 2 * e * LANES, row, rows);
-    else
-        for (int e = 0; e < elements; e++)
-            NAME(strip_product)(u + e * p->c * 3 * NAME(STRIP_ROWS), at[0].pixels + e * step,
-                                at[1].pixels + e * step, s->pitch, p->c, m + 2 * e * LANES, row, rows);
+    for (int e = 0; e < elements; e++) {
+        const REAL *a = at[0].pixels + e * step, *b = at[1].pixels + e * step;
+        if (e < tall)
+            NAME(wanted_row)(left + e * p->ow, right + e * p->ow, plane, rows);
+        if (p->c == 3)
+            NAME(strip_product)(u + e * 9 * NAME(STRIP_ROWS), a, b, s->pitch, 3, m + 2 * e * LANES,
+                                row, rows);
+        else
+            NAME(strip_product)(u + e * p->c * 3 * NAME(STRIP_ROWS), a, b, s->pitch, p->c,
+                                m + 2 * e * LANES, row, rows);
+    }
     for (int i = 0; i < rows; i++, m += row * LANES, left += plane, right += plane) {
         const VEC shift = SPLAT(p->bias ? p->bias[first + i] : 0);
         REAL part[2][4 * LANES];
