@@ -1,8 +1,10 @@
 /* Batch normalization of the channels start .. stop of arrays (n, c, s), a block of channels at a
    time.
 
-   A block is read from memory once: it is small enough for the passes after the first to find it in
-   the cache, and wide enough for its rows to be long contiguous runs. Sums run in REAL over
+   A block is read from memory once: it is small enough for the sweeps after the first to find it in
+   the cache, and wide enough for its rows to be long contiguous runs. The first sweep over a block
+   goes along with a later one over the block before it: the one waits for memory, the other for the
+   cache, at the same time. Sums run in REAL over
    stretches of about STRETCH values and in double beyond, so that large batches keep their
    accuracy. Planes shorter than SHORT (a layer on vectors has s = 1) are the business of
    batch_norm_columns.h. Where `stream` is set, y and dx go around the cache. */
@@ -100,6 +102,26 @@ INLINE void NAME(add_squares)(const REAL *x, REAL centre, long s, VEC *part, dou
         *rest += (x[j] - centre) * (x[j] - centre);
 }
 
+/* The squares of `here` around a centre and the sum of `there`; either may be NULL. */
+INLINE void NAME(add_both)(
+    const REAL *here, REAL centre, const REAL *there, long s, VEC *squares, double *rest_squares,
+    VEC *sum, double *rest_sum)
+{
+    VEC p = *squares, q = *sum;
+    long j = 0;
+    if (here && there)
+        for (; j + 4 * LANES <= s; j += 4 * LANES) {
+            NAME(add_squares)(here + j, centre, 4 * LANES, &p, rest_squares);
+            NAME(add_plane)(there + j, 4 * LANES, &q, rest_sum);
+        }
+    if (here)
+        NAME(add_squares)(here + j, centre, s - j, &p, rest_squares);
+    if (there)
+        NAME(add_plane)(there + j, s - j, &q, rest_sum);
+    *squares = p;
+    *sum = q;
+}
+
 INLINE void NAME(flush)(VEC *part, double *total, long count)
 {
     for (long ch = 0; ch < count; ch++) {
@@ -108,47 +130,48 @@ INLINE void NAME(flush)(VEC *part, double *total, long count)
     }
 }
 
-/* total[ch] = the sum over a channel of x, or of (x - centre)^2 where there is a centre. */
-INLINE void NAME(sum_planes)(
-    const REAL *x, const REAL *centre, long n, long stride, long s, long count, double *total)
+/* squares[ch] = the sum over a channel of (x - mean)^2, for `count` channels from `first` on, and
+   sums[ch] = that of x for the `coming` channels behind them. */
+static void NAME(squares_and_sums)(
+    const NAME(call) *f, long first, long count, long coming, double *squares, double *sums)
 {
-    VEC part[MOST];
+    const long both = count > coming ? count : coming;
+    VEC p[MOST], q[MOST];
     long since = 0;
-    for (long ch = 0; ch < count; ch++) {
-        total[ch] = 0;
-        part[ch] = SPLAT(0);
+    for (long ch = 0; ch < both; ch++) {
+        squares[ch] = sums[ch] = 0;
+        p[ch] = q[ch] = SPLAT(0);
     }
-    for (long i = 0; i < n; i++)
-        for (long from = 0; from < s; from += STRETCH) {
-            long length = s - from < STRETCH ? s - from : STRETCH;
-            for (long ch = 0; ch < count; ch++) {
-                const REAL *run = x + i * stride + ch * s + from;
-                if (centre)
-                    NAME(add_squares)(run, centre[ch], length, part + ch, total + ch);
-                else
-                    NAME(add_plane)(run, length, part + ch, total + ch);
-            }
+    for (long i = 0; i < f->n; i++)
+        for (long from = 0; from < f->s; from += STRETCH) {
+            const REAL *x = f->x + (i * f->c + first) * f->s + from;
+            long length = f->s - from < STRETCH ? f->s - from : STRETCH;
+            for (long ch = 0; ch < both; ch++)
+                NAME(add_both)(
+                    ch < count ? x + ch * f->s : NULL, ch < count ? f->mean[first + ch] : 0,
+                    ch < coming ? x + (count + ch) * f->s : NULL, length, p + ch, squares + ch,
+                    q + ch, sums + ch);
             since += length;
             if (since >= STRETCH) {
-                NAME(flush)(part, total, count);
+                NAME(flush)(p, squares, both);
+                NAME(flush)(q, sums, both);
                 since = 0;
             }
         }
-    NAME(flush)(part, total, count);
+    NAME(flush)(p, squares, both);
+    NAME(flush)(q, sums, both);
 }
 
-/* y = relu((x - centre) * factor + shift + residual), and x_hat = (x - centre) * inv_std. The
-   values `ahead`, those of the next block, come into the cache meanwhile. */
+/* y = relu((x - centre) * factor + shift + residual), and x_hat = (x - centre) * inv_std. */
 INLINE void NAME(normalize)(
     const REAL *x, const REAL *residual, REAL centre, REAL inv_std, REAL factor, REAL shift,
-    REAL *y, REAL *x_hat, long s, int relu, long ahead, int stream)
+    REAL *y, REAL *x_hat, long s, int relu, int stream)
 {
     VEC v_centre = SPLAT(centre), v_factor = SPLAT(factor), v_shift = SPLAT(shift);
     VEC v_inv_std = SPLAT(inv_std), u, v;
     long j = 0;
     for (; j + LANES <= s; j += LANES) {
         u = LOAD(x + j) - v_centre;
-        PREFETCH(x + j + ahead);
         v = u * v_factor + v_shift;
         if (residual)
             v += LOAD(residual + j);
@@ -176,7 +199,7 @@ INLINE void NAME(normalize_block)(
             NAME(normalize)(
                 f->x + at, residual ? residual + at : NULL, f->mean[ch], f->inv_std[ch],
                 f->inv_std[ch] * f->gamma[ch], f->beta[ch], f->y + at, x_hat ? x_hat + at : NULL,
-                f->s, relu, count * f->s, stream);
+                f->s, relu, stream);
         }
 }
 
@@ -202,18 +225,17 @@ static void NAME(normalize_planes)(const NAME(call) *f, long first, long count)
         NAME(normalize_as_asked)(f, first, count, 0);
 }
 
-static void NAME(moments_of_planes)(const NAME(call) *f, long first, long count)
+/* mean, var and inv_std of a block, from its sums, which those of the next block replace. */
+static void NAME(moments_of_planes)(
+    const NAME(call) *f, long first, long count, long coming, double *sums)
 {
-    double total[MOST], m = (double)f->n * f->s;
-    const REAL *x = f->x + first * f->s;
-    REAL *mean = f->mean + first;
-    NAME(sum_planes)(x, NULL, f->n, f->c * f->s, f->s, count, total);
+    double squares[MOST], m = (double)f->n * f->s;
     for (long ch = 0; ch < count; ch++)
-        mean[ch] = (REAL)(total[ch] / m);
-    NAME(sum_planes)(x, mean, f->n, f->c * f->s, f->s, count, total);
+        f->mean[first + ch] = (REAL)(sums[ch] / m);
+    NAME(squares_and_sums)(f, first, count, coming, squares, sums);
     for (long ch = 0; ch < count; ch++) {
-        f->var[first + ch] = (REAL)(total[ch] / m);
-        f->inv_std[first + ch] = (REAL)(1 / __builtin_sqrt(total[ch] / m + f->eps));
+        f->var[first + ch] = (REAL)(squares[ch] / m);
+        f->inv_std[first + ch] = (REAL)(1 / __builtin_sqrt(squares[ch] / m + f->eps));
     }
 }
 
@@ -226,22 +248,25 @@ static void NAME(batch_norm_forward)(
     NAME(call) f = {.x = x, .residual = residual, .gamma = gamma, .beta = beta, .eps = eps, .y = y,
                     .x_hat = x_hat, .mean = mean, .var = var, .inv_std = inv_std, .n = n, .c = c,
                     .s = s, .relu = relu, .stream = stream};
-    long most = block_channels(n, s, sizeof(REAL));
-    for (long first = start; first < stop; first += most) {
-        long count = stop - first < most ? stop - first : most;
+    long most = block_channels(n, s, sizeof(REAL)), count = stop - start < most ? stop - start : most;
+    double squares[MOST], sums[MOST];
+    if (var && s >= SHORT)
+        NAME(squares_and_sums)(&f, start, 0, count, squares, sums);
+    for (long first = start, coming; first < stop; first += count, count = coming) {
+        coming = stop - first - count < most ? stop - first - count : most;
         if (s < SHORT) {
             NAME(forward_columns)(&f, first, count);
             continue;
         }
         if (var)
-            NAME(moments_of_planes)(&f, first, count);
+            NAME(moments_of_planes)(&f, first, count, coming, sums);
         NAME(normalize_planes)(&f, first, count);
     }
     if (stream)
         stream_end();
 }
 
-/* a = sum of dz, b = sum of dz * (x - centre), where dz = dy unless y <= 0, written if wanted. */
+/* a += dz, b += dz * (x - centre), where dz = dy unless y <= 0, written if wanted. */
 INLINE void NAME(add_gradients)(
     const REAL *dy, const REAL *x, const REAL *y, REAL *dz, REAL centre, long s, VEC *a, VEC *b,
     double *rest_a, double *rest_b)
@@ -273,35 +298,6 @@ INLINE void NAME(add_gradients)(
         *rest_a += value;
         *rest_b += value * (x[j] - centre);
     }
-}
-
-INLINE void NAME(sum_gradients)(
-    const NAME(call) *f, long first, long count, const REAL *y, REAL *dz, double *a, double *b)
-{
-    VEC p[MOST], q[MOST];
-    long since = 0;
-    for (long ch = 0; ch < count; ch++) {
-        a[ch] = b[ch] = 0;
-        p[ch] = q[ch] = SPLAT(0);
-    }
-    for (long i = 0; i < f->n; i++)
-        for (long from = 0; from < f->s; from += STRETCH) {
-            long length = f->s - from < STRETCH ? f->s - from : STRETCH;
-            for (long ch = 0; ch < count; ch++) {
-                long at = (i * f->c + first + ch) * f->s + from;
-                NAME(add_gradients)(
-                    f->dy + at, f->x + at, y ? y + at : NULL, dz ? dz + at : NULL,
-                    f->mean ? f->mean[first + ch] : 0, length, p + ch, q + ch, a + ch, b + ch);
-            }
-            since += length;
-            if (since >= STRETCH) {
-                NAME(flush)(p, a, count);
-                NAME(flush)(q, b, count);
-                since = 0;
-            }
-        }
-    NAME(flush)(p, a, count);
-    NAME(flush)(q, b, count);
 }
 
 /* dx = factor * (dz - shift - (x - centre) * slope). */
@@ -340,43 +336,110 @@ INLINE void NAME(scaled)(const REAL *dy, const REAL *y, REAL factor, REAL *dx, l
         dx[j] = factor * (y && NAME(one_held)(y[j]) ? 0 : dy[j]);
 }
 
-INLINE void NAME(backward_block)(
-    const NAME(call) *f, long first, long count, const REAL *y, REAL *dz, int stream)
+/* The line that is subtracted from the gradients of a channel, and what they are multiplied with. */
+typedef struct {
+    REAL centre, factor, shift, slope;
+} NAME(line);
+
+/* `masked`: ReLU held values back, f->y tells which. `kept`: the gradients before it are wanted, the
+   sums write them, and what comes after reads them. */
+INLINE void NAME(gradient_at)(
+    const NAME(call) *f, const NAME(line) *l, long at, long s, int masked, int kept, int stream)
 {
-    double a[MOST], b[MOST], m = (double)f->n * f->s;
-    const REAL *dy = dz ? dz : f->dy;
-    NAME(sum_gradients)(f, first, count, y, dz, a, b);
-    if (dz)
-        y = NULL;
-    for (long ch = 0; ch < count; ch++) {
-        double scale = f->mean ? f->inv_std[first + ch] : 1;
-        f->dbeta[first + ch] = (REAL)a[ch];
-        f->dgamma[first + ch] = (REAL)(b[ch] * scale);
-        a[ch] /= m;
-        b[ch] *= scale * scale / m;
-    }
-    for (long i = 0; i < f->n; i++)
-        for (long ch = 0; ch < count; ch++) {
-            long k = first + ch, at = (i * f->c + k) * f->s;
-            REAL factor = f->gamma[k] * f->inv_std[k];
-            const REAL *result = y ? y + at : NULL;
-            if (f->given)
-                NAME(scaled)(dy + at, result, factor, f->dx + at, f->s);
-            else
-                NAME(gradient)(
-                    dy + at, f->x + at, result, f->mean ? f->mean[k] : 0, factor, (REAL)a[ch],
-                    (REAL)b[ch], f->dx + at, f->s, stream);
-        }
+    const REAL *dy = (kept ? f->dz : f->dy) + at, *y = masked && !kept ? f->y + at : NULL;
+    if (f->given)
+        NAME(scaled)(dy, y, l->factor, f->dx + at, s);
+    else
+        NAME(gradient)(dy, f->x + at, y, l->centre, l->factor, l->shift, l->slope, f->dx + at, s,
+                       stream);
+}
+INLINE void NAME(sums_at)(
+    const NAME(call) *f, REAL centre, long at, long s, VEC *a, VEC *b, double *rest_a,
+    double *rest_b, int masked, int kept)
+{
+    NAME(add_gradients)(f->dy + at, f->x + at, masked ? f->y + at : NULL, kept ? f->dz + at : NULL,
+                        centre, s, a, b, rest_a, rest_b);
 }
 
-INLINE void NAME(backward_as_asked)(const NAME(call) *f, long first, long count, int stream)
+/* dx of the `count` channels from `first` on, and the sums of the `coming` channels behind them. */
+INLINE void NAME(gradients_and_sums)(
+    const NAME(call) *f, const NAME(line) *lines, long first, long count, long coming, double *a,
+    double *b, int masked, int kept, int stream)
+{
+    const long both = count > coming ? count : coming;
+    VEC p[MOST], q[MOST];
+    long since = 0;
+    for (long ch = 0; ch < both; ch++) {
+        a[ch] = b[ch] = 0;
+        p[ch] = q[ch] = SPLAT(0);
+    }
+    for (long i = 0; i < f->n; i++)
+        for (long from = 0; from < f->s; from += STRETCH) {
+            long length = f->s - from < STRETCH ? f->s - from : STRETCH;
+            for (long ch = 0; ch < both; ch++) {
+                const long here = (i * f->c + first + ch) * f->s + from, there = here + count * f->s;
+                const REAL centre = f->mean && ch < coming ? f->mean[first + count + ch] : 0;
+                VEC u = p[ch], v = q[ch];
+                long j = 0;
+                if (ch < count && ch < coming)
+                    for (; j + 4 * LANES <= length; j += 4 * LANES) {
+                        NAME(gradient_at)(f, lines + ch, here + j, 4 * LANES, masked, kept, stream);
+                        NAME(sums_at)(f, centre, there + j, 4 * LANES, &u, &v, a + ch, b + ch,
+                                      masked, kept);
+                    }
+                if (ch < count)
+                    NAME(gradient_at)(f, lines + ch, here + j, length - j, masked, kept, stream);
+                if (ch < coming)
+                    NAME(sums_at)(f, centre, there + j, length - j, &u, &v, a + ch, b + ch, masked,
+                                  kept);
+                p[ch] = u;
+                q[ch] = v;
+            }
+            since += length;
+            if (since >= STRETCH) {
+                NAME(flush)(p, a, both);
+                NAME(flush)(q, b, both);
+                since = 0;
+            }
+        }
+    NAME(flush)(p, a, both);
+    NAME(flush)(q, b, both);
+}
+
+/* dgamma and dbeta of a channel from its sums, and the line. */
+INLINE NAME(line) NAME(line_of)(const NAME(call) *f, long ch, double a, double b)
+{
+    const double m = (double)f->n * f->s, scale = f->mean ? f->inv_std[ch] : 1;
+    f->dbeta[ch] = (REAL)a;
+    f->dgamma[ch] = (REAL)(b * scale);
+    return (NAME(line)){f->mean ? f->mean[ch] : 0, f->gamma[ch] * f->inv_std[ch], (REAL)(a / m),
+                        (REAL)(b * scale * scale / m)};
+}
+
+INLINE void NAME(backward_planes)(
+    const NAME(call) *f, long start, long stop, long most, int masked, int kept, int stream)
+{
+    NAME(line) lines[MOST];
+    double a[MOST], b[MOST];
+    long count = stop - start < most ? stop - start : most, coming;
+    NAME(gradients_and_sums)(f, lines, start, 0, count, a, b, masked, kept, stream);
+    for (long first = start; first < stop; first += count, count = coming) {
+        for (long ch = 0; ch < count; ch++)
+            lines[ch] = NAME(line_of)(f, first + ch, a[ch], b[ch]);
+        coming = stop - first - count < most ? stop - first - count : most;
+        NAME(gradients_and_sums)(f, lines, first, count, coming, a, b, masked, kept, stream);
+    }
+}
+
+INLINE void NAME(backward_as_asked)(
+    const NAME(call) *f, long start, long stop, long most, int stream)
 {
     if (f->y && f->dz)
-        NAME(backward_block)(f, first, count, f->y, f->dz, stream);
+        NAME(backward_planes)(f, start, stop, most, 1, 1, stream);
     else if (f->y)
-        NAME(backward_block)(f, first, count, f->y, NULL, stream);
+        NAME(backward_planes)(f, start, stop, most, 1, 0, stream);
     else
-        NAME(backward_block)(f, first, count, NULL, NULL, stream);
+        NAME(backward_planes)(f, start, stop, most, 0, 0, stream);
 }
 
 /* Where there is no mean, x is x_hat. */
@@ -389,15 +452,13 @@ static void NAME(batch_norm_backward)(
                     .inv_std = (REAL *)inv_std, .dx = dx, .dz = dz, .dgamma = dgamma,
                     .dbeta = dbeta, .n = n, .c = c, .s = s, .given = given};
     long most = block_channels(n, s, 2 * sizeof(REAL));
-    for (long first = start; first < stop; first += most) {
-        long count = stop - first < most ? stop - first : most;
-        if (s < SHORT)
-            NAME(backward_columns)(&f, first, count);
-        else if (stream)
-            NAME(backward_as_asked)(&f, first, count, 1);
-        else
-            NAME(backward_as_asked)(&f, first, count, 0);
-    }
+    if (s < SHORT)
+        for (long first = start; first < stop; first += most)
+            NAME(backward_columns)(&f, first, stop - first < most ? stop - first : most);
+    else if (stream)
+        NAME(backward_as_asked)(&f, start, stop, most, 1);
+    else
+        NAME(backward_as_asked)(&f, start, stop, most, 0);
     if (stream)
         stream_end();
 }
