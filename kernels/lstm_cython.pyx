@@ -10,7 +10,7 @@ import numpy as np
 from cython cimport floating
 from libc.stdint cimport int64_t
 
-from minidl.kernels import parallel
+from minidl.kernels import linear_cython, parallel
 
 # Multiplications that a thread should have, at least, for its start to pay.
 LEAST = 2_000_000
@@ -124,10 +124,21 @@ def _backward(
 
 def forward(projected, bias, weight_hh, h0, c0, drop, lengths, reverse, keep):
     """c' = f c + i drop g,  h' = o tanh(c'), step by step; see lstm_numpy.forward."""
+    gates = np.empty((len(projected) if keep else 0, *projected.shape[1:]), projected.dtype)
+    return _walk(projected, bias, weight_hh, h0, c0, drop, lengths, reverse, keep, gates)
+
+
+def fused_forward(x, weight_ih, bias, weight_hh, h0, c0, drop, lengths, reverse, keep):
+    """The same from x and its weights, gates in the place of their product."""
+    product = linear_cython.forward(x.reshape(-1, x.shape[2]), weight_ih, None, False)
+    gates = product.reshape(*x.shape[:2], len(weight_ih))
+    return _walk(gates, bias, weight_hh, h0, c0, drop, lengths, reverse, keep, gates)
+
+
+def _walk(projected, bias, weight_hh, h0, c0, drop, lengths, reverse, keep, gates):
     steps, (n, d), dtype = len(projected), h0.shape, projected.dtype
     states = np.empty((steps + 2, n, d), dtype)
     cells = np.empty((steps + 1 if keep else 1, n, d), dtype)
-    gates = np.empty((steps if keep else 0, n, 4 * d), dtype)
     first = steps if reverse else 0
     states[first], cells[first if keep else 0] = h0, c0
     if n:
@@ -140,7 +151,7 @@ def forward(projected, bias, weight_hh, h0, c0, drop, lengths, reverse, keep):
             _forward(*flat, sums, lengths, steps, d, reverse, keep, start, stop)
 
         parallel.run(work, n, LEAST // (4 * d * d * steps) + 1)
-    return states, cells if keep else cells[:0], gates
+    return states, cells if keep else cells[:0], gates if keep else gates[:0]
 
 
 def backward(dstates, cells, gates, weight_hh, drop, lengths, reverse):

@@ -60,6 +60,12 @@ def forward(projected, bias, weight_hh, h0, c0, drop, lengths, reverse, keep):
     return (states, cells, gates) if keep else (states, cells[:0], gates[:0])
 
 
+def fused_forward(x, weight_ih, bias, weight_hh, h0, c0, drop, lengths, reverse, keep):
+    """`forward` of projected = x weight_ih^T; x is (steps, n, inputs), weight_ih (4 d, inputs)."""
+    projected = x @ weight_ih.T
+    return forward(projected, bias, weight_hh, h0, c0, drop, lengths, reverse, keep)
+
+
 def backward(dstates, cells, gates, weight_hh, drop, lengths, reverse):
     """Gradients of a loss through all steps.
 

@@ -35,8 +35,11 @@ def lstm(rng, dtype):
         weight_hh = normal(rng, dtype, 4 * d, d) / dtype(d**0.5)
         projected, bias = 2 * normal(rng, dtype, steps, n, 4 * d), normal(rng, dtype, 4 * d)
         h0, c0 = normal(rng, dtype, n, d), normal(rng, dtype, n, d)
+        x, weight_ih = normal(rng, dtype, steps, n, 3), normal(rng, dtype, 4 * d, 3)
         for keep in (True, False):
-            yield "forward", (projected, bias, weight_hh, h0, c0, drop, lengths, reverse, keep)
+            rest = bias, weight_hh, h0, c0, drop, lengths, reverse, keep
+            yield "forward", (projected, *rest)
+            yield "fused_forward", (x, weight_ih, *rest)
         gates = np.tanh(normal(rng, dtype, steps, n, 4 * d))
         cells = normal(rng, dtype, steps + 1, n, d)
         dstates = normal(rng, dtype, steps + 2, n, d)

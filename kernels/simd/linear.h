@@ -83,8 +83,11 @@ INLINE void NAME(tile)(
 {
     VEC t[ROWS][2], left = SPLAT(0), right = left;
     const VEC zero = left;
-    for (int i = 0; i < rows; i++)
+    for (int i = 0; i < rows; i++) {
         t[i][0] = t[i][1] = zero;
+        PREFETCH(c + i * c_row);
+        PREFETCH(c + i * c_row + LANES);
+    }
     for (long p = 0; p < deep; p++, b += b_row, a += deep_step) {
         left = LOAD(b);
         right = LOAD(b + LANES);

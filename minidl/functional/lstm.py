@@ -31,17 +31,12 @@ class LSTM(Function):
         self.x, self.weight_ih, self.weight_hh = without_padding(x, lengths), weight_ih, weight_hh
         self.options = drop, lengths, reverse
         bias = bias_or_zero(bias_ih, weight_ih) + bias_or_zero(bias_hh, weight_hh)
-        self.states, self.cells, self.gates = backend.call(
-            "lstm",
-            "forward",
-            project(self.x, weight_ih),
-            bias,
-            weight_hh,
-            h0,
-            c0,
-            *self.options,
-            any(self.needs),
-        )
+        rest = bias, weight_hh, h0, c0, *self.options, any(self.needs)
+        if backend.brought("lstm") or backend.brought("linear"):
+            found = backend.call("lstm", "forward", project(self.x, weight_ih), *rest)
+        else:
+            found = backend.call("lstm", "fused_forward", self.x, weight_ih, *rest)
+        self.states, self.cells, self.gates = found
         return self.states
 
     def backward(self, grad):

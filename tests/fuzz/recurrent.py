@@ -35,6 +35,8 @@ def lstms(draw):
         arrays, drop, lengths = drawn(rng, dtype, walk)
         arguments = *arrays, drop, lengths, reverse
         yield "forward", (*arguments, keep)
+        x, weight_ih = normal(rng, dtype, steps, n, d + 2), normal(rng, dtype, 4 * d, d + 2)
+        yield "fused_forward", (x, weight_ih, *arguments[1:], keep)
         (_, _, weight, *_), (_, cells, gates) = yield "forward", (*arguments, True)
         dstates = normal(rng, dtype, steps + 2, n, d)
         kept = Given(cells), Given(gates), Given(weight)
