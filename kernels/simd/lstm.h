@@ -3,19 +3,21 @@
 
 #include "recurrent.h"
 
-/* One example, one step: `sums` are h weight_hh^T, x is the projected input; gates may be `sums`
-   themselves. */
+/* One example, one step: `sums` are h weight_hh^T, x is the projected input; gates may be `sums` or x
+   themselves. Behind x lies that of the next example, which is asked for meanwhile. */
 static void NAME(lstm_row)(
     const REAL *sums, const REAL *x, const REAL *bias, const REAL *c, const REAL *drop,
     REAL *h_next, REAL *c_next, REAL *gates, long d)
 {
-#define SUM_OF(at) \
-    (NAME(some)(x + (at), left) + NAME(some)(bias + (at), left) + NAME(some)(sums + (at), left))
-    ROW_LOOP(2 * d, NAME(put)(gates + j, NAME(sigmoid)(SUM_OF(j)), left);)
+#define GATE(at, f)                                                                          \
+    PREFETCH(x + (at) + 4 * d);                                                              \
+    NAME(put)(gates + (at), f(NAME(some)(x + (at), left) + NAME(some)(bias + (at), left) +   \
+                              NAME(some)(sums + (at), left)), left);
+    ROW_LOOP(2 * d, GATE(j, NAME(sigmoid)))
     const long g = 2 * d, o = 3 * d;
-    ROW_LOOP(d, NAME(put)(gates + g + j, NAME(tanh)(SUM_OF(g + j)), left);)
-    ROW_LOOP(d, NAME(put)(gates + o + j, NAME(sigmoid)(SUM_OF(o + j)), left);)
-#undef SUM_OF
+    ROW_LOOP(d, GATE(g + j, NAME(tanh)))
+    ROW_LOOP(d, GATE(o + j, NAME(sigmoid)))
+#undef GATE
     ROW_LOOP(d, {
         VEC new = NAME(some)(gates + j, left) * NAME(some)(gates + g + j, left);
         new = drop ? new * NAME(some)(drop + j, left) : new;
