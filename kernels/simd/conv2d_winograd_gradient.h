@@ -10,6 +10,14 @@
 INLINE long NAME(span)(long c) { return NAME(up)(c, LANES); }
 INLINE long NAME(part_size)(long o, long c) { return 36 * NAME(up)(o, GROUP) * NAME(span)(c); }
 
+/* Channels of a panel: two vectors where three would leave one for a product of its own, if products
+   have rows enough to be as quick with two. */
+INLINE long NAME(panel_width)(long c)
+{
+    const long vectors = NAME(span)(c) / LANES;
+    return ROWS == 8 && vectors % 3 == 1 && vectors % 2 == 0 ? 2 * LANES : WIDTH;
+}
+
 /* Tiles of all channels, transformed: v[element][panel of `width` channels][tile][channel in it].
    The gradients dy are read where they are, unless a tile hangs over the edge. */
 static void NAME(many_tiles)(const REAL *x, const tiling *tiles, long t, long count, int pixels,
@@ -56,23 +64,23 @@ static void NAME(winograd_weight_gradient)(const REAL *x, const REAL *dy, REAL *
 {
     const long oh = h + 2 * ph - 2, ow = w + 2 * pw - 2, th = (oh + 3) / 4, tw = (ow + 3) / 4;
     const tiling inputs = {c, h, w, ph, pw, th, tw, 2}, outputs = {o, oh, ow, 0, 0, th, tw, 0};
-    const long span = NAME(span)(c), rows = NAME(up)(o, GROUP);
-    const long step = NAME(up)(c, WIDTH) * NAME(DEPTH) + 16, other = rows * NAME(DEPTH) + 16;
+    const long span = NAME(span)(c), rows = NAME(up)(o, GROUP), width = NAME(panel_width)(c);
+    const long step = NAME(up)(c, width) * NAME(DEPTH) + 16, other = rows * NAME(DEPTH) + 16;
     REAL *v = NAME(aligned)(room), *z = v + 36 * step, *sheet = z + 36 * other;
     (void)n;
     if (start >= stop)
         memset(part, 0, NAME(part_size)(o, c) * sizeof(REAL));
     for (long t = start; t < stop; t += NAME(DEPTH)) {
         const long count = least(NAME(DEPTH), stop - t);
-        NAME(many_tiles)(x, &inputs, t, count, 1, WIDTH, v, step, sheet);
+        NAME(many_tiles)(x, &inputs, t, count, 1, width, v, step, sheet);
         NAME(many_tiles)(dy, &outputs, t, count, 0, GROUP, z, other, sheet);
         for (int e = 0; e < 36; e++)
-            for (long k = 0; k < c; k += WIDTH)
+            for (long k = 0; k < c; k += width)
                 for (long a = 0; a < rows; a += ROWS) {
                     const REAL *left = z + e * other + a / GROUP * GROUP * NAME(DEPTH) + a % GROUP;
-                    NAME(product)(left, GROUP, v + e * step + k * NAME(DEPTH), WIDTH,
+                    NAME(product)(left, GROUP, v + e * step + k * NAME(DEPTH), width,
                                   part + (e * rows + a) * span + k, span, count, count,
-                                  least(3, (span - k) / LANES), t > start);
+                                  least(width, span - k) / LANES, t > start);
                 }
     }
 }
