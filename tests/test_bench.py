@@ -54,6 +54,7 @@ PEAKS = {
     "fma_gflops": 100.0,
     "sgemm_gflops": 90.0,
     "triad_gbs": 20.0,
+    "copy_gbs": 40.0,
     "read_dram_gbs": 22.0,
     "read_l3_gbs": 50.0,
     "read_l2_gbs": 90.0,
@@ -182,6 +183,7 @@ def test_peaks_are_those_of_a_computer(monkeypatch):
     assert 0.1 < peaks.sgemm(128) < 1000
     assert 0.1 < peaks.read(2**14) < 5000
     assert 0.1 < peaks.triad(2**16) < 5000
+    assert 0.1 < peaks.copy(2**16) < 5000
 
 
 # -- worker processes -------------------------------------------------------------------------
@@ -369,6 +371,9 @@ def test_the_report_says_what_was_measured():
     assert "| conv | 1.0e-07 / 2.0e-07 / 3.0e-07 |" in text
     assert "- LSTM: forward" in text
     assert "| fused multiply-add on registers | 100 GF/s |" in text
+    assert "| conv, forward | 2.00 | 1.60 | 1.00 | 20.0 |" in text
+    found["rows"][0]["target"] = 0.5
+    assert "Targets that are missed" not in report.markdown(found)
 
 
 def test_the_report_says_where_minidl_is_behind():

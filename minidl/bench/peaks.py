@@ -119,6 +119,19 @@ def _triad(a, b, c, scale):
         a[i] = b[i] + scale * c[i]
 
 
+@numba.njit(cache=False)
+def _scale(a, b, scale):
+    for i in range(a.size):
+        a[i] = scale * b[i]
+
+
+def copy(size: int = 2**23) -> float:
+    """Return GB/s of a = s b on arrays of `size` bytes, which caches hold; both arrays count."""
+    a, b, scale = np.ones(size // 4, np.float32), np.ones(size // 4, np.float32), np.float32(0.5)
+    _scale(a, b, scale)
+    return 2 * a.nbytes / best(lambda: _scale(a, b, scale)) / 1e9
+
+
 def read(size: int) -> float:
     """Return GB/s of reading an array of `size` bytes again and again."""
     x = np.ones(size // 4, np.float32)
@@ -136,11 +149,12 @@ def triad(size: int = 2**26) -> float:
 
 
 def measure() -> dict[str, float]:
-    """Return GF/s of FMA and sgemm, GB/s of DRAM triad, and of reading from each level."""
+    """Return GF/s of FMA and sgemm, GB/s of triad and copy, and of reading from each level."""
     return {
         "fma_gflops": fma(),
         "sgemm_gflops": sgemm(),
         "triad_gbs": triad(),
+        "copy_gbs": copy(),
         "read_dram_gbs": read(2**28),
         "read_l3_gbs": read(2**22),
         "read_l2_gbs": read(2**18),
