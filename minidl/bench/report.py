@@ -120,8 +120,8 @@ def _misses(row: dict[str, Any]) -> bool:
 def _missed(result: dict[str, Any]) -> Iterator[str]:
     """Yield what the missed targets ask for, beside what the machine can do."""
     peaks = result["peaks"]
-    yield "In milliseconds. A target asks for its share of PyTorch's time in this run. Copying is of"
-    yield "as many bytes, from one array of 8 MiB to another; arithmetic is on registers alone."
+    yield "In milliseconds. A target asks for its share of PyTorch's time in this run. Copying is"
+    yield "of as many bytes, from one array of 8 MiB to another; arithmetic is on registers alone."
     yield ""
     yield "| | minidl | target | copying | arithmetic |"
     yield "|---|---:|---:|---:|---:|"
