@@ -24,9 +24,8 @@ LEAST = 1_500_000
 # a kernel's size stay numbers of the machine.
 FARTHEST = 1 << 40
 
-# Channels from which on Winograd's algorithm takes squares in the gradients and, forward, strips of
-# two rows; and from which on it takes squares forward as well: what they round turns ReLUs on or off,
-# and a network's whole gradient with them.
+# Channels from which on Winograd's algorithm takes squares in the gradients, and from which on it takes
+# them forward as well: what they round turns ReLUs on or off, and a network's whole gradient with them.
 WINOGRAD, WINOGRAD_FORWARD = 16, 48
 
 # Outputs of a channel, at least, for Winograd's algorithm to serve a convolution with a stride.
@@ -155,18 +154,18 @@ cdef Tile _tile(_Call call, bint backward):
     """How Winograd's algorithm serves, the one rule: by which tiles.
 
     Strips have the cheapest transforms and are for few channels, but not fewer outputs than fill a
-    product, nor shorter rows than fill most of a vector. Forward, from WINOGRAD channels on, those
-    of two rows serve, which round little more than a direct sum, up to where squares save so much more.
+    product, nor shorter rows than fill most of a vector. Forward, those of two rows serve, which round
+    little more than a direct sum, up to where squares save so much more; in the gradient those of four.
     """
     cdef long* a = call.sizes
     cdef long channels = min(a[1], a[4]), outputs = a[1] if backward else a[4]
     cdef long rows = a[2] if backward else a[14], columns = a[3] if backward else a[15]
     if not _three_by_three(call):
         return NONE
-    if channels >= WINOGRAD and (backward or channels >= WINOGRAD_FORWARD):
+    if channels >= (WINOGRAD if backward else WINOGRAD_FORWARD):
         return SQUARE
     if rows >= 4 and columns >= (12 if WIDE else 8) and outputs >= (5 if backward else 3):
-        return TWO_ROWS if channels >= WINOGRAD else FOUR_ROWS
+        return FOUR_ROWS if backward else TWO_ROWS
     return NONE
 
 

@@ -18,7 +18,7 @@
    numbers of combined pixels that are worked on while they are in the cache. */
 enum {
     NAME(STRIP_ROWS) = LANES == 16 ? 8 : 6,
-    NAME(STRIP_TERMS) = 16,
+    NAME(STRIP_TERMS) = 8,
     NAME(STRIP_ROOM) = 8192
 };
 
