@@ -3,10 +3,10 @@
 
    Where s is 1 (layer normalization) the coefficients change with every value and are loaded beside
    it; otherwise they are constant along the s values of a channel. Each row is read from memory
-   once: the passes after the first find it in the cache, and the first one brings the row after it
-   there, if both have room. Sums run in float over stretches of at most STRETCH values and in
-   double beyond, so that long rows keep their accuracy. Where `stream` is set, results go around
-   the cache. */
+   once: the passes after the first find it in the cache. Forward, its sum is taken along with the
+   squares of the row before it, which asks for the row after it, if all have room. Sums run in float
+   over stretches of at most STRETCH values and in double beyond, so that long rows keep their
+   accuracy. Where `stream` is set, results go around the cache. */
 
 #include "stream.h"
 
@@ -22,55 +22,57 @@ static inline long ahead_of(long m, size_t bytes)
 }
 #endif
 
-INLINE REAL NAME(sum_of)(const REAL *x, long count, long ahead)
+INLINE double NAME(sum_of)(const REAL *x, long count)
 {
     double total = 0;
     for (long from = 0; from < count; from += STRETCH) {
         long i = from, to = count - from < STRETCH ? count : from + STRETCH;
-        VEC a = SPLAT(0), b = a, c = a, d = a;
-        for (; i + 4 * LANES <= to; i += 4 * LANES) {
-            a += LOAD(x + i);
-            b += LOAD(x + i + LANES);
-            c += LOAD(x + i + 2 * LANES);
-            d += LOAD(x + i + 3 * LANES);
-            for (int k = 0; k < 4 * LANES; k += 64 / (int)sizeof(REAL))
-                PREFETCH(x + i + k + ahead);
-        }
+        VEC part[4] = {{0}};
+        for (; i + 4 * LANES <= to; i += 4 * LANES)
+            for (int k = 0; k < 4; k++)
+                part[k] += LOAD(x + i + k * LANES);
         for (; i + LANES <= to; i += LANES)
-            a += LOAD(x + i);
-        total += SUM((a + b) + (c + d));
+            part[0] += LOAD(x + i);
+        total += SUM((part[0] + part[1]) + (part[2] + part[3]));
         for (; i < to; i++)
             total += x[i];
     }
-    return (REAL)total;
+    return total;
 }
 
-INLINE REAL NAME(squares_around)(const REAL *x, REAL centre, long count)
+/* The squares of a row around its centre, and the sum of the row that comes next: one is in the cache,
+   the other on its way there. */
+INLINE void NAME(squares_and_sum)(
+    const REAL *x, REAL centre, const REAL *next, long count, long ahead, double *squares,
+    double *sum)
 {
-    double total = 0;
     VEC v_centre = SPLAT(centre);
+    *squares = *sum = 0;
     for (long from = 0; from < count; from += STRETCH) {
         long i = from, to = count - from < STRETCH ? count : from + STRETCH;
-        VEC a = SPLAT(0), b = a, c = a, d = a, u;
+        VEC part[4] = {{0}}, whole[4] = {{0}}, u;
         for (; i + 4 * LANES <= to; i += 4 * LANES) {
-            u = LOAD(x + i) - v_centre;
-            a += u * u;
-            u = LOAD(x + i + LANES) - v_centre;
-            b += u * u;
-            u = LOAD(x + i + 2 * LANES) - v_centre;
-            c += u * u;
-            u = LOAD(x + i + 3 * LANES) - v_centre;
-            d += u * u;
+#pragma GCC unroll 4
+            for (int k = 0; k < 4; k++) {
+                u = LOAD(x + i + k * LANES) - v_centre;
+                part[k] += u * u;
+                whole[k] += LOAD(next + i + k * LANES);
+            }
+            for (int k = 0; k < 4 * LANES; k += 64 / (int)sizeof(REAL))
+                PREFETCH(next + i + k + ahead);
         }
         for (; i + LANES <= to; i += LANES) {
             u = LOAD(x + i) - v_centre;
-            a += u * u;
+            part[0] += u * u;
+            whole[0] += LOAD(next + i);
         }
-        total += SUM((a + b) + (c + d));
-        for (; i < to; i++)
-            total += (x[i] - centre) * (x[i] - centre);
+        *squares += SUM((part[0] + part[1]) + (part[2] + part[3]));
+        *sum += SUM((whole[0] + whole[1]) + (whole[2] + whole[3]));
+        for (; i < to; i++) {
+            *squares += (x[i] - centre) * (x[i] - centre);
+            *sum += next[i];
+        }
     }
-    return (REAL)total;
 }
 
 /* y = (x - mean) * inv_std * gamma + beta with one gamma and beta for all values of a channel. */
@@ -117,12 +119,13 @@ INLINE void NAME(forward_rows)(
     long start, long stop, long groups, long channels, long s, double eps, int stream)
 {
     long m = channels * s, ahead = ahead_of(m, sizeof(REAL));
+    double squares, sum = start < stop ? NAME(sum_of)(x + start * m, m) : 0;
     for (long r = start; r < stop; r++) {
-        const REAL *row = x + r * m;
+        const REAL *row = x + r * m, *next = r + 1 < stop ? row + m : row;
         const REAL *g = gamma + r % groups * channels, *b = beta + r % groups * channels;
-        mean[r] = NAME(sum_of)(row, m, ahead) / m;
-        double var = NAME(squares_around)(row, mean[r], m) / m;
-        inv_std[r] = (REAL)(1 / __builtin_sqrt(var + eps));
+        mean[r] = (REAL)(sum / m);
+        NAME(squares_and_sum)(row, mean[r], next, m, ahead, &squares, &sum);
+        inv_std[r] = (REAL)(1 / __builtin_sqrt(squares / m + eps));
         if (s == 1)
             NAME(affine_each)(row, mean[r], inv_std[r], g, b, y + r * m, m, stream);
         else
