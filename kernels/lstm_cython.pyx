@@ -130,8 +130,9 @@ def forward(projected, bias, weight_hh, h0, c0, drop, lengths, reverse, keep):
 
 def fused_forward(x, weight_ih, bias, weight_hh, h0, c0, drop, lengths, reverse, keep):
     """The same from x and its weights, gates in the place of their product."""
-    product = linear_cython.forward(x.reshape(-1, x.shape[2]), weight_ih, None, False)
-    gates = product.reshape(*x.shape[:2], len(weight_ih))
+    steps, n, inputs = x.shape
+    product = linear_cython.forward(x.reshape(steps * n, inputs), weight_ih, None, False)
+    gates = product.reshape(steps, n, len(weight_ih))
     return _walk(gates, bias, weight_hh, h0, c0, drop, lengths, reverse, keep, gates)
 
 

@@ -10,6 +10,7 @@ Example b of the batch takes part in the steps t < lengths[b]; in the others its
 """
 
 import numpy as np
+from minidl.kernels.parallel import product
 
 EPS = 1e-12
 
@@ -62,7 +63,8 @@ def forward(projected, bias, weight_hh, h0, c0, drop, lengths, reverse, keep):
 
 def fused_forward(x, weight_ih, bias, weight_hh, h0, c0, drop, lengths, reverse, keep):
     """`forward` of projected = x weight_ih^T; x is (steps, n, inputs), weight_ih (4 d, inputs)."""
-    projected = x @ weight_ih.T
+    steps, n, inputs = x.shape
+    projected = product(x.reshape(steps * n, inputs), weight_ih.T).reshape(steps, n, len(weight_ih))
     return forward(projected, bias, weight_hh, h0, c0, drop, lengths, reverse, keep)
 
 

@@ -94,3 +94,35 @@ def test_planes_at_uneven_addresses_are_not_streamed(monkeypatch):
     memory = np.empty(4 * 1024 * 1024 + 32, np.float32)
     uneven = memory[-memory.ctypes.data % 64 // 4 + 4 :][: 4 * 1024 * 1024]
     assert not batch_norm_cython._streams(uneven.reshape(4, 1024, 1024), 3)
+
+
+@pytest.mark.parametrize("shape", [(4, 7, 784), (8, 5, 1024), (3, 20, 50), (3, 4, 30_000)])
+def test_a_channel_is_the_same_wherever_it_stands(threads, shape):
+    """Its sums go along with another's sweep, or not: the first, or one too large for the cache."""
+    rng = np.random.default_rng(2)
+    x, dy = rng.normal(size=(2, *shape)).astype(np.float32)
+    gamma, beta = rng.normal(size=(2, shape[1])).astype(np.float32)
+    turned = [np.flip(a, 1).copy() for a in (x, dy)]
+    y, inv_std, mean, var = batch_norm_cython.fused_forward(x, gamma, beta, None, 1e-5, True)
+    again = batch_norm_cython.fused_forward(
+        turned[0], gamma[::-1].copy(), beta[::-1].copy(), None, 1e-5, True
+    )
+    assert np.array_equal(np.flip(again[0], 1), y)
+    for one, other in zip(again[1:], (inv_std, mean, var), strict=True):
+        assert np.array_equal(one[::-1], other)
+    dx, *_ = batch_norm_cython.fused_backward(dy, x, y, mean, inv_std, gamma, False)
+    back = batch_norm_cython.fused_backward(
+        turned[1], turned[0], again[0], again[2], again[1], gamma[::-1].copy(), False
+    )
+    assert np.array_equal(np.flip(back[0], 1), dx)
+    assert_agree("batch_norm", "fused_forward", (x, gamma, beta, None, 1e-5, True), np.float32)
+    arguments = dy, x, y, mean, inv_std, gamma, False
+    assert_agree("batch_norm", "fused_backward", arguments, np.float32)
+
+
+def test_groups_that_no_cache_holds_twice(threads):
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(3, 2, 70_000)).astype(np.float32)
+    gamma, beta = rng.normal(size=(2, 2)).astype(np.float32)
+    assert_agree("group_norm", "forward", (x, gamma, beta, 2, 0.1), np.float32)
+    assert_agree("group_norm", "forward", (x, gamma, beta, 1, 0.1), np.float32)

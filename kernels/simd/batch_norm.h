@@ -3,11 +3,11 @@
 
    A block is read from memory once: it is small enough for the sweeps after the first to find it in
    the cache, and wide enough for its rows to be long contiguous runs. The first sweep over a block
-   goes along with a later one over the block before it: the one waits for memory, the other for the
-   cache, at the same time. Sums run in REAL over
-   stretches of about STRETCH values and in double beyond, so that large batches keep their
-   accuracy. Planes shorter than SHORT (a layer on vectors has s = 1) are the business of
-   batch_norm_columns.h. Where `stream` is set, y and dx go around the cache. */
+   goes along with a later one over the block before it, where both have room: the one waits for
+   memory, the other for the cache, at the same time. Sums run in REAL over stretches of about
+   STRETCH values and in double beyond, so that large batches keep their accuracy, and in the same
+   order whether they go along or not. Planes shorter than SHORT (a layer on vectors has s = 1) are
+   the business of batch_norm_columns.h. Where `stream` is set, y and dx go around the cache. */
 
 #include "stream.h"
 
@@ -28,6 +28,9 @@ static inline long block_channels(long n, long s, long bytes)
         wide = cached;
     return wide < 1 ? 1 : wide;
 }
+
+/* Whether the second-level cache has no room for two blocks: then nothing goes along. */
+static inline int sweep_apart(long n, long s, long bytes) { return n * s * bytes > CACHED; }
 #endif
 
 /* The arrays and sizes of a call. y, residual, x_hat and dz may be NULL: not wanted. Statistics
@@ -109,11 +112,12 @@ INLINE void NAME(add_both)(
 {
     VEC p = *squares, q = *sum;
     long j = 0;
-    if (here && there)
-        for (; j + 4 * LANES <= s; j += 4 * LANES) {
+    for (; j + 4 * LANES <= s; j += 4 * LANES) {
+        if (here)
             NAME(add_squares)(here + j, centre, 4 * LANES, &p, rest_squares);
+        if (there)
             NAME(add_plane)(there + j, 4 * LANES, &q, rest_sum);
-        }
+    }
     if (here)
         NAME(add_squares)(here + j, centre, s - j, &p, rest_squares);
     if (there)
@@ -135,10 +139,10 @@ INLINE void NAME(flush)(VEC *part, double *total, long count)
 static void NAME(squares_and_sums)(
     const NAME(call) *f, long first, long count, long coming, double *squares, double *sums)
 {
-    const long both = count > coming ? count : coming;
+    const long larger = count > coming ? count : coming;
     VEC p[MOST], q[MOST];
     long since = 0;
-    for (long ch = 0; ch < both; ch++) {
+    for (long ch = 0; ch < larger; ch++) {
         squares[ch] = sums[ch] = 0;
         p[ch] = q[ch] = SPLAT(0);
     }
@@ -146,20 +150,20 @@ static void NAME(squares_and_sums)(
         for (long from = 0; from < f->s; from += STRETCH) {
             const REAL *x = f->x + (i * f->c + first) * f->s + from;
             long length = f->s - from < STRETCH ? f->s - from : STRETCH;
-            for (long ch = 0; ch < both; ch++)
+            for (long ch = 0; ch < larger; ch++)
                 NAME(add_both)(
                     ch < count ? x + ch * f->s : NULL, ch < count ? f->mean[first + ch] : 0,
                     ch < coming ? x + (count + ch) * f->s : NULL, length, p + ch, squares + ch,
                     q + ch, sums + ch);
             since += length;
             if (since >= STRETCH) {
-                NAME(flush)(p, squares, both);
-                NAME(flush)(q, sums, both);
+                NAME(flush)(p, squares, larger);
+                NAME(flush)(q, sums, larger);
                 since = 0;
             }
         }
-    NAME(flush)(p, squares, both);
-    NAME(flush)(q, sums, both);
+    NAME(flush)(p, squares, larger);
+    NAME(flush)(q, sums, larger);
 }
 
 /* y = relu((x - centre) * factor + shift + residual), and x_hat = (x - centre) * inv_std. */
@@ -249,6 +253,7 @@ static void NAME(batch_norm_forward)(
                     .x_hat = x_hat, .mean = mean, .var = var, .inv_std = inv_std, .n = n, .c = c,
                     .s = s, .relu = relu, .stream = stream};
     long most = block_channels(n, s, sizeof(REAL)), count = stop - start < most ? stop - start : most;
+    const int apart = sweep_apart(n, s, sizeof(REAL));
     double squares[MOST], sums[MOST];
     if (var && s >= SHORT)
         NAME(squares_and_sums)(&f, start, 0, count, squares, sums);
@@ -259,8 +264,10 @@ static void NAME(batch_norm_forward)(
             continue;
         }
         if (var)
-            NAME(moments_of_planes)(&f, first, count, coming, sums);
+            NAME(moments_of_planes)(&f, first, count, apart ? 0 : coming, sums);
         NAME(normalize_planes)(&f, first, count);
+        if (var && apart)
+            NAME(squares_and_sums)(&f, first + count, 0, coming, squares, sums);
     }
     if (stream)
         stream_end();
@@ -353,6 +360,7 @@ INLINE void NAME(gradient_at)(
         NAME(gradient)(dy, f->x + at, y, l->centre, l->factor, l->shift, l->slope, f->dx + at, s,
                        stream);
 }
+
 INLINE void NAME(sums_at)(
     const NAME(call) *f, REAL centre, long at, long s, VEC *a, VEC *b, double *rest_a,
     double *rest_b, int masked, int kept)
@@ -366,27 +374,28 @@ INLINE void NAME(gradients_and_sums)(
     const NAME(call) *f, const NAME(line) *lines, long first, long count, long coming, double *a,
     double *b, int masked, int kept, int stream)
 {
-    const long both = count > coming ? count : coming;
+    const long larger = count > coming ? count : coming;
     VEC p[MOST], q[MOST];
     long since = 0;
-    for (long ch = 0; ch < both; ch++) {
+    for (long ch = 0; ch < larger; ch++) {
         a[ch] = b[ch] = 0;
         p[ch] = q[ch] = SPLAT(0);
     }
     for (long i = 0; i < f->n; i++)
         for (long from = 0; from < f->s; from += STRETCH) {
             long length = f->s - from < STRETCH ? f->s - from : STRETCH;
-            for (long ch = 0; ch < both; ch++) {
+            for (long ch = 0; ch < larger; ch++) {
                 const long here = (i * f->c + first + ch) * f->s + from, there = here + count * f->s;
                 const REAL centre = f->mean && ch < coming ? f->mean[first + count + ch] : 0;
                 VEC u = p[ch], v = q[ch];
                 long j = 0;
-                if (ch < count && ch < coming)
-                    for (; j + 4 * LANES <= length; j += 4 * LANES) {
+                for (; j + 4 * LANES <= length; j += 4 * LANES) {
+                    if (ch < count)
                         NAME(gradient_at)(f, lines + ch, here + j, 4 * LANES, masked, kept, stream);
+                    if (ch < coming)
                         NAME(sums_at)(f, centre, there + j, 4 * LANES, &u, &v, a + ch, b + ch,
                                       masked, kept);
-                    }
+                }
                 if (ch < count)
                     NAME(gradient_at)(f, lines + ch, here + j, length - j, masked, kept, stream);
                 if (ch < coming)
@@ -397,13 +406,13 @@ INLINE void NAME(gradients_and_sums)(
             }
             since += length;
             if (since >= STRETCH) {
-                NAME(flush)(p, a, both);
-                NAME(flush)(q, b, both);
+                NAME(flush)(p, a, larger);
+                NAME(flush)(q, b, larger);
                 since = 0;
             }
         }
-    NAME(flush)(p, a, both);
-    NAME(flush)(q, b, both);
+    NAME(flush)(p, a, larger);
+    NAME(flush)(q, b, larger);
 }
 
 /* dgamma and dbeta of a channel from its sums, and the line. */
@@ -419,7 +428,8 @@ INLINE NAME(line) NAME(line_of)(const NAME(call) *f, long ch, double a, double b
 INLINE void NAME(backward_planes)(
     const NAME(call) *f, long start, long stop, long most, int masked, int kept, int stream)
 {
-    NAME(line) lines[MOST];
+    const int apart = sweep_apart(f->n, f->s, sizeof(REAL));
+    NAME(line) lines[MOST] = {{0}};
     double a[MOST], b[MOST];
     long count = stop - start < most ? stop - start : most, coming;
     NAME(gradients_and_sums)(f, lines, start, 0, count, a, b, masked, kept, stream);
@@ -427,7 +437,11 @@ INLINE void NAME(backward_planes)(
         for (long ch = 0; ch < count; ch++)
             lines[ch] = NAME(line_of)(f, first + ch, a[ch], b[ch]);
         coming = stop - first - count < most ? stop - first - count : most;
-        NAME(gradients_and_sums)(f, lines, first, count, coming, a, b, masked, kept, stream);
+        NAME(gradients_and_sums)(
+            f, lines, first, count, apart ? 0 : coming, a, b, masked, kept, stream);
+        if (apart)
+            NAME(gradients_and_sums)(
+                f, lines, first + count, 0, coming, a, b, masked, kept, stream);
     }
 }
 

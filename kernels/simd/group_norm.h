@@ -4,8 +4,7 @@
    Where s is 1 (layer normalization) the coefficients change with every value and are loaded beside
    it; otherwise they are constant along the s values of a channel. Each row is read from memory
    once: the passes after the first find it in the cache. Forward, its sum is taken along with the
-   squares of the row before it, which asks for the row after it, if all have room. Sums run in float
-   over stretches of at most STRETCH values and in double beyond, so that long rows keep their
+   squares of the row before it, if both have room. Sums run in float over stretches of at most STRETCH values and in double beyond, so that long rows keep their
    accuracy. Where `stream` is set, results go around the cache. */
 
 #include "stream.h"
@@ -13,7 +12,8 @@
 #define STRETCH 4096
 #ifndef GROUP_NORM_SIZES
 #define GROUP_NORM_SIZES
-#define ROOM (8 << 10) /* bytes of a row that leave room for another one in the first cache */
+#define ROOM (8 << 10)     /* bytes of a row of which the first cache has room for three */
+#define CACHED (256 << 10) /* and of which the second has room for two */
 
 /* How far ahead of what is read the cache is filled, in values: a row, or nothing. */
 static inline long ahead_of(long m, size_t bytes)
@@ -27,7 +27,8 @@ INLINE double NAME(sum_of)(const REAL *x, long count)
     double total = 0;
     for (long from = 0; from < count; from += STRETCH) {
         long i = from, to = count - from < STRETCH ? count : from + STRETCH;
-        VEC part[4] = {{0}};
+        const VEC zero = SPLAT(0);
+        VEC part[4] = {zero, zero, zero, zero};
         for (; i + 4 * LANES <= to; i += 4 * LANES)
             for (int k = 0; k < 4; k++)
                 part[k] += LOAD(x + i + k * LANES);
@@ -41,7 +42,7 @@ INLINE double NAME(sum_of)(const REAL *x, long count)
 }
 
 /* The squares of a row around its centre, and the sum of the row that comes next: one is in the cache,
-   the other on its way there. */
+   the other on its way there. `next` may be NULL. */
 INLINE void NAME(squares_and_sum)(
     const REAL *x, REAL centre, const REAL *next, long count, long ahead, double *squares,
     double *sum)
@@ -50,27 +51,30 @@ INLINE void NAME(squares_and_sum)(
     *squares = *sum = 0;
     for (long from = 0; from < count; from += STRETCH) {
         long i = from, to = count - from < STRETCH ? count : from + STRETCH;
-        VEC part[4] = {{0}}, whole[4] = {{0}}, u;
+        const VEC zero = SPLAT(0);
+        VEC part[4] = {zero, zero, zero, zero}, whole[4] = {zero, zero, zero, zero}, u;
         for (; i + 4 * LANES <= to; i += 4 * LANES) {
 #pragma GCC unroll 4
             for (int k = 0; k < 4; k++) {
                 u = LOAD(x + i + k * LANES) - v_centre;
                 part[k] += u * u;
-                whole[k] += LOAD(next + i + k * LANES);
+                if (next)
+                    whole[k] += LOAD(next + i + k * LANES);
             }
-            for (int k = 0; k < 4 * LANES; k += 64 / (int)sizeof(REAL))
+            for (int k = 0; next && k < 4 * LANES; k += 64 / (int)sizeof(REAL))
                 PREFETCH(next + i + k + ahead);
         }
         for (; i + LANES <= to; i += LANES) {
             u = LOAD(x + i) - v_centre;
             part[0] += u * u;
-            whole[0] += LOAD(next + i);
+            if (next)
+                whole[0] += LOAD(next + i);
         }
         *squares += SUM((part[0] + part[1]) + (part[2] + part[3]));
         *sum += SUM((whole[0] + whole[1]) + (whole[2] + whole[3]));
         for (; i < to; i++) {
             *squares += (x[i] - centre) * (x[i] - centre);
-            *sum += next[i];
+            *sum += next ? next[i] : 0;
         }
     }
 }
@@ -119,12 +123,13 @@ INLINE void NAME(forward_rows)(
     long start, long stop, long groups, long channels, long s, double eps, int stream)
 {
     long m = channels * s, ahead = ahead_of(m, sizeof(REAL));
+    const int apart = m * (long)sizeof(REAL) > CACHED;
     double squares, sum = start < stop ? NAME(sum_of)(x + start * m, m) : 0;
     for (long r = start; r < stop; r++) {
-        const REAL *row = x + r * m, *next = r + 1 < stop ? row + m : row;
+        const REAL *row = x + r * m, *next = r + 1 < stop ? row + m : NULL;
         const REAL *g = gamma + r % groups * channels, *b = beta + r % groups * channels;
         mean[r] = (REAL)(sum / m);
-        NAME(squares_and_sum)(row, mean[r], next, m, ahead, &squares, &sum);
+        NAME(squares_and_sum)(row, mean[r], apart ? NULL : next, m, ahead, &squares, &sum);
         inv_std[r] = (REAL)(1 / __builtin_sqrt(squares / m + eps));
         if (s == 1)
             NAME(affine_each)(row, mean[r], inv_std[r], g, b, y + r * m, m, stream);
@@ -133,6 +138,8 @@ INLINE void NAME(forward_rows)(
                 NAME(affine_channel)(
                     row + ch * s, mean[r], inv_std[r] * g[ch], b[ch], y + r * m + ch * s, s,
                     stream);
+        if (apart && next)
+            sum = NAME(sum_of)(next, m);
     }
 }
 

@@ -126,7 +126,7 @@ def _scale(a, b, scale):
 
 
 def copy(size: int = 2**23) -> float:
-    """Return GB/s of a = s b on arrays of `size` bytes, which caches hold; both arrays count."""
+    """Return GB/s of a = s b on arrays of `size` bytes, as the rows have them; both count."""
     a, b, scale = np.ones(size // 4, np.float32), np.ones(size // 4, np.float32), np.float32(0.5)
     _scale(a, b, scale)
     return 2 * a.nbytes / best(lambda: _scale(a, b, scale)) / 1e9

@@ -54,7 +54,7 @@ def markdown(result: dict[str, Any]) -> str:
     ]
     lines += [*_facts(result), "", "## Bars", "", *_bars(result), ""]
     lines += ["## Where minidl is behind", "", *_behind(result), ""]
-    if "peaks" in result and any(map(_misses, result["rows"])):
+    if "peaks" in result and result["threads"] == 1 and any(map(_misses, result["rows"])):
         lines += ["## Targets that are missed", "", *_missed(result), ""]
     for kind, title in KINDS.items():
         rows = [row for row in result["rows"] if row["kind"] == kind]
