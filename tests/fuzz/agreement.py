@@ -28,8 +28,8 @@ CANCELLING = {
     "batch_norm_numpy.fused_backward": (0, 4, 5),
     "group_norm_numpy.backward": (0, 3, 4),
 }
-# The gradient of gamma is a sum of products of these arguments, which cancel: its rounding is that of
-# its terms.
+# The gradient of gamma is a sum of products of these arguments, which cancel: it may round as much as
+# its terms do.
 SUMMED = {"batch_norm_numpy.backward": (0, 1)}
 IN_PLACE = "optimizer"
 LINEAR = ("conv2d", "drop_block", "drop_connect", "dropout", "pool", "relu")
