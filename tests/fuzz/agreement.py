@@ -28,8 +28,8 @@ CANCELLING = {
     "batch_norm_numpy.fused_backward": (0, 4, 5),
     "group_norm_numpy.backward": (0, 3, 4),
 }
-# The gradient of gamma is a sum of products of these arguments, which cancel: it may round as much as
-# its terms do.
+# The gradient of gamma is a sum of products of these arguments, which cancel: it may round
+# as much as its terms do.
 SUMMED = {"batch_norm_numpy.backward": (0, 1)}
 IN_PLACE = "optimizer"
 LINEAR = ("conv2d", "drop_block", "drop_connect", "dropout", "pool", "relu")
@@ -159,7 +159,7 @@ def assert_close(specification, arguments, results, wanted, tolerance, where):
             largest = max(largest, _terms(which, arguments)) if number == 0 else largest
             if number == 1:
                 summed = _terms(SUMMED.get(_name(specification), ()), arguments)
-                largest = max(largest, summed / 10)
+                largest = max(largest, summed)
             doubt = np.max(np.abs(want.astype(np.float64) - double), where=both, initial=0)
         # Denormal numbers count as 0, and are multiplied by up to some thousands.
         allowed = tolerance * largest + 4 * doubt + 1e5 * np.finfo(want.dtype).tiny
