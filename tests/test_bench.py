@@ -280,10 +280,12 @@ def test_without_pytorch_bars_are_not_measured():
 
 def test_accuracy_is_a_bar_too():
     errors = {"minidl": [1e-6, 3e-6, 8e-6], "torch": [2e-6, 6e-6, 4e-6]}
-    found = result(accuracy={"resnet20": errors, "convolutions": {}})
-    median, mean = list(bars.bars(found))[-2:]
+    flips = {"minidl": [2.0, 3.0], "torch": [3.0, 2.0]}
+    found = result(accuracy={"resnet20": errors, "flips": flips, "convolutions": {}})
+    median, mean, relus = list(bars.bars(found))[-3:]
     assert median.value == pytest.approx(0.75)
     assert mean.value == pytest.approx(1.0)
+    assert relus.value == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
@@ -360,6 +362,7 @@ def test_the_report_says_what_was_measured():
         accuracy={
             "convolutions": {"minidl": {"conv": [1e-7, 2e-7, 3e-7]}},
             "resnet20": {"minidl": [1e-6, 2e-6]},
+            "flips": {"minidl": [2.5, 3.0]},
         },
     )
     text = report.markdown(found)
@@ -369,6 +372,7 @@ def test_the_report_says_what_was_measured():
     assert head + "| 0.25 | 0.4 (0.3) | 10% | 1000.0 | 20.0 |" in text
     assert "1.50 us gross, 1.00 us net of NumPy's own 0.50 us" in text
     assert "| conv | 1.0e-07 / 2.0e-07 / 3.0e-07 |" in text
+    assert "| minidl | 1.5e-06 | 1.5e-06 | 2.0e-06 | 2.75 |" in text
     assert "- LSTM: forward" in text
     assert "| fused multiply-add on registers | 100 GF/s |" in text
     assert "| conv, forward | 2.00 | 1.60 | 1.00 | 20.0 |" in text
@@ -424,13 +428,32 @@ def test_distance_of_gradients():
     assert accuracy.apart(got, exact) == pytest.approx(0.1)
 
 
+def test_relus_that_may_flip_are_counted_without_luck():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(1_000_000)
+    error = 1e-4 * rng.standard_normal(x.size)
+    got = np.maximum(x + error, 0)
+    expected = accuracy.flips({"a": got}, {"a": np.maximum(x, 0)})
+    # A normal density of 0.4 at zero, an error of sqrt(2 / pi) of its deviation on average.
+    assert expected == pytest.approx(1e6 * 0.399 * 1e-4 * np.sqrt(2 / np.pi), rel=0.03)
+    assert expected == pytest.approx(np.count_nonzero((x > 0) != (got > 0)), rel=0.6)
+    assert accuracy.flips({"a": np.maximum(x, 0)}, {"a": np.maximum(x, 0)}) == 0
+
+
+def test_each_relu_of_the_network_is_watched():
+    found = accuracy.resnet(Minidl(), 0, "float32", precise=False)
+    blocks = {f"layer{g}.{b}" for g in (1, 2, 3) for b in range(3)}
+    assert set(found.relus) == blocks | {f"{block}.bn1" for block in blocks} | {"bn1"}
+    assert all((y >= 0).all() and (y > 0).any() for y in found.relus.values())
+
+
 def test_two_networks_that_differ_are_an_error():
-    exact = {"a": np.ones(3)}
-    run._same_network({"a": np.ones(3) + 1e-9}, exact)
+    exact = accuracy.Network({"a": np.ones(3)}, {})
+    run._same_network(accuracy.Network({"a": np.ones(3) + 1e-9}, {}), exact)
     with pytest.raises(sides.BenchError, match=r"agree to 1e-6, got 1\.0e-03 apart"):
-        run._same_network({"a": np.ones(3) * 1.001}, exact)
+        run._same_network(accuracy.Network({"a": np.ones(3) * 1.001}, {}), exact)
     with pytest.raises(sides.BenchError, match="nan apart"):
-        run._same_network({"a": np.full(3, np.nan)}, exact)
+        run._same_network(accuracy.Network({"a": np.full(3, np.nan)}, {}), exact)
 
 
 # -- the command ------------------------------------------------------------------------------

@@ -72,6 +72,10 @@ def bars(result: dict[str, Any]) -> Iterator[Bar]:
         if "torch" in errors:
             apart = average(errors["minidl"]) / average(errors["torch"])
             yield Bar(f"{name} error of ResNet-20's gradient, minidl / PyTorch", apart, 1.0, 1.0)
+    flips = result.get("accuracy", {}).get("flips", {})
+    if "torch" in flips:
+        more = statistics.fmean(flips["minidl"]) / statistics.fmean(flips["torch"])
+        yield Bar("ReLUs of ResNet-20 that rounding may flip, minidl / PyTorch", more, 1.0, 1.0)
 
 
 def goals(row: dict[str, Any]) -> tuple[float, float]:

@@ -89,7 +89,11 @@ def _verdicts(result: dict[str, Any], whole: bool) -> Iterator[str]:
     for name, errors in result.get("accuracy", {}).get("resnet20", {}).items():
         median, mean = statistics.median(errors), statistics.fmean(errors)
         numbers = f"median {median:.1e}, mean {mean:.1e}"
-        yield f"{TITLES.get(name, name)}: error of ResNet-20's gradient, {numbers}"
+        flips = statistics.fmean(result["accuracy"]["flips"][name])
+        yield (
+            f"{TITLES.get(name, name)}: error of ResNet-20's gradient, {numbers}; "
+            f"{flips:.2f} ReLUs of a batch may flip"
+        )
 
 
 def _save(result: dict[str, Any], folder: Path, whole: bool) -> None:

@@ -41,7 +41,9 @@ GRADIENTS = """\
 Gradient of a whole ResNet-20, all parameters together: distance from float64 over its length, for
 {} random networks and batches of {}. Most of it is ReLUs whose input is next to zero and falls to
 the other side in float32: one moves the gradient by about 1e-3, and how often that happens grows
-with the rounding of everything before. Without any, rounding alone is about 1e-6."""
+with the rounding of everything before. Without any, rounding alone is about 1e-6. "ReLUs" is how
+many of a batch are to be expected on the other side, from how far the inputs of all ReLUs are from
+float64 and how many lie near zero: it says the same without the luck of which do."""
 
 
 def markdown(result: dict[str, Any]) -> str:
@@ -203,11 +205,13 @@ def _accuracy(found: dict[str, Any]) -> Iterator[str]:
     networks = found["resnet20"]
     yield GRADIENTS.format(len(networks[names[0]]), BATCH)
     yield ""
-    yield "| | median | mean | largest |"
-    yield "|---|---:|---:|---:|"
+    yield "| | median | mean | largest | ReLUs |"
+    yield "|---|---:|---:|---:|---:|"
     for name, errors in networks.items():
         numbers = (statistics.median(errors), statistics.fmean(errors), max(errors))
-        yield f"| {TITLES.get(name, name)} | " + " | ".join(f"{e:.1e}" for e in numbers) + " |"
+        shown = " | ".join(f"{e:.1e}" for e in numbers)
+        flips = statistics.fmean(found["flips"][name])
+        yield f"| {TITLES.get(name, name)} | {shown} | {flips:.2f} |"
 
 
 def _peaks(peaks: dict[str, float]) -> Iterator[str]:

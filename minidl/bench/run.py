@@ -171,30 +171,32 @@ def ratio(row: dict[str, Any], against: str, of: str = "min") -> float | None:
 
 
 def _accuracy(sides: dict[str, Side]) -> dict[str, Any]:
-    """Return errors of convolutions, and of the gradient of ResNet-20 for a few seeds."""
+    """Return errors of convolutions, and of ResNet-20s: gradients, and ReLUs that may flip."""
     compared = [name for name in ("minidl", "torch") if name in sides]
     precise = "set_precise" in minidl.__all__
     convolutions = {
         name: {row: list(map(float, e)) for row, e in sides[name].ask("convolutions").items()}
         for name in compared
     }
-    network: dict[str, list[float]] = {}
+    errors: dict[str, list[float]] = {}
+    flips: dict[str, list[float]] = {}
     for seed in NETWORKS:
         exact = sides["minidl"].ask("resnet", seed, "float64", False)
-        for name in compared:
-            got = sides[name].ask("resnet", seed, "float32", False)
-            network.setdefault(name, []).append(accuracy.apart(got, exact))
+        asked = {name: (sides[name], False) for name in compared}
         if precise:
-            got = sides["minidl"].ask("resnet", seed, "float32", True)
-            network.setdefault("minidl precise", []).append(accuracy.apart(got, exact))
+            asked["minidl precise"] = (sides["minidl"], True)
+        for name, (side, direct) in asked.items():
+            got = side.ask("resnet", seed, "float32", direct)
+            errors.setdefault(name, []).append(accuracy.apart(got.gradients, exact.gradients))
+            flips.setdefault(name, []).append(accuracy.flips(got.relus, exact.relus))
         if "torch" in sides and seed == NETWORKS[0]:
             _same_network(sides["torch"].ask("resnet", seed, "float64", False), exact)
-    return {"convolutions": convolutions, "resnet20": network}
+    return {"convolutions": convolutions, "resnet20": errors, "flips": flips}
 
 
-def _same_network(theirs: Any, exact: Any) -> None:
+def _same_network(theirs: accuracy.Network, exact: accuracy.Network) -> None:
     """Raise BenchError unless both libraries compute the same in float64."""
-    distance = accuracy.apart(theirs, exact)
+    distance = accuracy.apart(theirs.gradients, exact.gradients)
     if not distance < 1e-6:
         wanted = "ResNet-20 gradients in float64 that agree to 1e-6"
         raise BenchError(expected("bench: accuracy", wanted, f"{distance:.1e} apart"))

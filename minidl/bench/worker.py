@@ -157,9 +157,9 @@ class Worker:
         """Return the results of the convolution rows, for their accuracy."""
         return accuracy.convolutions(self.lib)
 
-    def resnet(self, seed: int, dtype: str, precise: bool) -> dict[str, np.ndarray]:
-        """Return the gradients of a ResNet-20."""
-        return accuracy.resnet_gradients(self.lib, seed, dtype, precise)
+    def resnet(self, seed: int, dtype: str, precise: bool) -> accuracy.Network:
+        """Return the gradients of a ResNet-20 and what its ReLUs return."""
+        return accuracy.resnet(self.lib, seed, dtype, precise)
 
 
 def serve(source: BinaryIO, sink: BinaryIO, worker: Worker) -> None:
