@@ -101,6 +101,15 @@ def test_numbers_of_channels(rng, name, c):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("c", [1, 2, 3, 4, 8, 9])
+@pytest.mark.parametrize("size", [(4, 12), (5, 16), (6, 17), (9, 28), (8, 32), (7, 49)])
+def test_few_channels_and_any_number_of_outputs(rng, name, c, size):
+    for o in [*range(1, 17), 31, 64]:
+        arrays = draw(rng, 2, c, o, *size, (1, 1))
+        assert_close(run(kernel, name, *arrays, (1, 1)), expected(name, arrays, (1, 1)))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_batches_on_threads(rng, threads, name):
     for n, c, o, h, w in [(40, 32, 32, 16, 16), (64, 64, 48, 8, 8), (1, 32, 40, 60, 58)]:
         arrays = draw(rng, n, c, o, h, w, (1, 1))
@@ -117,8 +126,9 @@ def test_without_bias(rng):
 
 
 @pytest.mark.parametrize("size", [32, 28])
-def test_strips_of_two_rows_round_nearly_as_direct_sums(rng, monkeypatch, size):
-    arrays = draw(rng, 4, 16, 16, size, size, (1, 1))
+@pytest.mark.parametrize("c", [1, 3, 16])
+def test_strips_of_two_rows_round_nearly_as_direct_sums(rng, monkeypatch, size, c):
+    arrays = draw(rng, 4, c, 16, size, size, (1, 1))
     want = expected("forward", arrays, (1, 1))
     monkeypatch.setattr(kernel, "WINOGRAD_FORWARD", 64)
     errors = []

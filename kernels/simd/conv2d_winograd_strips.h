@@ -14,10 +14,12 @@
 
 #define STRIP_LIMIT 1e74
 
-/* Outputs that a product holds in registers, two vectors of each; channels that are summed at once;
-   numbers of combined pixels that are worked on while they are in the cache. */
+/* Outputs that a product holds in registers, two vectors of each; outputs of which registers hold both
+   rows of a strip of two, where there are 32; channels that are summed at once; numbers of combined
+   pixels that are worked on while they are in the cache. */
 enum {
     NAME(STRIP_ROWS) = LANES == 16 ? 8 : 6,
+    NAME(HELD_ROWS) = 7,
     NAME(STRIP_TERMS) = 8,
     NAME(STRIP_ROOM) = 8192
 };
@@ -43,6 +45,19 @@ static NAME(strips) NAME(lay_strips)(long c, long oh, long ow, long tall)
     const long places = (ow + LANES - 1) / LANES;
     const long strips = most(NAME(STRIP_ROOM) / size, places == 1 || places == 3 ? 2 : 1);
     return (NAME(strips)){pitch, size, (oh + tall - 1) / tall, strips, places, NULL};
+}
+
+/* Whether registers hold both rows of outputs, so that products need no memory of their own: for
+   images of one channel or three. */
+static int NAME(held)(long channels, int tall)
+{
+    return LANES == 16 && tall == 2 && (channels == 1 || channels == 3);
+}
+
+/* As few panels of outputs as there can be. */
+static conv2d_panels NAME(strip_panels)(long outputs, long channels, int tall)
+{
+    return conv2d_cut(outputs, NAME(held)(channels, tall) ? NAME(HELD_ROWS) : NAME(STRIP_ROWS));
 }
 
 /* The transforms of either kind of strip. */
@@ -75,7 +90,7 @@ static REAL NAME(strip_weights)(const REAL *weight, long outputs, long inputs, i
     const int elements = tall + 2;
     enum { R = NAME(STRIP_ROWS), MOST = 16 };
     const long to_output = backward ? 9 : 9 * inputs, to_input = backward ? 9 * outputs : 9;
-    const conv2d_panels panels = conv2d_cut(outputs, R);
+    const conv2d_panels panels = NAME(strip_panels)(outputs, inputs, tall);
     REAL taps[3][MOST] = {{0}}, made[6][MOST];
     VEC square = SPLAT(0);
     for (long p = 0; p < panels.count; p++, u += elements * inputs * 3 * R) {
@@ -205,6 +220,16 @@ INLINE void NAME(wanted_row)(const REAL *left, const REAL *right, long plane, co
 #endif
 }
 
+/* Copies those of two places' outputs that there are, from part[place][row][column]. */
+INLINE void NAME(put)(const REAL *part, const NAME(place) *at, long row, REAL *left, REAL *right,
+                      const int tall)
+{
+    for (int j = 0; j < 2; j++)
+        for (long r = 0; r < at[j].rows; r++)
+            memcpy((j ? right : left) + r * row, part + (j * tall + r) * LANES,
+                   at[j].columns * sizeof(REAL));
+}
+
 /* A panel of outputs from `first` on, for two places. */
 INLINE void NAME(strip_tile)(const NAME(problem) *p, const NAME(strips) *s, const REAL *u,
                              const NAME(place) *at, long first, const int rows, const int tall)
@@ -227,20 +252,81 @@ INLINE void NAME(strip_tile)(const NAME(problem) *p, const NAME(strips) *s, cons
     }
     for (int i = 0; i < rows; i++, m += row * LANES, left += plane, right += plane) {
         const VEC shift = SPLAT(p->bias ? p->bias[first + i] : 0);
-        REAL part[2][4 * LANES];
+        REAL part[8 * LANES];
         if (whole) {
             NAME(strip_rows)(m, shift, left, p->ow, tall);
             NAME(strip_rows)(m + LANES, shift, right, p->ow, tall);
             continue;
         }
-        NAME(strip_rows)(m, shift, part[0], LANES, tall);
-        NAME(strip_rows)(m + LANES, shift, part[1], LANES, tall);
-        for (int j = 0; j < 2; j++)
-            for (long r = 0; r < at[j].rows; r++)
-                memcpy((j ? right : left) + r * p->ow, part[j] + r * LANES,
-                       at[j].columns * sizeof(REAL));
+        NAME(strip_rows)(m, shift, part, LANES, tall);
+        NAME(strip_rows)(m + LANES, shift, part + tall * LANES, LANES, tall);
+        NAME(put)(part, at, p->ow, left, right, tall);
     }
 }
+
+#if LANES == 16
+/* sum += element e of the products of few channels, or begins with it. */
+INLINE void NAME(add_element)(const REAL *u, const NAME(place) *at, long pitch, VEC (*sum)[2],
+                              const int first, const int e, const int rows, const int channels)
+{
+#pragma GCC unroll 3
+    for (int k = e * channels; k < (e + 1) * channels; k++)
+        NAME(strip_taps)(u + k * 3 * NAME(STRIP_ROWS), at[0].pixels + k * pitch,
+                         at[1].pixels + k * pitch, sum, first && k == e * channels, rows);
+}
+
+/* The same of few channels, whose outputs never leave the registers: y = m1 + m2 and m1 - m2, onto
+   which come m0 and m3. */
+INLINE void NAME(held_tile)(const NAME(problem) *p, const NAME(strips) *s, const REAL *u,
+                            const NAME(place) *at, long first, const int rows, const int channels)
+{
+    const long plane = p->oh * p->ow;
+    const int whole = at[0].whole && at[1].whole;
+    REAL *left = p->y + at[0].output + first * plane, *right = p->y + at[1].output + first * plane;
+    REAL part[NAME(HELD_ROWS)][4 * LANES];
+    REAL *to[2] = {whole ? left : part[0], whole ? right : part[0] + 2 * LANES};
+    const long next = whole ? plane : 4 * LANES, below = whole ? p->ow : LANES;
+    VEC above[NAME(HELD_ROWS)][2], under[NAME(HELD_ROWS)][2];
+    NAME(wanted_row)(left, right, plane, rows);
+    NAME(add_element)(u, at, s->pitch, above, 1, 1, rows, channels);
+    NAME(wanted_row)(left + p->ow, right + p->ow, plane, rows);
+    NAME(add_element)(u, at, s->pitch, under, 1, 2, rows, channels);
+#pragma GCC unroll 7
+    for (int i = 0; i < rows; i++) {
+        const VEC shift = SPLAT(p->bias ? p->bias[first + i] : 0);
+#pragma GCC unroll 2
+        for (int j = 0; j < 2; j++) {
+            const VEC m1 = above[i][j] + shift, m2 = under[i][j];
+            above[i][j] = m1 + m2;
+            under[i][j] = m1 - m2;
+        }
+    }
+    NAME(add_element)(u, at, s->pitch, above, 0, 0, rows, channels);
+#pragma GCC unroll 14
+    for (int i = 0; i < 2 * rows; i++)
+        STORE(to[i % 2] + i / 2 * next, above[i / 2][i % 2]);
+    NAME(add_element)(u, at, s->pitch, under, 0, 3, rows, channels);
+#pragma GCC unroll 14
+    for (int i = 0; i < 2 * rows; i++)
+        STORE(to[i % 2] + i / 2 * next + below, under[i / 2][i % 2]);
+    for (int i = 0; i < rows && !whole; i++)
+        NAME(put)(part[i], at, p->ow, left + i * plane, right + i * plane, 2);
+}
+
+INLINE void NAME(any_held_tile)(const NAME(problem) *p, const NAME(strips) *s, const REAL *u,
+                                const NAME(place) *at, long first, long rows, const int channels)
+{
+    switch (rows) {
+    case 1: NAME(held_tile)(p, s, u, at, first, 1, channels); break;
+    case 2: NAME(held_tile)(p, s, u, at, first, 2, channels); break;
+    case 3: NAME(held_tile)(p, s, u, at, first, 3, channels); break;
+    case 4: NAME(held_tile)(p, s, u, at, first, 4, channels); break;
+    case 5: NAME(held_tile)(p, s, u, at, first, 5, channels); break;
+    case 6: NAME(held_tile)(p, s, u, at, first, 6, channels); break;
+    default: NAME(held_tile)(p, s, u, at, first, NAME(HELD_ROWS), channels);
+    }
+}
+#endif
 
 /* The same, whatever the rows. Called tile by tile: in a loop around it the compiler spills. */
 INLINE void NAME(any_strip_tile)(const NAME(problem) *p, const NAME(strips) *s, const REAL *u,
@@ -267,6 +353,15 @@ static void NAME(tile_of_four)(const NAME(problem) *p, const NAME(strips) *s, co
 static void NAME(tile_of_two)(const NAME(problem) *p, const NAME(strips) *s, const REAL *u,
                               const NAME(place) *at, long first, long rows)
 {
+#if LANES == 16
+    if (NAME(held)(p->c, 2)) {
+        if (p->c == 1)
+            NAME(any_held_tile)(p, s, u, at, first, rows, 1);
+        else
+            NAME(any_held_tile)(p, s, u, at, first, rows, 3);
+        return;
+    }
+#endif
     NAME(any_strip_tile)(p, s, u, at, first, rows, 2);
 }
 
@@ -299,7 +394,7 @@ INLINE void NAME(forward_by_strips)(const NAME(problem) *p, const REAL *u, long 
                                     REAL *room, const int tall)
 {
     NAME(strips) s = NAME(lay_strips)(p->c, p->oh, p->ow, tall);
-    const conv2d_panels panels = conv2d_cut(p->o, NAME(STRIP_ROWS));
+    const conv2d_panels panels = NAME(strip_panels)(p->o, p->c, tall);
     const long panel = (tall + 2) * p->c * 3 * NAME(STRIP_ROWS);
     REAL *v = room, *none = v + s.strips * s.size;
     s.m = none + NAME(up)(p->w + LANES, 16);

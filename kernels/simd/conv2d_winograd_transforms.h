@@ -197,12 +197,12 @@ INLINE void NAME(input_of_two)(const VEC *d, VEC *t)
     t[0] = d[0] - d[2];
     t[1] = d[1] + d[2];
     t[2] = d[2] - d[1];
-    t[3] = d[1] - d[3];
+    t[3] = d[3] - d[1];
 }
 INLINE void NAME(output_of_two)(const VEC *m, VEC *y)
 {
     y[0] = m[0] + m[1] + m[2];
-    y[1] = m[1] - m[2] - m[3];
+    y[1] = m[1] - m[2] + m[3];
 }
 INLINE void NAME(weights_of_two)(const VEC *g, VEC *u)
 {
