@@ -89,6 +89,26 @@ def test_any_convolution_of_few_channels_agrees(case, dtype, which):
 
 
 @st.composite
+def few_sums(draw):
+    """Convolutions whose gradient of the weight is dot products: few taps or outputs, long rows."""
+    kernel = draw(st.tuples(st.integers(1, 6), st.integers(1, 6)))
+    stride, dilation = (1, draw(st.sampled_from([1, 1, 2, 4]))), draw(st.sampled_from([1, 1, 3]))
+    padding = draw(st.tuples(*[st.integers(0, 3)] * 2))
+    groups, spans = draw(st.sampled_from([1, 1, 2])), [dilation * (k - 1) + 1 for k in kernel]
+    height = max(spans[0] - 2 * padding[0], 1) + draw(st.integers(0, 30))
+    width = spans[1] - 2 * padding[1] + stride[1] * draw(st.integers(7, 70))
+    c, o = groups * draw(st.integers(1, 4)), groups * draw(st.integers(1, 13))
+    size = height, max(width, 1)
+    return draw(st.integers(1, 4)), c, size, o, kernel, stride, padding, (dilation,) * 2, groups
+
+
+@FUZZ
+@hypothesis.given(few_sums(), st.sampled_from(DTYPES), st.sampled_from([0, 0, 1, 2, 3, 7]))
+def test_any_convolution_of_few_sums_agrees(case, dtype, which):
+    assert_agrees(case, dtype, which)
+
+
+@st.composite
 def winograds(draw):
     """What Winograd's algorithm may be given: 3x3, stride 1, enough channels."""
     c, o = (draw(st.integers(14, 40)) for _ in range(2))

@@ -1,7 +1,9 @@
 /* dweight[k, o] = sum over positions t of patch[k, t] * dy[o, t].
 
    Vectors run over outputs: dy is turned into panels (t, outputs), and patches are read where they
-   lie, number by number, at s[at[t] + off[k]]. */
+   lie, number by number, at s[at[t] + off[k]]. Or they run over positions: conv2d_weight_dots.h. */
+
+#include "conv2d_weight_dots.h"
 
 #define CONV_TAPS 6
 #define CONV_SPAN 256 /* positions whose panel fits the first-level cache */
@@ -80,9 +82,11 @@ static void NAME(turn)(
             panel[t * padded + j] = j < width ? dy[j * plane + out[t]] : 0;
 }
 
+/* Windows are copied so often: for each column of taps where sums are dot products, which are of as
+   many numbers as there are lanes; `padded` are outputs up to whole vectors. */
 typedef struct {
     conv2d_layout layout;
-    long *off, padded; /* padded: outputs up to whole vectors */
+    long *off, padded, copies;
     REAL *panel, *source, *sum;
     double least, each, room;
 } NAME(weight_rooms);
@@ -131,8 +135,9 @@ static void NAME(weight_lines)(
     const conv2d_layout *l = &r->layout;
     long channels = g->c / g->groups, outputs = g->o / g->groups, pixels = g->h * g->w;
     long depth = channels * g->kh * g->kw, positions = g->oh * g->ow, known = -1;
-    int plain = conv2d_plain(g);
-    memset(r->sum, 0, g->groups * depth * r->padded * sizeof(REAL));
+    const int plain = conv2d_plain(g), dots = r->copies > 0;
+    const long numbers = dots ? outputs * LANES : r->padded; /* of sums, for a number of a patch */
+    memset(r->sum, 0, g->groups * depth * numbers * sizeof(REAL));
     long cleared = -1, clear_rows = 0, clear_images = 0; /* the window whose zeros stand */
     for (long at = start, images, rows; at < stop; at += images * rows) {
         long first = at / g->oh, top = at % g->oh;
@@ -145,18 +150,31 @@ static void NAME(weight_lines)(
         if (plain)
             f = (conv2d_field){images, 1, rows * g->ow, g->c * plane, 0, g->o * positions,
                                positions, 0};
-        if (plane != known)
+        if (dots)
+            f = (conv2d_field){images, 1, rows * g->ow, r->copies * channels * plane, 0,
+                               g->o * positions, positions, 0};
+        if (plane != known) {
+            for (long j = 0; j < r->copies; j++)
+                l->at[j] = j * channels * plane;
             conv2d_offsets(g, l, channels, plane, r->off);
+        }
         known = plane;
         int fresh = top != cleared || rows != clear_rows || images > clear_images;
         for (long j = 0; j < g->groups; j++, fresh = 0) {
             const REAL *group = x + (first * g->c + j * channels) * pixels;
             for (long i = 0; i < images && !plain; i++)
-                NAME(copy_windows)(group + i * g->c * pixels, channels, g->h, g->w, &window,
-                                   fresh, r->source + i * f.image_step);
-            NAME(weight_field)(r, plain ? group + top * g->w : r->source,
-                               dy + (first * g->o + j * outputs) * positions + top * g->ow, &f,
-                               depth, outputs, r->sum + j * depth * r->padded);
+                for (long copy = 0; copy < conv2d_most(r->copies, 1); copy++) {
+                    window.phases = l->phases + copy;
+                    NAME(copy_windows)(group + i * g->c * pixels, channels, g->h, g->w, &window,
+                                       fresh, r->source + i * f.image_step + l->at[copy] * dots);
+                }
+            const REAL *d = dy + (first * g->o + j * outputs) * positions + top * g->ow;
+            REAL *sum = r->sum + j * depth * numbers;
+            if (dots)
+                NAME(weight_dots)(r->off, r->source, d, &f, depth, outputs, sum);
+            else
+                NAME(weight_field)(r, plain ? group + top * g->w : r->source, d, &f, depth,
+                                   outputs, sum);
         }
         cleared = top;
         clear_rows = rows;
@@ -164,7 +182,46 @@ static void NAME(weight_lines)(
     }
     for (long o = 0; o < g->o; o++)
         for (long k = 0; k < depth; k++)
-            dweight[o * depth + k] = r->sum[(o / outputs * depth + k) * r->padded + o % outputs];
+            dweight[o * depth + k] =
+                dots ? SUM(LOAD(r->sum + (o * depth + k) * LANES))
+                     : r->sum[(o / outputs * depth + k) * r->padded + o % outputs];
+}
+
+/* The lines with rooms of their own, by dot products or not. */
+static void NAME(weight_run)(
+    const conv2d_geometry *g, const REAL *dy, const REAL *x, REAL *dweight, long start, long stop,
+    int dots, int *failed)
+{
+    NAME(weight_rooms) r;
+    void *whole[4] = {0};
+    const long outputs = g->o / g->groups;
+    double channels = g->c / g->groups, depth = channels * g->kh * g->kw;
+    r.padded = (outputs + LANES - 1) / LANES * LANES;
+    r.copies = dots ? g->kw : 0;
+    long *table = conv2d_room(2.0 * g->kw + depth, sizeof(long), whole);
+    r.panel = conv2d_room(CONV_SPAN * 4 * LANES, sizeof(REAL), whole + 1);
+    r.sum = conv2d_room(depth * (dots ? outputs * LANES : r.padded) * g->groups, sizeof(REAL),
+                        whole + 2);
+    *failed = !(table && r.panel && r.sum);
+    if (!*failed) {
+        r.layout = conv2d_lay_out(g, table);
+        if (dots) {
+            for (long j = 0; j < g->kw; j++)
+                r.layout.phases[j] = j * g->dw;
+            r.layout.slots = 1;
+            r.layout.length = r.layout.pitch = g->ow;
+        }
+        r.off = table + 2 * g->kw;
+        r.each = channels * r.layout.pitch * r.layout.step * conv2d_most(r.copies, 1);
+        r.least = r.each / r.layout.step * ((g->kh - 1.0) * g->dh + 1);
+        r.room = conv2d_block(r.least, r.each, g->oh, g->n, CONV2D_BLOCK / sizeof(REAL));
+        r.source = conv2d_room(conv2d_plain(g) ? 0 : r.room + 2 * LANES, sizeof(REAL), whole + 3);
+        *failed = !r.source;
+    }
+    if (!*failed)
+        NAME(weight_lines)(g, &r, dy, x, dweight, start, stop);
+    for (int i = 0; i < 4; i++)
+        free(whole[i]);
 }
 
 static void NAME(conv2d_backward_weight)(
@@ -173,25 +230,12 @@ static void NAME(conv2d_backward_weight)(
 {
     conv2d_geometry g;
     memcpy(&g, sizes, sizeof g);
-    NAME(weight_rooms) r;
-    void *whole[4] = {0};
-    double channels = g.c / g.groups, depth = channels * g.kh * g.kw;
-    r.padded = (g.o / g.groups + LANES - 1) / LANES * LANES;
-    long *table = conv2d_room(2.0 * g.kw + depth, sizeof(long), whole);
-    r.panel = conv2d_room(CONV_SPAN * 4 * LANES, sizeof(REAL), whole + 1);
-    r.sum = conv2d_room(depth * r.padded * g.groups, sizeof(REAL), whole + 2);
-    *failed = !(table && r.panel && r.sum);
-    if (!*failed) {
-        r.layout = conv2d_lay_out(&g, table);
-        r.off = table + 2 * g.kw;
-        r.each = channels * r.layout.pitch * r.layout.step;
-        r.least = channels * r.layout.pitch * ((g.kh - 1.0) * g.dh + 1);
-        r.room = conv2d_block(r.least, r.each, g.oh, g.n, CONV2D_BLOCK / sizeof(REAL));
-        r.source = conv2d_room(conv2d_plain(&g) ? 0 : r.room + 2 * LANES, sizeof(REAL), whole + 3);
-        *failed = !r.source;
+    int done = NAME(by_dots)(&g);
+    if (done) {
+        NAME(weight_run)(&g, dy, x, dweight, start, stop, 1, failed);
+        if (!*failed)
+            NAME(conv2d_finite)(dweight, g.o * (g.c / g.groups) * g.kh * g.kw, &done);
     }
-    if (!*failed)
-        NAME(weight_lines)(&g, &r, dy, x, dweight, start, stop);
-    for (int i = 0; i < 4; i++)
-        free(whole[i]);
+    if (!done)
+        NAME(weight_run)(&g, dy, x, dweight, start, stop, 0, failed);
 }

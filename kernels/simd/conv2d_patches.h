@@ -17,8 +17,11 @@ INLINE void NAME(copy_row)(
                 PREFETCH(row + q + CONV_AHEAD);
             STORE(target + q, LOAD(row + q));
         }
-        for (; q < end; q++)
-            target[q] = row[q];
+        if (q < end && end - begin >= LANES)
+            STORE(target + end - LANES, LOAD(row + end - LANES));
+        else
+            for (; q < end; q++)
+                target[q] = row[q];
     } else if (step == 2) {
 #ifdef CAN_SHUFFLE
         const MASK even = EACH_LANE(CONV_EVEN);
