@@ -78,7 +78,8 @@ def batch_norm(rng: np.random.Generator) -> Iterator[Call]:
         yield "batch_norm", "backward", what, (dy, x_hat, gamma**2, gamma)
         yield "batch_norm", "inference", what, (x, gamma, beta, mean, beta**2, 1e-5)
         yield "batch_norm", "fused_forward", what, (x, gamma, beta, dy, 1e-5, True)
-        yield "batch_norm", "fused_backward", what, (dy, x, x_hat, mean, gamma**2, gamma, True)
+        fused = dy, x, x_hat, mean, gamma**2, gamma, None, True
+        yield "batch_norm", "fused_backward", what, fused
 
 
 def lrn(rng: np.random.Generator) -> Iterator[Call]:

@@ -29,10 +29,10 @@ cdef extern nogil:
         double*, double*, double*, long, long, long, long, long, long, long)
     void batch_norm_backward_f32(
         const float*, const float*, const float*, const float*, const float*, const float*,
-        float*, float*, float*, float*, long, long, long, long, long, long, long)
+        const float*, float*, float*, float*, float*, long, long, long, long, long, long, long)
     void batch_norm_backward_f64(
         const double*, const double*, const double*, const double*, const double*, const double*,
-        double*, double*, double*, double*, long, long, long, long, long, long, long)
+        const double*, double*, double*, double*, double*, long, long, long, long, long, long, long)
 
 
 cdef inline const floating* data(const floating[:, :, ::1] a) noexcept nogil:
@@ -68,21 +68,22 @@ def _forward(
 def _backward(
     const floating[:, :, ::1] dy, const floating[:, :, ::1] x, const floating[:, :, ::1] y,
     const floating[::1] mean, const floating[::1] inv_std, const floating[::1] gamma,
-    floating[:, :, ::1] dx, floating[:, :, ::1] dz, floating[::1] dgamma, floating[::1] dbeta,
+    const floating[::1] beta, floating[:, :, ::1] dx, floating[:, :, ::1] dz, floating[::1] dgamma, floating[::1] dbeta,
     bint given, bint stream, long start, long stop,
 ):
     cdef long n = x.shape[0], c = x.shape[1], s = x.shape[2]
     cdef const floating* centre = &mean[0] if mean.shape[0] else NULL
+    cdef const floating* shift = &beta[0] if beta.shape[0] else NULL
     with nogil:
         if floating is float:
             batch_norm_backward_f32(
                 &dy[0, 0, 0], &x[0, 0, 0], data(y), centre, &inv_std[0], &gamma[0],
-                &dx[0, 0, 0], <floating*>data(dz), &dgamma[0], &dbeta[0],
+                shift, &dx[0, 0, 0], <floating*>data(dz), &dgamma[0], &dbeta[0],
                 n, c, s, given, stream, start, stop)
         else:
             batch_norm_backward_f64(
                 &dy[0, 0, 0], &x[0, 0, 0], data(y), centre, &inv_std[0], &gamma[0],
-                &dx[0, 0, 0], <floating*>data(dz), &dgamma[0], &dbeta[0],
+                shift, &dx[0, 0, 0], <floating*>data(dz), &dgamma[0], &dbeta[0],
                 n, c, s, given, stream, start, stop)
 
 
@@ -156,23 +157,23 @@ def backward(dy, x_hat, inv_std, gamma):
     dx, nothing = np.empty_like(dy), np.empty((0, c, s), dy.dtype)
     dgamma, dbeta = np.zeros(c, dy.dtype), np.zeros(c, dy.dtype)
     _run(
-        _backward, dy, dy, x_hat, nothing, inv_std[:0], inv_std, gamma, dx, nothing, dgamma, dbeta,
-        False, _streams(dx, 3),
+        _backward, dy, dy, x_hat, nothing, inv_std[:0], inv_std, gamma, gamma[:0], dx, nothing,
+        dgamma, dbeta, False, _streams(dx, 3),
     )
     return dx, dgamma, dbeta
 
 
-def fused_backward(dy, x, y, mean, inv_std, gamma, add):
+def fused_backward(dy, x, y, mean, inv_std, gamma, beta, add):
     """dx, dgamma, dbeta, dresidual; see batch_norm_numpy.fused_backward."""
-    return _gradients(dy, x, y, mean, inv_std, gamma, add, False)
+    return _gradients(dy, x, y, mean, inv_std, gamma, beta, add, False)
 
 
-def inference_backward(dy, x, y, mean, inv_std, gamma, add):
+def inference_backward(dy, x, y, mean, inv_std, gamma, beta, add):
     """dx, dgamma, dbeta, dresidual; see batch_norm_numpy.inference_backward."""
-    return _gradients(dy, x, y, mean, inv_std, gamma, add, True)
+    return _gradients(dy, x, y, mean, inv_std, gamma, beta, add, True)
 
 
-def _gradients(dy, x, y, mean, inv_std, gamma, add, given):
+def _gradients(dy, x, y, mean, inv_std, gamma, beta, add, given):
     n, c, s = dy.shape
     dx, nothing = np.empty_like(dy), np.empty((0, c, s), dy.dtype)
     dgamma, dbeta = np.zeros(c, dy.dtype), np.zeros(c, dy.dtype)
@@ -181,9 +182,10 @@ def _gradients(dy, x, y, mean, inv_std, gamma, add, given):
     else:
         dresidual = np.empty_like(dy) if add else nothing
     masked = nothing if y is None else dresidual
-    stream = _streams(dx, 3 if y is None else 4)
+    shift = gamma[:0] if beta is None else beta
+    stream = _streams(dx, 3 if y is None or beta is not None else 4)
     _run(
-        _backward, dy, dy, x, nothing if y is None else y, mean, inv_std, gamma, dx, masked,
+        _backward, dy, dy, x, nothing if y is None else y, mean, inv_std, gamma, shift, dx, masked,
         dgamma, dbeta, given, stream,
     )
     return dx, dgamma, dbeta, dresidual

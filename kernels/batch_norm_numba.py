@@ -177,6 +177,26 @@ def _mask(dy, y, g):
 
 
 @njit(cache=True)
+def _mask_again(dy, x_hat, gamma, beta, g):
+    """g = dy where not gamma * x_hat + beta <= 0."""
+    for i in range(dy.shape[0]):
+        for ch in range(dy.shape[1]):
+            source, row, target = dy[i, ch], x_hat[i, ch], g[i, ch]
+            for j in range(row.size):
+                target[j] = 0 if gamma[ch] * row[j] + beta[ch] <= 0 else source[j]
+
+
+def _pass(dy, x_hat, y, gamma, beta):
+    """dy where the relu held nothing back; see batch_norm_numpy._passed."""
+    g = np.empty_like(dy)
+    if y is None or beta is None:
+        _mask(dy, dy[:0] if y is None else y, g)
+    else:
+        _mask_again(dy, x_hat, gamma, beta, g)
+    return g
+
+
+@njit(cache=True)
 def _inference_backward(g, x_hat, factor, dx, dgamma, dbeta):
     """dx = factor * g, and the sums of g * x_hat and of g."""
     for ch in range(factor.size):
@@ -233,11 +253,11 @@ def fused_forward(x, gamma, beta, residual, eps, relu):
     return y, inv_std, mean, var
 
 
-def fused_backward(dy, x, y, mean, inv_std, gamma, add):
+def fused_backward(dy, x, y, mean, inv_std, gamma, beta, add):
     """dx, dgamma, dbeta, dresidual; see batch_norm_numpy.fused_backward."""
-    g, x_hat = np.empty_like(dy), np.empty_like(x)
-    _mask(dy, x[:0] if y is None else y, g)
+    x_hat = np.empty_like(x)
     _standardize(x, mean, inv_std, x_hat)
+    g = _pass(dy, x_hat, y, gamma, beta)
     dx, dgamma, dbeta = backward(g, x_hat, inv_std, gamma)
     return dx, dgamma, dbeta, g if add else np.empty((0, *dy.shape[1:]), dy.dtype)
 
@@ -258,11 +278,11 @@ def fused_inference(x, gamma, beta, mean, var, residual, eps, relu):
     return y
 
 
-def inference_backward(dy, x, y, mean, inv_std, gamma, add):
+def inference_backward(dy, x, y, mean, inv_std, gamma, beta, add):
     """dx, dgamma, dbeta, dresidual; see batch_norm_numpy.inference_backward."""
-    g, x_hat, dx = np.empty_like(dy), np.empty_like(x), np.empty_like(dy)
+    x_hat, dx = np.empty_like(x), np.empty_like(dy)
     dgamma, dbeta = np.empty_like(gamma), np.empty_like(gamma)
-    _mask(dy, x[:0] if y is None else y, g)
     _standardize(x, mean, inv_std, x_hat)
+    g = _pass(dy, x_hat, y, gamma, beta)
     _inference_backward(g, x_hat, gamma * inv_std, dx, dgamma, dbeta)
     return dx, dgamma, dbeta, g if add else np.empty((0, *dy.shape[1:]), dy.dtype)

@@ -119,7 +119,19 @@ def fused_forward(x, gamma, beta, residual, eps, relu):
     return y, inv_std, mean, var
 
 
-def fused_backward(dy, x, y, mean, inv_std, gamma, add):
+def _passed(dy, x_hat, y, gamma, beta):
+    """dy where the relu of `fused_forward` held nothing back, else 0; all of it without a y.
+
+    What it was given is gamma * x_hat + beta, made again where there is a beta; else y tells.
+    """
+    if y is None:
+        return dy
+    if beta is not None:
+        y = gamma[:, None] * x_hat + beta[:, None]
+    return np.where(y <= 0, dy.dtype.type(0), dy)
+
+
+def fused_backward(dy, x, y, mean, inv_std, gamma, beta, add):
     """Gradients of a loss through `fused_forward`; x_hat is computed from x again.
 
     Parameters
@@ -128,6 +140,8 @@ def fused_backward(dy, x, y, mean, inv_std, gamma, add):
     y : (n, c, s) as returned by `fused_forward`, or None where there was no relu
     mean, inv_std : (c,), as returned by `fused_forward`
     gamma : (c,)
+    beta : (c,), or None where a residual was added: with it what the relu held back is found from
+        x again, which saves a kernel from reading y
     add : bool, whether a residual was added, whose gradient is wanted
 
     Returns
@@ -141,8 +155,8 @@ def fused_backward(dy, x, y, mean, inv_std, gamma, add):
     Ioffe & Szegedy 2015, section 3; He et al. 2016, figure 2.
     """
     # Behind the relu lies g = dy where y is not at most 0; a sum hands it to both of its terms.
-    g = dy if y is None else np.where(y <= 0, dy.dtype.type(0), dy)
     x_hat = (x - mean[:, None]) * inv_std[:, None]
+    g = _passed(dy, x_hat, y, gamma, beta)
     dx, dgamma, dbeta = backward(g, x_hat, inv_std, gamma)
     return dx, dgamma, dbeta, g.copy() if add else np.empty((0, *x.shape[1:]), dy.dtype)
 
@@ -194,7 +208,7 @@ def fused_inference(x, gamma, beta, mean, var, residual, eps, relu):
     return np.where(y <= 0, y.dtype.type(0), y) if relu else y
 
 
-def inference_backward(dy, x, y, mean, inv_std, gamma, add):
+def inference_backward(dy, x, y, mean, inv_std, gamma, beta, add):
     """Gradients of a loss through `fused_inference`, whose statistics are constants.
 
     Parameters
@@ -203,6 +217,8 @@ def inference_backward(dy, x, y, mean, inv_std, gamma, add):
     y : (n, c, s) as returned by `fused_inference`, or None where there was no relu
     mean, inv_std : (c,), the given statistics;  inv_std = 1 / sqrt(var + eps)
     gamma : (c,)
+    beta : (c,), or None where a residual was added: with it what the relu held back is found from
+        x again, which saves a kernel from reading y
     add : bool, whether a residual was added, whose gradient is wanted
 
     Returns
@@ -215,8 +231,8 @@ def inference_backward(dy, x, y, mean, inv_std, gamma, add):
     ----------
     Ioffe & Szegedy 2015, algorithm 2.
     """
-    g = dy if y is None else np.where(y <= 0, dy.dtype.type(0), dy)
     x_hat = (x - mean[:, None]) * inv_std[:, None]
+    g = _passed(dy, x_hat, y, gamma, beta)
     dx = (gamma * inv_std)[:, None] * g
     dgamma, dbeta = (g * x_hat).sum(axis=(0, 2)), g.sum(axis=(0, 2))
     return dx, dgamma, dbeta, g.copy() if add else np.empty((0, *x.shape[1:]), dy.dtype)

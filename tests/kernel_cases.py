@@ -26,9 +26,14 @@ def batch_norm(rng, dtype):
         for residual, relu in [(None, False), (None, True), (dy, False), (dy, True)]:
             yield "fused_forward", (3 * x + 2, gamma, beta, residual, 1e-5, relu)
             yield "fused_inference", (x, gamma, beta, mean, var, residual, 1e-5, relu)
-            y = x_hat if relu else None
-            yield "fused_backward", (dy, x, y, mean, var, gamma, residual is not None)
-            yield "inference_backward", (dy, x, y, mean, var, gamma, residual is not None)
+            y, added = x_hat if relu else None, residual is not None
+            kept = dy, x, y, mean, var, gamma
+            yield "fused_backward", (*kept, None, added)
+            yield "inference_backward", (*kept, None, added)
+        y = (x - mean[:, None]) * (var * gamma)[:, None] + beta[:, None]
+        kept = dy, x, np.maximum(y, 0), mean, var, gamma
+        yield "fused_backward", (*kept, beta, False)
+        yield "inference_backward", (*kept, beta, False)
     yield "forward", (normal(rng, dtype, 6, 2, 50) + dtype(100), gamma[:2], beta[:2], 1e-5)
     yield "update_running", (mean, var, gamma, var + 1, 12, 0.3)
     yield "population", (normal(rng, dtype, 4, 3), normal(rng, dtype, 4, 3) ** 2, 12)

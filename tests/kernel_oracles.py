@@ -92,7 +92,9 @@ def batch_norm_fused(module):
         for found, wanted in zip((inv_std, mean, var), statistics, strict=True):
             close(found, wanted)
         kept = y if relu else None
-        *gradients, dresidual = module.fused_backward(dy, x, kept, mean, inv_std, gamma, residual)
+        *gradients, dresidual = module.fused_backward(
+            dy, x, kept, mean, inv_std, gamma, None if residual else beta, residual
+        )
         for which, found in enumerate([*gradients, dresidual] if residual else gradients):
             close(found, slope(module.fused_forward, arguments, which, dy), 1e-7)
         assert residual or dresidual.shape == (0, 2, 3)
@@ -114,7 +116,9 @@ def batch_norm_given_statistics(module):
         close(found, np.maximum(whole, 0) if relu else whole)
         inv_std, dy = (var + 0.1) ** -0.5, drawn(8, x.shape)[0]
         kept, add = found if relu else None, residual is not None
-        gradients = module.inference_backward(dy, x, kept, mean, inv_std, gamma, add)
+        gradients = module.inference_backward(
+            dy, x, kept, mean, inv_std, gamma, None if add else beta, add
+        )
         arguments = x, gamma, beta, mean, var, residual, 0.1, relu
         for which, gradient in zip((0, 1, 2, 5), gradients, strict=True):
             if which < 5 or add:

@@ -206,6 +206,22 @@ def test_residual_and_relu_in_one_call(rng, shape, add, relu, training):
         np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(64, 8, 32, 32), (7, 3, 33), (500, 6), (40, 70, 2)])
+def test_the_gradient_passes_exactly_where_relu_let_pass(rng, shape, dtype, training):
+    """Found from x again, not read from y: it is the same everywhere, to the last bit."""
+    x = (rng.standard_normal(shape) + 0.1).astype(dtype)
+    layer = nn.BatchNorm1d(shape[1]) if len(shape) < 4 else nn.BatchNorm2d(shape[1])
+    layer.astype(dtype).train(training)
+    layer.weight.data[:] = rng.standard_normal(shape[1])
+    layer.bias.data[:] = rng.standard_normal(shape[1])
+    y = layer(Tensor(x), relu=True)
+    y.sum().backward()
+    axes = (0, *range(2, len(shape)))
+    np.testing.assert_array_equal(layer.bias.grad, np.count_nonzero(y.data > 0, axes))
+
+
 def test_a_module_of_ones_own_is_called_part_by_part(rng):
     """Its forward and backward run, for plain normalization and under a residual and ReLU."""
     own = types.SimpleNamespace(

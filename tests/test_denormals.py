@@ -184,7 +184,7 @@ def test_the_gradient_passes_where_a_rectified_result_of_batch_norm_is_denormal(
     x, dy = rng.standard_normal((2, n, c, s)).astype(np.float32)
     mean, ones = np.zeros(c, np.float32), np.ones(c, np.float32)
     results = [
-        batch_norm_cython.fused_backward(dy, x, np.full_like(x, y), mean, ones, ones, False)
+        batch_norm_cython.fused_backward(dy, x, np.full_like(x, y), mean, ones, ones, None, False)
         for y in (1, 1e-40, 0)
     ]
     for plain, denormal, held in zip(*results, strict=True):

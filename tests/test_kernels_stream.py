@@ -110,13 +110,15 @@ def test_a_channel_is_the_same_wherever_it_stands(threads, shape):
     assert np.array_equal(np.flip(again[0], 1), y)
     for one, other in zip(again[1:], (inv_std, mean, var), strict=True):
         assert np.array_equal(one[::-1], other)
-    dx, *_ = batch_norm_cython.fused_backward(dy, x, y, mean, inv_std, gamma, False)
-    back = batch_norm_cython.fused_backward(
-        turned[1], turned[0], again[0], again[2], again[1], gamma[::-1].copy(), False
-    )
-    assert np.array_equal(np.flip(back[0], 1), dx)
+    for shift in (None, beta):
+        dx, *_ = batch_norm_cython.fused_backward(dy, x, y, mean, inv_std, gamma, shift, False)
+        scales = [None if a is None else a[::-1].copy() for a in (gamma, shift)]
+        back = batch_norm_cython.fused_backward(
+            turned[1], turned[0], again[0], again[2], again[1], *scales, False
+        )
+        assert np.array_equal(np.flip(back[0], 1), dx)
     assert_agree("batch_norm", "fused_forward", (x, gamma, beta, None, 1e-5, True), np.float32)
-    arguments = dy, x, y, mean, inv_std, gamma, False
+    arguments = dy, x, y, mean, inv_std, gamma, beta, False
     assert_agree("batch_norm", "fused_backward", arguments, np.float32)
 
 

@@ -18,10 +18,11 @@ DISPATCH_F64(batch_norm_forward, FORWARD(double), FORWARD_ARGUMENTS)
 #define FLUSH_DENORMALS 1
 
 #define BACKWARD(R)                                                                               \
-    (const R *dy, const R *x, const R *y, const R *mean, const R *inv_std, const R *gamma, R *dx, \
-     R *dz, R *dgamma, R *dbeta, long n, long c, long s, long given, long stream, long start,     \
-     long stop)
+    (const R *dy, const R *x, const R *y, const R *mean, const R *inv_std, const R *gamma,        \
+     const R *beta, R *dx, R *dz, R *dgamma, R *dbeta, long n, long c, long s, long given,        \
+     long stream, long start, long stop)
 #define BACKWARD_ARGUMENTS \
-    (dy, x, y, mean, inv_std, gamma, dx, dz, dgamma, dbeta, n, c, s, given, stream, start, stop)
+    (dy, x, y, mean, inv_std, gamma, beta, dx, dz, dgamma, dbeta, n, c, s, given, stream, start, \
+     stop)
 DISPATCH_F32(batch_norm_backward, BACKWARD(float), BACKWARD_ARGUMENTS)
 DISPATCH_F64(batch_norm_backward, BACKWARD(double), BACKWARD_ARGUMENTS)

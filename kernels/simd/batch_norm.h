@@ -34,7 +34,9 @@ static inline int sweep_apart(long n, long s, long bytes) { return n * s * bytes
 #endif
 
 /* The arrays and sizes of a call. y, residual, x_hat and dz may be NULL: not wanted. Statistics
-   that are `given` are constants, through which no gradient goes back. */
+   that are `given` are constants, through which no gradient goes back. Backward, y tells what ReLU
+   held back; with beta, x and what it is normalized with tell so too, and y need not be read (a result
+   that is denormal has been held back then). */
 typedef struct {
     const REAL *x, *residual, *dy, *gamma, *beta;
     REAL *y, *x_hat, *mean, *var, *inv_std, *dx, *dz, *dgamma, *dbeta;
@@ -59,6 +61,37 @@ INLINE int NAME(one_held)(REAL y)
     INTEGER bits;
     memcpy(&bits, &y, sizeof(bits));
     return y <= 0 && bits <= 0;
+}
+
+/* What a channel is normalized with: (x - centre) * factor + beta. */
+typedef struct {
+    REAL centre, factor, beta;
+} NAME(scale);
+
+INLINE NAME(scale) NAME(scale_of)(const NAME(call) *f, long ch)
+{
+    return (NAME(scale)){f->mean ? f->mean[ch] : 0, f->inv_std[ch] * f->gamma[ch],
+                         f->beta ? f->beta[ch] : 0};
+}
+
+/* Where what ReLU held back is told: nothing was, y tells, or x does. */
+enum { NAME(ALL_PASSES), NAME(Y_TELLS), NAME(X_TELLS) };
+
+/* d unless ReLU held its value y[j] back; u is x - centre. */
+INLINE VEC NAME(passed)(
+    VEC d, VEC u, const REAL *y, long j, const NAME(scale) *l, const int told)
+{
+    if (told == NAME(ALL_PASSES))
+        return d;
+    const VEC v = told == NAME(Y_TELLS) ? LOAD(y + j) : u * SPLAT(l->factor) + SPLAT(l->beta);
+    return SELECT(NAME(held)(v), SPLAT(0), d);
+}
+INLINE REAL NAME(one_passed)(
+    REAL d, REAL u, const REAL *y, long j, const NAME(scale) *l, const int told)
+{
+    if (told == NAME(ALL_PASSES))
+        return d;
+    return NAME(one_held)(told == NAME(Y_TELLS) ? y[j] : u * l->factor + l->beta) ? 0 : d;
 }
 
 #include "batch_norm_columns.h"
@@ -273,110 +306,108 @@ static void NAME(batch_norm_forward)(
         stream_end();
 }
 
-/* a += dz, b += dz * (x - centre), where dz = dy unless y <= 0, written if wanted. */
+/* a += dz, b += dz * (x - centre), where dz is what ReLU let pass of dy, written if wanted. */
 INLINE void NAME(add_gradients)(
-    const REAL *dy, const REAL *x, const REAL *y, REAL *dz, REAL centre, long s, VEC *a, VEC *b,
-    double *rest_a, double *rest_b)
+    const REAL *dy, const REAL *x, const REAL *y, REAL *dz, const NAME(scale) *l, long s, VEC *a,
+    VEC *b, double *rest_a, double *rest_b, const int told)
 {
-    VEC v_centre = SPLAT(centre), d, p = SPLAT(0), q = p, t = p, u = p;
+    VEC v_centre = SPLAT(l->centre), d, e, p = SPLAT(0), q = p, t = p, u = p;
     long j = 0;
     for (; j + 2 * LANES <= s; j += 2 * LANES) {
-        d = LOAD(dy + j);
-        if (y)
-            d = SELECT(NAME(held)(LOAD(y + j)), SPLAT(0), d);
+        e = LOAD(x + j) - v_centre;
+        d = NAME(passed)(LOAD(dy + j), e, y, j, l, told);
         if (dz)
             STORE(dz + j, d);
         p += d;
-        q += d * (LOAD(x + j) - v_centre);
-        d = LOAD(dy + j + LANES);
-        if (y)
-            d = SELECT(NAME(held)(LOAD(y + j + LANES)), SPLAT(0), d);
+        q += d * e;
+        e = LOAD(x + j + LANES) - v_centre;
+        d = NAME(passed)(LOAD(dy + j + LANES), e, y, j + LANES, l, told);
         if (dz)
             STORE(dz + j + LANES, d);
         t += d;
-        u += d * (LOAD(x + j + LANES) - v_centre);
+        u += d * e;
     }
     *a += p + t;
     *b += q + u;
     for (; j < s; j++) {
-        REAL value = y && NAME(one_held)(y[j]) ? 0 : dy[j];
+        REAL value = NAME(one_passed)(dy[j], x[j] - l->centre, y, j, l, told);
         if (dz)
             dz[j] = value;
         *rest_a += value;
-        *rest_b += value * (x[j] - centre);
+        *rest_b += value * (x[j] - l->centre);
     }
 }
 
+/* The line that is subtracted from the gradients of a channel. */
+typedef struct {
+    REAL shift, slope;
+} NAME(line);
+
 /* dx = factor * (dz - shift - (x - centre) * slope). */
 INLINE void NAME(gradient)(
-    const REAL *dy, const REAL *x, const REAL *y, REAL centre, REAL factor, REAL shift, REAL slope,
-    REAL *dx, long s, int stream)
+    const REAL *dy, const REAL *x, const REAL *y, const NAME(scale) *l, const NAME(line) *line,
+    REAL *dx, long s, const int told, int stream)
 {
-    VEC v_centre = SPLAT(centre), v_factor = SPLAT(factor), v_shift = SPLAT(shift), d;
-    VEC v_slope = SPLAT(slope);
+    VEC v_centre = SPLAT(l->centre), v_factor = SPLAT(l->factor), v_shift = SPLAT(line->shift);
+    VEC v_slope = SPLAT(line->slope), d, u;
     long j = 0;
     for (; j + LANES <= s; j += LANES) {
-        d = LOAD(dy + j);
-        if (y)
-            d = SELECT(NAME(held)(LOAD(y + j)), SPLAT(0), d);
-        d = v_factor * (d - v_shift - (LOAD(x + j) - v_centre) * v_slope);
-        NAME(put)(dx + j, d, stream);
+        u = LOAD(x + j) - v_centre;
+        d = NAME(passed)(LOAD(dy + j), u, y, j, l, told);
+        NAME(put)(dx + j, v_factor * (d - v_shift - u * v_slope), stream);
     }
     for (; j < s; j++) {
-        REAL value = y && NAME(one_held)(y[j]) ? 0 : dy[j];
-        dx[j] = factor * (value - shift - (x[j] - centre) * slope);
+        REAL value = NAME(one_passed)(dy[j], x[j] - l->centre, y, j, l, told);
+        dx[j] = l->factor * (value - line->shift - (x[j] - l->centre) * line->slope);
     }
 }
 
 /* dx = factor * dz. */
-INLINE void NAME(scaled)(const REAL *dy, const REAL *y, REAL factor, REAL *dx, long s)
+INLINE void NAME(scaled)(
+    const REAL *dy, const REAL *x, const REAL *y, const NAME(scale) *l, REAL *dx, long s,
+    const int told)
 {
-    VEC v_factor = SPLAT(factor), d;
+    VEC v_centre = SPLAT(l->centre), v_factor = SPLAT(l->factor);
     long j = 0;
-    for (; j + LANES <= s; j += LANES) {
-        d = LOAD(dy + j);
-        if (y)
-            d = SELECT(NAME(held)(LOAD(y + j)), SPLAT(0), d);
-        STORE(dx + j, v_factor * d);
-    }
+    for (; j + LANES <= s; j += LANES)
+        STORE(dx + j, v_factor * NAME(passed)(LOAD(dy + j), LOAD(x + j) - v_centre, y, j, l, told));
     for (; j < s; j++)
-        dx[j] = factor * (y && NAME(one_held)(y[j]) ? 0 : dy[j]);
+        dx[j] = l->factor * NAME(one_passed)(dy[j], x[j] - l->centre, y, j, l, told);
 }
 
-/* The line that is subtracted from the gradients of a channel, and what they are multiplied with. */
-typedef struct {
-    REAL centre, factor, shift, slope;
-} NAME(line);
-
-/* `masked`: ReLU held values back, f->y tells which. `kept`: the gradients before it are wanted, the
-   sums write them, and what comes after reads them. */
+/* `told`: where what ReLU held back is told. `kept`: the gradients before it are wanted, the sums
+   write them, and what comes after reads them. */
 INLINE void NAME(gradient_at)(
-    const NAME(call) *f, const NAME(line) *l, long at, long s, int masked, int kept, int stream)
+    const NAME(call) *f, const NAME(scale) *l, const NAME(line) *line, long at, long s,
+    const int told, const int kept, int stream)
 {
-    const REAL *dy = (kept ? f->dz : f->dy) + at, *y = masked && !kept ? f->y + at : NULL;
+    const REAL *dy = (kept ? f->dz : f->dy) + at, *y = f->y ? f->y + at : NULL;
+    const int asked = kept ? NAME(ALL_PASSES) : told;
     if (f->given)
-        NAME(scaled)(dy, y, l->factor, f->dx + at, s);
+        NAME(scaled)(dy, f->x + at, y, l, f->dx + at, s, asked);
     else
-        NAME(gradient)(dy, f->x + at, y, l->centre, l->factor, l->shift, l->slope, f->dx + at, s,
-                       stream);
+        NAME(gradient)(dy, f->x + at, y, l, line, f->dx + at, s, asked, stream);
 }
 
 INLINE void NAME(sums_at)(
-    const NAME(call) *f, REAL centre, long at, long s, VEC *a, VEC *b, double *rest_a,
-    double *rest_b, int masked, int kept)
+    const NAME(call) *f, const NAME(scale) *l, long at, long s, VEC *a, VEC *b, double *rest_a,
+    double *rest_b, const int told, const int kept)
 {
-    NAME(add_gradients)(f->dy + at, f->x + at, masked ? f->y + at : NULL, kept ? f->dz + at : NULL,
-                        centre, s, a, b, rest_a, rest_b);
+    NAME(add_gradients)(f->dy + at, f->x + at, f->y ? f->y + at : NULL, kept ? f->dz + at : NULL, l,
+                        s, a, b, rest_a, rest_b, told);
 }
 
 /* dx of the `count` channels from `first` on, and the sums of the `coming` channels behind them. */
 INLINE void NAME(gradients_and_sums)(
     const NAME(call) *f, const NAME(line) *lines, long first, long count, long coming, double *a,
-    double *b, int masked, int kept, int stream)
+    double *b, const int told, const int kept, int stream)
 {
     const long larger = count > coming ? count : coming;
+    NAME(scale) scales[2 * MOST];
     VEC p[MOST], q[MOST];
     long since = 0;
+    for (long ch = 0; ch < count + coming; ch++)
+        scales[ch] = NAME(scale_of)(f, first + ch);
     for (long ch = 0; ch < larger; ch++) {
         a[ch] = b[ch] = 0;
         p[ch] = q[ch] = SPLAT(0);
@@ -385,21 +416,23 @@ INLINE void NAME(gradients_and_sums)(
         for (long from = 0; from < f->s; from += STRETCH) {
             long length = f->s - from < STRETCH ? f->s - from : STRETCH;
             for (long ch = 0; ch < larger; ch++) {
-                const long here = (i * f->c + first + ch) * f->s + from, there = here + count * f->s;
-                const REAL centre = f->mean && ch < coming ? f->mean[first + count + ch] : 0;
+                const long here = (i * f->c + first + ch) * f->s + from;
+                const long there = here + count * f->s;
+                const NAME(scale) *l = scales + ch, *next = scales + count + ch;
                 VEC u = p[ch], v = q[ch];
                 long j = 0;
                 for (; j + 4 * LANES <= length; j += 4 * LANES) {
                     if (ch < count)
-                        NAME(gradient_at)(f, lines + ch, here + j, 4 * LANES, masked, kept, stream);
+                        NAME(gradient_at)(f, l, lines + ch, here + j, 4 * LANES, told, kept,
+                                          stream);
                     if (ch < coming)
-                        NAME(sums_at)(f, centre, there + j, 4 * LANES, &u, &v, a + ch, b + ch,
-                                      masked, kept);
+                        NAME(sums_at)(f, next, there + j, 4 * LANES, &u, &v, a + ch, b + ch, told,
+                                      kept);
                 }
                 if (ch < count)
-                    NAME(gradient_at)(f, lines + ch, here + j, length - j, masked, kept, stream);
+                    NAME(gradient_at)(f, l, lines + ch, here + j, length - j, told, kept, stream);
                 if (ch < coming)
-                    NAME(sums_at)(f, centre, there + j, length - j, &u, &v, a + ch, b + ch, masked,
+                    NAME(sums_at)(f, next, there + j, length - j, &u, &v, a + ch, b + ch, told,
                                   kept);
                 p[ch] = u;
                 q[ch] = v;
@@ -421,27 +454,27 @@ INLINE NAME(line) NAME(line_of)(const NAME(call) *f, long ch, double a, double b
     const double m = (double)f->n * f->s, scale = f->mean ? f->inv_std[ch] : 1;
     f->dbeta[ch] = (REAL)a;
     f->dgamma[ch] = (REAL)(b * scale);
-    return (NAME(line)){f->mean ? f->mean[ch] : 0, f->gamma[ch] * f->inv_std[ch], (REAL)(a / m),
-                        (REAL)(b * scale * scale / m)};
+    return (NAME(line)){(REAL)(a / m), (REAL)(b * scale * scale / m)};
 }
 
 INLINE void NAME(backward_planes)(
-    const NAME(call) *f, long start, long stop, long most, int masked, int kept, int stream)
+    const NAME(call) *f, long start, long stop, long most, const int told,
+    const int kept, int stream)
 {
     const int apart = sweep_apart(f->n, f->s, sizeof(REAL));
     NAME(line) lines[MOST] = {{0}};
     double a[MOST], b[MOST];
     long count = stop - start < most ? stop - start : most, coming;
-    NAME(gradients_and_sums)(f, lines, start, 0, count, a, b, masked, kept, stream);
+    NAME(gradients_and_sums)(f, lines, start, 0, count, a, b, told, kept, stream);
     for (long first = start; first < stop; first += count, count = coming) {
         for (long ch = 0; ch < count; ch++)
             lines[ch] = NAME(line_of)(f, first + ch, a[ch], b[ch]);
         coming = stop - first - count < most ? stop - first - count : most;
         NAME(gradients_and_sums)(
-            f, lines, first, count, apart ? 0 : coming, a, b, masked, kept, stream);
+            f, lines, first, count, apart ? 0 : coming, a, b, told, kept, stream);
         if (apart)
             NAME(gradients_and_sums)(
-                f, lines, first + count, 0, coming, a, b, masked, kept, stream);
+                f, lines, first + count, 0, coming, a, b, told, kept, stream);
     }
 }
 
@@ -449,21 +482,23 @@ INLINE void NAME(backward_as_asked)(
     const NAME(call) *f, long start, long stop, long most, int stream)
 {
     if (f->y && f->dz)
-        NAME(backward_planes)(f, start, stop, most, 1, 1, stream);
+        NAME(backward_planes)(f, start, stop, most, NAME(Y_TELLS), 1, stream);
+    else if (f->y && f->beta)
+        NAME(backward_planes)(f, start, stop, most, NAME(X_TELLS), 0, stream);
     else if (f->y)
-        NAME(backward_planes)(f, start, stop, most, 1, 0, stream);
+        NAME(backward_planes)(f, start, stop, most, NAME(Y_TELLS), 0, stream);
     else
-        NAME(backward_planes)(f, start, stop, most, 0, 0, stream);
+        NAME(backward_planes)(f, start, stop, most, NAME(ALL_PASSES), 0, stream);
 }
 
 /* Where there is no mean, x is x_hat. */
 static void NAME(batch_norm_backward)(
     const REAL *dy, const REAL *x, const REAL *y, const REAL *mean, const REAL *inv_std,
-    const REAL *gamma, REAL *dx, REAL *dz, REAL *dgamma, REAL *dbeta, long n, long c, long s,
-    long given, long stream, long start, long stop)
+    const REAL *gamma, const REAL *beta, REAL *dx, REAL *dz, REAL *dgamma, REAL *dbeta, long n,
+    long c, long s, long given, long stream, long start, long stop)
 {
     NAME(call) f = {.dy = dy, .x = x, .y = (REAL *)y, .mean = (REAL *)mean, .gamma = gamma,
-                    .inv_std = (REAL *)inv_std, .dx = dx, .dz = dz, .dgamma = dgamma,
+                    .beta = beta, .inv_std = (REAL *)inv_std, .dx = dx, .dz = dz, .dgamma = dgamma,
                     .dbeta = dbeta, .n = n, .c = c, .s = s, .given = given};
     long most = block_channels(n, s, 2 * sizeof(REAL));
     if (s < SHORT)

@@ -87,12 +87,22 @@ static void NAME(forward_columns)(const NAME(call) *f, long first, long count)
     }
 }
 
-/* row = dy where not y <= 0. */
-INLINE void NAME(mask_row)(const REAL *dy, const REAL *y, long width, REAL *row)
+/* What columns are normalized with. */
+typedef struct {
+    REAL centre[WIDTH], factor[WIDTH], beta[WIDTH];
+} NAME(scales);
+
+/* row = dy where ReLU held nothing back, else 0. */
+INLINE void NAME(pass_row)(
+    const NAME(call) *f, long at, long width, const NAME(scales) *l, REAL *row)
 {
-    if (y)
+    const REAL *dy = f->dy + at, *x = f->x + at;
+    if (f->y && f->beta)
         for (long j = 0; j < width; j++)
-            row[j] = NAME(one_held)(y[j]) ? 0 : dy[j];
+            row[j] = NAME(one_held)((x[j] - l->centre[j]) * l->factor[j] + l->beta[j]) ? 0 : dy[j];
+    else if (f->y)
+        for (long j = 0; j < width; j++)
+            row[j] = NAME(one_held)(f->y[at + j]) ? 0 : dy[j];
     else
         for (long j = 0; j < width; j++)
             row[j] = dy[j];
@@ -100,7 +110,7 @@ INLINE void NAME(mask_row)(const REAL *dy, const REAL *y, long width, REAL *row)
 
 /* a = sums of dz over the rows, b = sums of dz * (x - centre). */
 INLINE void NAME(sum_gradient_columns)(
-    const NAME(call) *f, long start, long width, const REAL *centre, double *a, double *b)
+    const NAME(call) *f, long start, long width, const NAME(scales) *l, double *a, double *b)
 {
     REAL row[WIDTH], p[WIDTH], q[WIDTH];
     for (long j = 0; j < width; j++)
@@ -112,13 +122,13 @@ INLINE void NAME(sum_gradient_columns)(
         for (long i = from; i < to; i++) {
             long at = i * f->c * f->s + start;
             const REAL *x = f->x + at;
-            NAME(mask_row)(f->dy + at, f->y ? f->y + at : NULL, width, row);
+            NAME(pass_row)(f, at, width, l, row);
             if (f->dz)
                 for (long j = 0; j < width; j++)
                     f->dz[at + j] = row[j];
             for (long j = 0; j < width; j++) {
                 p[j] += row[j];
-                q[j] += row[j] * (x[j] - centre[j]);
+                q[j] += row[j] * (x[j] - l->centre[j]);
             }
         }
         for (long j = 0; j < width; j++) {
@@ -131,11 +141,18 @@ INLINE void NAME(sum_gradient_columns)(
 static void NAME(backward_columns)(const NAME(call) *f, long first, long count)
 {
     double a[WIDTH], b[WIDTH], sums[WIDTH], projections[WIDTH], m = (double)f->n * f->s;
-    REAL row[WIDTH], centre[WIDTH], factor[WIDTH], shift[WIDTH], slope[WIDTH];
+    REAL row[WIDTH], shift[WIDTH], slope[WIDTH];
+    NAME(scales) l;
     long s = f->s, width = count * s, start = first * s;
-    for (long j = 0; j < width; j++)
-        centre[j] = f->mean ? f->mean[first + j / s] : 0;
-    NAME(sum_gradient_columns)(f, start, width, centre, a, b);
+    for (long ch = 0; ch < count; ch++) {
+        const NAME(scale) of = NAME(scale_of)(f, first + ch);
+        for (long j = ch * s; j < (ch + 1) * s; j++) {
+            l.centre[j] = of.centre;
+            l.factor[j] = of.factor;
+            l.beta[j] = of.beta;
+        }
+    }
+    NAME(sum_gradient_columns)(f, start, width, &l, a, b);
     NAME(join_columns)(a, s, count, sums);
     NAME(join_columns)(b, s, count, projections);
     for (long ch = 0; ch < count; ch++) {
@@ -144,7 +161,6 @@ static void NAME(backward_columns)(const NAME(call) *f, long first, long count)
         f->dbeta[k] = (REAL)sums[ch];
         f->dgamma[k] = (REAL)(projections[ch] * scale);
         for (long j = ch * s; j < (ch + 1) * s; j++) {
-            factor[j] = f->gamma[k] * f->inv_std[k];
             shift[j] = (REAL)(sums[ch] / m);
             slope[j] = (REAL)(projections[ch] * scale * scale / m);
         }
@@ -153,12 +169,12 @@ static void NAME(backward_columns)(const NAME(call) *f, long first, long count)
         long at = i * f->c * s + start;
         const REAL *x = f->x + at;
         REAL *restrict dx = f->dx + at;
-        NAME(mask_row)(f->dy + at, f->y ? f->y + at : NULL, width, row);
+        NAME(pass_row)(f, at, width, &l, row);
         if (f->given)
             for (long j = 0; j < width; j++)
-                dx[j] = factor[j] * row[j];
+                dx[j] = l.factor[j] * row[j];
         else
             for (long j = 0; j < width; j++)
-                dx[j] = factor[j] * (row[j] - shift[j] - (x[j] - centre[j]) * slope[j]);
+                dx[j] = l.factor[j] * (row[j] - shift[j] - (x[j] - l.centre[j]) * slope[j]);
     }
 }

@@ -182,7 +182,7 @@ def _accuracy(sides: dict[str, Side]) -> dict[str, Any]:
     flips: dict[str, list[float]] = {}
     for seed in NETWORKS:
         exact = sides["minidl"].ask("resnet", seed, "float64", False)
-        asked = {name: (sides[name], False) for name in compared}
+        asked: dict[str, tuple[Side, bool]] = {name: (sides[name], False) for name in compared}
         if precise:
             asked["minidl precise"] = (sides["minidl"], True)
         for name, (side, direct) in asked.items():

@@ -50,6 +50,7 @@ class FusedBatchNorm(Function):
     def forward(self, x, gamma, beta, residual, *, eps, running, momentum, relu):
         """Normalize as `BatchNorm` does, then add and cut in the same sweep."""
         self.x, self.gamma = as_ncs(x), gamma
+        self.beta = beta if residual is None else None
         y, self.inv_std, self.mean, var = backend.call(
             "batch_norm",
             "fused_forward",
@@ -76,6 +77,7 @@ class FusedBatchNorm(Function):
             self.mean,
             self.inv_std,
             self.gamma,
+            self.beta,
             add and self.y is not None,
         )
         if add:
@@ -93,6 +95,7 @@ class BatchNormInference(Function):
         """Return y."""
         # Copies: a training batch moves the running statistics in place.
         self.x, self.gamma, self.mean = as_ncs(x), gamma, mean.astype(x.dtype)
+        self.beta = beta if residual is None else None
         self.inv_std = 1 / np.sqrt(var.astype(x.dtype) + eps)
         given = self.x, gamma, beta, mean, var
         if residual is None and not relu:
@@ -106,7 +109,7 @@ class BatchNormInference(Function):
     def backward(self, grad):
         """Return dx, dgamma, dbeta and the residual's gradient; the statistics are constants."""
         dy, add = as_ncs(grad), self.needs[3]
-        kept = self.x, self.y, self.mean, self.inv_std, self.gamma
+        kept = self.x, self.y, self.mean, self.inv_std, self.gamma, self.beta
         wanted = add and self.y is not None
         dx, dgamma, dbeta, dresidual = backend.call(
             "batch_norm", "inference_backward", dy, *kept, wanted

@@ -153,8 +153,9 @@ def batch_norms(draw):
         (x, *_), (y, *moments) = yield "fused_forward", (x + 1, gamma, beta, residual, eps, relu)
         inv_std, batch_mean, _ = map(Given, moments)
         y = Given(y) if relu else None
-        yield "fused_backward", (dy, Given(x), y, batch_mean, inv_std, gamma, add)
-        yield "inference_backward", (dy, Given(x), y, batch_mean, inv_std, gamma, add)
+        kept = dy, Given(x), y, batch_mean, inv_std, gamma, None if add else beta, add
+        yield "fused_backward", kept
+        yield "inference_backward", kept
         yield "inference", (x, gamma, beta, mean, var, eps)
         yield "fused_inference", (x, gamma, beta, mean, var, residual, eps, relu)
         yield "update_running", (mean, var, gamma, var, max(n * s, 2), 0.3)
