@@ -134,7 +134,7 @@ def _backward(dy, x_hat, inv_std, gamma, dx, dgamma, dbeta):
 
 
 @njit(cache=True)
-def _inference(x, gamma, beta, mean, var, eps, y):
+def _inference(x, gamma, beta, mean, inv_std, y):
     c, s = gamma.size, x.shape[1] // gamma.size
     step = max(STRIP // s, 1)
     for strip in range((c + step - 1) // step):
@@ -144,10 +144,7 @@ def _inference(x, gamma, beta, mean, var, eps, y):
         centre, factor = np.empty(width, x.dtype), np.empty(width, x.dtype)
         scale, shift = np.empty(width, x.dtype), np.empty(width, x.dtype)
         _spread(mean[first:last], s, centre)
-        for ch in range(first, last):
-            inv_std = 1 / np.sqrt(var[ch] + eps)
-            for j in range((ch - first) * s, (ch - first + 1) * s):
-                factor[j] = inv_std
+        _spread(inv_std[first:last], s, factor)
         _spread(gamma[first:last], s, scale)
         _spread(beta[first:last], s, shift)
         _normalize(x, centre, factor, start, y)
@@ -267,7 +264,8 @@ def inference(x, gamma, beta, mean, var, eps):
     n, c, s = x.shape
     rows = n, c * s
     y = np.empty_like(x)
-    _inference(x.reshape(rows), gamma, beta, mean, var, eps, y.reshape(rows))
+    inv_std = 1 / np.sqrt(var + x.dtype.type(eps))
+    _inference(x.reshape(rows), gamma, beta, mean, inv_std, y.reshape(rows))
     return y
 
 

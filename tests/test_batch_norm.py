@@ -222,6 +222,18 @@ def test_the_gradient_passes_exactly_where_relu_let_pass(rng, shape, dtype, trai
     np.testing.assert_array_equal(layer.bias.grad, np.count_nonzero(y.data > 0, axes))
 
 
+@pytest.mark.parametrize("telling", ["numpy", "numba", "cython"])
+@pytest.mark.parametrize("eps", [0.0, 1e-12, 1e-5])
+def test_the_gradient_passes_where_centred_values_are_denormal(telling, eps):
+    x = (np.linspace(-1, 1, 64) * 1e-38).astype(np.float32)[None, None]
+    layer = nn.BatchNorm1d(1, eps=eps).eval()
+    layer.running_var[:] = 1e-6
+    with backend.use(telling, "batch_norm"):
+        y = layer(Tensor(x), relu=True)
+        y.sum().backward()
+    assert layer.bias.grad == np.count_nonzero(y.data.view(np.int32) > 0)
+
+
 def test_a_module_of_ones_own_is_called_part_by_part(rng):
     """Its forward and backward run, for plain normalization and under a residual and ReLU."""
     own = types.SimpleNamespace(

@@ -108,6 +108,18 @@ def test_any_convolution_of_few_sums_agrees(case, dtype, which):
     assert_agrees(case, dtype, which)
 
 
+def test_gradients_of_the_weight_whose_windows_fill_no_block():
+    """Wide dilation, long sequences, many channels: copies of windows would not fit."""
+    for case in [
+        (1, 1, (190, 200), 4, (7, 7), (1, 1), (60, 60), (20, 20), 1),
+        (1, 2, (1, 9000), 2, (1, 15), (1, 1), (0, 7), (1, 1), 1),
+        (1, 2, (1, 3000), 1, (1, 301), (1, 1), (0, 150), (1, 1), 1),
+        (2, 150, (9, 40), 1, (5, 5), (1, 1), (2, 2), (1, 1), 1),
+        (1, 12, (40, 130), 3, (5, 5), (1, 1), (2, 2), (1, 1), 1),
+    ]:
+        assert_agrees(case, np.float32)
+
+
 @st.composite
 def winograds(draw):
     """What Winograd's algorithm may be given: 3x3, stride 1, enough channels."""

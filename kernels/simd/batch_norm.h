@@ -498,7 +498,7 @@ static void NAME(batch_norm_backward)(
     long c, long s, long given, long stream, long start, long stop)
 {
     NAME(call) f = {.dy = dy, .x = x, .y = (REAL *)y, .mean = (REAL *)mean, .gamma = gamma,
-                    .beta = beta, .inv_std = (REAL *)inv_std, .dx = dx, .dz = dz, .dgamma = dgamma,
+                    .beta = dz ? NULL : beta, .inv_std = (REAL *)inv_std, .dx = dx, .dz = dz, .dgamma = dgamma,
                     .dbeta = dbeta, .n = n, .c = c, .s = s, .given = given};
     long most = block_channels(n, s, 2 * sizeof(REAL));
     if (s < SHORT)

@@ -233,7 +233,8 @@ static void NAME(conv2d_backward_weight)(
     int done = NAME(by_dots)(&g);
     if (done) {
         NAME(weight_run)(&g, dy, x, dweight, start, stop, 1, failed);
-        if (!*failed)
+        done = !*failed;
+        if (done)
             NAME(conv2d_finite)(dweight, g.o * (g.c / g.groups) * g.kh * g.kw, &done);
     }
     if (!done)

@@ -96,6 +96,15 @@ INLINE void NAME(dot_tiles)(
     }
 }
 
+/* Whether a block has room for the copies of a row's windows, and for so many rows that what two
+   blocks both need, the height of a window less one row, is at most about two thirds of it. */
+static int NAME(dots_fit)(const conv2d_geometry *g)
+{
+    const double row = (double)(g->c / g->groups) * g->kw * g->ow, tall = (g->kh - 1.0) * g->dh + 1;
+    const double rows = CONV2D_BLOCK / sizeof(REAL) / row - tall + 1;
+    return rows >= g->oh || (rows >= 1 && 2 * rows >= tall);
+}
+
 /* Whether this way serves, which takes panels of 4 to DOT_TAPS taps and rows of a vector at least, and
    saves time, counted in products: to turn a vector of dy takes as long as 32, lanes beyond the
    outputs are lost, and a product here takes as long as 4 / 3. */
@@ -105,7 +114,7 @@ static int NAME(by_dots)(const conv2d_geometry *g)
     const long padded = (outputs + LANES - 1) / LANES * LANES;
     return LANES > 1 && !conv2d_plain(g) && g->sh == 1 && g->ow >= LANES &&
            conv2d_cut(depth, DOT_TAPS).height >= 4 &&
-           4 * outputs * depth <= 3 * padded * (depth + 32);
+           4 * outputs * depth <= 3 * padded * (depth + 32) && NAME(dots_fit)(g);
 }
 
 /* Adds what the positions of a field bring to sum[output][k][lane]. */

@@ -22,7 +22,7 @@
 #define PREFETCH(p) (void)(p)
 #endif
 /* Keeps what was loaded in its register: GCC may load it again for each of a few uses. */
-#if defined(MINIDL_VECTORS) && defined(__x86_64__)
+#if defined(MINIDL_VECTORS) && defined(__x86_64__) && !defined(MINIDL_CHECKED)
 #define IN_REGISTER(v) __asm__("" : "+v"(v))
 #else
 #define IN_REGISTER(v) (void)(v)

@@ -24,6 +24,14 @@ def follow(running: Any, mean: np.ndarray, var: np.ndarray, m: int, momentum: fl
             kept[...] = value
 
 
+def _telling(beta: np.ndarray, residual: np.ndarray | None, eps: float) -> np.ndarray | None:
+    """Return beta if backward may find from x what a relu held back, None if only y tells.
+
+    So it is where a residual was added, and with an eps beside which kernels keep denormal numbers.
+    """
+    return beta if residual is None and eps >= 1e-10 else None
+
+
 class BatchNorm(Function):
     """y = gamma * (x - mean) / sqrt(var + eps) + beta, with the statistics of this batch."""
 
@@ -50,7 +58,7 @@ class FusedBatchNorm(Function):
     def forward(self, x, gamma, beta, residual, *, eps, running, momentum, relu):
         """Normalize as `BatchNorm` does, then add and cut in the same sweep."""
         self.x, self.gamma = as_ncs(x), gamma
-        self.beta = beta if residual is None else None
+        self.beta = _telling(beta, residual, eps)
         y, self.inv_std, self.mean, var = backend.call(
             "batch_norm",
             "fused_forward",
@@ -95,7 +103,7 @@ class BatchNormInference(Function):
         """Return y."""
         # Copies: a training batch moves the running statistics in place.
         self.x, self.gamma, self.mean = as_ncs(x), gamma, mean.astype(x.dtype)
-        self.beta = beta if residual is None else None
+        self.beta = _telling(beta, residual, eps)
         self.inv_std = 1 / np.sqrt(var.astype(x.dtype) + eps)
         given = self.x, gamma, beta, mean, var
         if residual is None and not relu:
