@@ -68,7 +68,8 @@ def _forward(
 def _backward(
     const floating[:, :, ::1] dy, const floating[:, :, ::1] x, const floating[:, :, ::1] y,
     const floating[::1] mean, const floating[::1] inv_std, const floating[::1] gamma,
-    const floating[::1] beta, floating[:, :, ::1] dx, floating[:, :, ::1] dz, floating[::1] dgamma, floating[::1] dbeta,
+    const floating[::1] beta, floating[:, :, ::1] dx, floating[:, :, ::1] dz,
+    floating[::1] dgamma, floating[::1] dbeta,
     bint given, bint stream, long start, long stop,
 ):
     cdef long n = x.shape[0], c = x.shape[1], s = x.shape[2]

@@ -154,8 +154,8 @@ def fused_backward(dy, x, y, mean, inv_std, gamma, beta, add):
     ----------
     Ioffe & Szegedy 2015, section 3; He et al. 2016, figure 2.
     """
-    # Behind the relu lies g = dy where y is not at most 0; a sum hands it to both of its terms.
     x_hat = (x - mean[:, None]) * inv_std[:, None]
+    # Behind the relu lies g = dy where y is not at most 0; a sum hands it to both of its terms.
     g = _passed(dy, x_hat, y, gamma, beta)
     dx, dgamma, dbeta = backward(g, x_hat, inv_std, gamma)
     return dx, dgamma, dbeta, g.copy() if add else np.empty((0, *x.shape[1:]), dy.dtype)

@@ -313,6 +313,7 @@ INLINE void NAME(held_tile)(const NAME(problem) *p, const NAME(strips) *s, const
         NAME(put)(part[i], at, p->ow, left + i * plane, right + i * plane, 2);
 }
 
+/* The same, whatever the rows. */
 INLINE void NAME(any_held_tile)(const NAME(problem) *p, const NAME(strips) *s, const REAL *u,
                                 const NAME(place) *at, long first, long rows, const int channels)
 {
