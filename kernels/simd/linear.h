@@ -21,16 +21,18 @@
 #define DEEP 400 /* most terms of a sum at once, a multiple of 16: a panel of B fits L1 */
 #define GROUP (64 * COLUMNS) /* most columns whose panels wait for the next block of rows */
 
-/* packed[panel of ROWS rows][p][row] = a[i + p * a_deep], zeros behind the last row. */
+/* packed[panel of ROWS rows][p][row] = a[i + p * a_deep], zeros behind the last row. Terms of a sum lie
+   apart, so all panels take what is theirs of one before the next is fetched. */
 static void NAME(pack_left)(const REAL *a, long a_deep, long m, long deep, REAL *packed)
 {
-    for (long i = 0; i < m; i += ROWS, packed += ROWS * deep)
-        for (long p = 0; p < deep; p++)
-            if (i + ROWS <= m)
-                memcpy(packed + p * ROWS, a + i + p * a_deep, ROWS * sizeof(REAL));
-            else
-                for (long r = 0; r < ROWS; r++)
-                    packed[p * ROWS + r] = i + r < m ? a[i + r + p * a_deep] : 0;
+    const long whole = m / ROWS * ROWS;
+    for (long p = 0; p < deep; p++, a += a_deep, packed += ROWS) {
+        for (long i = 0; i < whole; i += ROWS)
+            memcpy(packed + i * deep, a + i, ROWS * sizeof(REAL));
+        if (whole < m)
+            for (long r = 0; r < ROWS; r++)
+                packed[whole * deep + r] = whole + r < m ? a[whole + r] : 0;
+    }
 }
 
 /* panel[p][j] = b[p * b_row + j], zeros behind `width` columns. */
