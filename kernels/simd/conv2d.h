@@ -15,10 +15,16 @@ typedef struct {
     long slots, length, pitch, stride, step, *phases, *at;
 } conv2d_layout;
 
-/* Whether a patch is one pixel, and the patches under an image are the image. */
+/* Whether a patch is one pixel, and there are no zeros around the image. */
+static int conv2d_pointwise(const conv2d_geometry *g)
+{
+    return g->kh == 1 && g->kw == 1 && !g->ph && !g->pw;
+}
+
+/* The same where the patches under an image are the image. */
 static int conv2d_plain(const conv2d_geometry *g)
 {
-    return g->kh == 1 && g->kw == 1 && g->sh == 1 && g->sw == 1 && !g->ph && !g->pw;
+    return conv2d_pointwise(g) && g->sh == 1 && g->sw == 1;
 }
 
 /* The layout; room has place for 2 * kw numbers. */

@@ -47,7 +47,7 @@ static long conv2d_phase_length(long start, long stop, long stride, long phase, 
 
 typedef struct {
     conv2d_phases down, across;
-    long *off, *place, lines, length;
+    long *off, *place, lines, length, phase; /* phase: most numbers of a phase's planes */
     REAL *weights, *panel, *source, *apart;
     double least, each, room;
 } NAME(input_rooms);
@@ -75,26 +75,118 @@ static REAL NAME(pack_input_weights)(
     return finite;
 }
 
-/* dx[image, c, (top + u) * sh + phase, v * sw + phase'] = phase plane [image, c, u, v]. */
-static void NAME(spread)(
-    const conv2d_geometry *g, const conv2d_field *f, long channels, long top, long down,
-    long across, const REAL *planes, REAL *dx)
+INLINE void NAME(clear_row)(REAL *row, long count)
 {
-    for (long image = 0; image < f->images; image++)
-        for (long c = 0; c < channels; c++)
-            for (long u = 0; u < f->rows; u++) {
-                long row = (top + u) * g->sh + down;
-                REAL *line = dx + ((image * g->c + c) * g->h + row) * g->w + across;
-                if (g->sw == 1)
-                    memcpy(line, planes, f->columns * sizeof(REAL));
-                else if (g->sw == 2)
-                    for (long v = 0; v < f->columns; v++)
-                        line[2 * v] = planes[v];
-                else
-                    for (long v = 0; v < f->columns; v++)
-                        line[v * g->sw] = planes[v];
-                planes += f->columns;
-            }
+    const VEC zero = SPLAT(0);
+    long k = 0;
+    for (; k + LANES <= count; k += LANES) {
+        PREFETCH(row + k + CONV_AHEAD);
+        STORE(row + k, zero);
+    }
+    for (; k < count; k++)
+        row[k] = 0;
+}
+
+/* Pixel rows that no tap reaches, of `rows` lines from `top` on of each image, are 0. */
+static void NAME(clear_rows)(
+    const conv2d_geometry *g, const conv2d_phases *down, const conv2d_phases *across, long images,
+    long top, long rows, REAL *dx)
+{
+    for (long phase = 0; phase < conv2d_least(g->sh, g->h); phase++) {
+        int reached = 0;
+        for (long a = 0; a < down->count && across->count; a++)
+            reached |= down->phase[a] == phase;
+        long tall = conv2d_phase_length(top, top + rows, g->sh, phase, g->h);
+        for (long p = 0; p < images * g->c && !reached; p++)
+            for (long u = 0; u < tall; u++)
+                NAME(clear_row)(dx + (p * g->h + (top + u) * g->sh + phase) * g->w, g->w);
+    }
+}
+
+/* The rows of a pixel plane, `step` apart, from those of the even and of the odd columns; 0 where
+   there are none. */
+INLINE void NAME(weave_two)(
+    const REAL *even, const REAL *odd, long rows, long w, long step, REAL *line)
+{
+    const long evens = (w + 1) / 2, odds = w / 2;
+    long u = 0;
+#ifdef CAN_SHUFFLE
+    const MASK low = EACH_LANE(CONV_WEAVE_LOW), high = EACH_LANE(CONV_WEAVE_HIGH);
+    const VEC zero = SPLAT(0);
+    /* Rows that are as long as a vector, two at a time. */
+    for (; w == LANES && u + 2 <= rows; u += 2, line += 2 * step) {
+        VEC a = even ? LOAD(even + u * evens) : zero, b = odd ? LOAD(odd + u * odds) : zero;
+        STORE(line, __builtin_shuffle(a, b, low));
+        STORE(line + step, __builtin_shuffle(a, b, high));
+    }
+#endif
+    for (; u < rows; u++, line += step) {
+        const REAL *left = even ? even + u * evens : NULL, *right = odd ? odd + u * odds : NULL;
+        long v = 0;
+#ifdef CAN_SHUFFLE
+        for (; v + LANES <= odds; v += LANES) {
+            VEC a = left ? LOAD(left + v) : zero, b = right ? LOAD(right + v) : zero;
+            PREFETCH(line + 2 * v + CONV_AHEAD);
+            PREFETCH(line + 2 * v + CONV_AHEAD + LANES);
+            STORE(line + 2 * v, __builtin_shuffle(a, b, low));
+            STORE(line + 2 * v + LANES, __builtin_shuffle(a, b, high));
+        }
+#endif
+        for (; v < odds; v++) {
+            line[2 * v] = left ? left[v] : 0;
+            line[2 * v + 1] = right ? right[v] : 0;
+        }
+        if (evens > odds)
+            line[w - 1] = left ? left[odds] : 0;
+    }
+}
+
+/* The same from any number of phases, `apart` numbers from one to the next; rows before that of the
+   plane are `before`, columns of a phase w_step apart. */
+static void NAME(weave_any)(
+    const REAL *planes, long apart, const conv2d_phases *across, long before, long rows, long w,
+    long w_step, long step, REAL *line)
+{
+    const int all = across->count == conv2d_least(w_step, w);
+    for (long u = 0; u < rows && !all; u++)
+        NAME(clear_row)(line + u * step, w);
+    for (long b = 0; b < across->count; b++) {
+        const long phase = across->phase[b];
+        const long wide = conv2d_phase_length(0, w, w_step, phase, w);
+        const REAL *cells = planes + b * apart + before * wide;
+        for (long u = 0; u < rows; u++, cells += wide) {
+            REAL *to = line + u * step + phase;
+            if (w_step == 1)
+                memcpy(to, cells, wide * sizeof(REAL));
+            else
+                for (long v = 0; v < wide; v++)
+                    to[v * w_step] = cells[v];
+        }
+    }
+}
+
+/* dx[image, c, (top + u) * sh + phase a, v * sw + phase b] = phase plane [b][image, c, u, v], `apart`
+   numbers from one phase to the next; 0 where no tap reaches across. */
+static void NAME(weave)(
+    const conv2d_geometry *g, const conv2d_phases *down, const conv2d_phases *across, long a,
+    long images, long channels, long top, long rows, const REAL *planes, long apart, REAL *dx)
+{
+    const long tall = conv2d_phase_length(top, top + rows, g->sh, down->phase[a], g->h);
+    const long from = (top * g->sh + down->phase[a]) * g->w;
+    const long step = conv2d_least(g->sh, g->h) * g->w;
+    for (long image = 0; image < images; image++)
+        for (long c = 0; c < channels; c++) {
+            const long before = (image * channels + c) * tall;
+            REAL *line = dx + (image * g->c + c) * g->h * g->w + from;
+            const REAL *half[2] = {NULL, NULL};
+            for (long b = 0; b < across->count && g->sw == 2; b++)
+                half[across->phase[b]] =
+                    planes + b * apart + before * ((g->w + 1 - across->phase[b]) / 2);
+            if (g->sw == 2)
+                NAME(weave_two)(half[0], half[1], tall, g->w, step, line);
+            else
+                NAME(weave_any)(planes, apart, across, before, tall, g->w, g->sw, step, line);
+        }
 }
 
 /* One block of one group, phase by phase. */
@@ -104,7 +196,7 @@ static void NAME(input_block)(
 {
     long channels = g->c / g->groups, outputs = g->o / g->groups;
     int whole = g->sh == 1 && g->sw == 1;
-    for (long a = 0; a < r->down.count; a++)
+    for (long a = 0; a < r->down.count; a++) {
         for (long b = 0; b < r->across.count; b++) {
             long depth = 0;
             for (long o = 0; o < outputs; o++)
@@ -118,16 +210,18 @@ static void NAME(input_block)(
             conv2d_field f = {images, tall, wide, outputs * plane, r->length,
                               whole ? g->c * g->h * g->w : channels * tall * wide,
                               whole ? g->h * g->w : tall * wide, 1};
-            if (conv2d_plain(g))
-                f = (conv2d_field){images, 1, rows * g->w, g->o * plane, 0, g->c * plane, plane, 0};
+            if (conv2d_pointwise(g))
+                f = (conv2d_field){images, 1, rows * g->ow, g->o * plane, 0, f.out_image,
+                                   f.out_plane, 0};
             if (tall && wide)
                 NAME(correlate)(source, r->off, weights, NULL, depth, channels, &f, r->panel,
-                                whole ? dx + top * g->w : r->apart);
-            if (tall && wide && !whole)
-                NAME(spread)(g, &f, channels, top, r->down.phase[a], r->across.phase[b], r->apart,
-                             dx);
+                                whole ? dx + top * g->w : r->apart + b * r->phase);
             weights += NAME(weights_size)(channels, depth);
         }
+        if (!whole)
+            NAME(weave)(g, &r->down, &r->across, a, images, channels, top, rows, r->apart,
+                        r->phase, dx);
+    }
 }
 
 static void NAME(input_lines)(
@@ -135,10 +229,8 @@ static void NAME(input_lines)(
     long stop)
 {
     long channels = g->c / g->groups, outputs = g->o / g->groups, pixels = g->h * g->w;
-    int plain = conv2d_plain(g);
+    int plain = conv2d_pointwise(g); /* windows are dy itself */
     long zero = 0, positions = g->oh * g->ow, size = 0;
-    int all = r->down.count == conv2d_least(g->sh, g->h) &&
-              r->across.count == conv2d_least(g->sw, g->w);
     for (long a = 0; a < r->down.count; a++)
         for (long b = 0; b < r->across.count; b++)
             size += NAME(weights_size)(channels, outputs * r->down.taps[a] * r->across.taps[b]);
@@ -147,19 +239,16 @@ static void NAME(input_lines)(
         long first = at / r->lines, top = at % r->lines;
         conv2d_next_block(at, stop, r->lines, r->least, r->each, r->room, &images, &rows);
         long deep = rows + r->down.high - r->down.low;
-        long plane = plain ? pixels : deep * r->length;
-        long height = conv2d_least(rows * g->sh, g->h - top * g->sh);
+        long plane = plain ? positions : deep * r->length;
         conv2d_window window = {top + r->down.low, r->across.low, deep, 1, 1, 1, r->length, &zero};
-        for (long p = 0; p < images * g->c && !all; p++)
-            memset(dx + (first * g->c + p) * pixels + top * g->sh * g->w, 0,
-                   height * g->w * sizeof(REAL));
+        NAME(clear_rows)(g, &r->down, &r->across, images, top, rows, dx + first * g->c * pixels);
         int fresh = top != cleared || rows != clear_rows || images > clear_images;
         for (long j = 0; j < g->groups; j++, fresh = 0) {
             const REAL *group = dy + (first * g->o + j * outputs) * positions;
             for (long i = 0; i < images && !plain; i++)
                 NAME(copy_windows)(group + i * g->o * positions, outputs, g->oh, g->ow, &window,
                                    fresh, r->source + i * outputs * plane);
-            NAME(input_block)(g, r, plain ? group + top * g->w : r->source, r->weights + j * size,
+            NAME(input_block)(g, r, plain ? group + top * g->ow : r->source, r->weights + j * size,
                               images, top, rows, plane,
                               dx + (first * g->c + j * channels) * pixels);
         }
@@ -227,7 +316,8 @@ static void NAME(conv2d_backward_input)(
         r.source = conv2d_room(r.room + 2 * LANES, sizeof(REAL), whole + 3);
         /* A phase plane has at most as many lines as the windows. */
         double most = r.room / r.each * channels * ((g.w - 1) / g.sw + 1);
-        r.apart = conv2d_room(most, sizeof(REAL), whole + 4);
+        r.phase = (long)most;
+        r.apart = conv2d_room(most * r.across.count, sizeof(REAL), whole + 4);
         *failed = !(r.source && r.apart);
     }
     if (!*failed) {

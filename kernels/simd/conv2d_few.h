@@ -88,15 +88,9 @@ static void NAME(few_block)(
             for (long b = 0; b < r->across.count; b++, planes += channels * room)
                 NAME(add_phase)(g, r, &run, a, b, top, rows, planes);
     }
-    const REAL *planes = r->planes;
     for (long a = 0; a < r->down.count; a++)
-        for (long b = 0; b < r->across.count; b++, planes += channels * room) {
-            conv2d_field f = {
-                .images = 1,
-                .rows = conv2d_phase_length(top, top + rows, g->sh, r->down.phase[a], g->h),
-                .columns = conv2d_phase_length(0, g->w, g->sw, r->across.phase[b], g->w)};
-            NAME(spread)(g, &f, channels, top, r->down.phase[a], r->across.phase[b], planes, dx);
-        }
+        NAME(weave)(g, &r->down, &r->across, a, 1, channels, top, rows,
+                    r->planes + a * r->across.count * channels * room, channels * room, dx);
 }
 
 static void NAME(few_lines)(
@@ -105,8 +99,6 @@ static void NAME(few_lines)(
 {
     long channels = g->c / g->groups, outputs = g->o / g->groups, taps = g->kh * g->kw;
     long size = NAME(weights_size)(channels * taps, outputs), positions = g->oh * g->ow;
-    int all = r->down.count == conv2d_least(g->sh, g->h) &&
-              r->across.count == conv2d_least(g->sw, g->w);
     for (long k = 0; k < outputs; k++) {
         r->place[k] = k * channels * taps;
         r->off[k] = k * positions;
@@ -117,9 +109,7 @@ static void NAME(few_lines)(
     for (long at = start, rows; at < stop; at += rows) {
         long image = at / r->lines, top = at % r->lines;
         rows = conv2d_least(conv2d_least(r->lines - top, stop - at), r->rows);
-        long height = conv2d_least(rows * g->sh, g->h - top * g->sh);
-        for (long p = image * g->c; p < (image + 1) * g->c && !all; p++)
-            memset(dx + (p * g->h + top * g->sh) * g->w, 0, height * g->w * sizeof(REAL));
+        NAME(clear_rows)(g, &r->down, &r->across, 1, top, rows, dx + image * g->c * g->h * g->w);
         for (long j = 0; j < g->groups; j++)
             NAME(few_block)(g, r, dy + (image * g->o + j * outputs) * positions,
                             r->weights + j * size, top, rows,

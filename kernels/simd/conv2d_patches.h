@@ -5,6 +5,8 @@
 #define CONV_AHEAD (4096 / (long)sizeof(REAL)) /* a page, beyond which no processor looks ahead */
 #define CONV_EVEN(l) (2 * (l))
 #define CONV_ODD(l) (2 * (l) + 1)
+#define CONV_WEAVE_LOW(l) ((l) / 2 + (l) % 2 * LANES)
+#define CONV_WEAVE_HIGH(l) (LANES / 2 + (l) / 2 + (l) % 2 * LANES)
 
 /* target[q] = row[q * step] for q = begin .. end - 1. One number more may be read unless last. */
 INLINE void NAME(copy_row)(
