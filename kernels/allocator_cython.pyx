@@ -36,9 +36,14 @@ checked = bool(HEAP_CHECKED)
 
 _ours = PyCapsule_New(&heap_handler, "mem_handler", NULL)
 
+# What kernels take the memory from that they work in: the handler, from the first `install` on.
+handler = None
+
 
 def install():
     """Let arrays that this thread makes from now on take their memory here."""
+    global handler
+    handler = _ours
     heap_prepare()
     PyDataMem_SetHandler(<PyObject *> _ours)
 

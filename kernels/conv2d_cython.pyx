@@ -11,8 +11,14 @@ as channels.
 import numpy as np
 
 cimport numpy as cnp
+from cpython.pycapsule cimport PyCapsule_GetPointer
 
 from minidl.kernels import parallel
+
+try:
+    from minidl.kernels import allocator_cython
+except ImportError:
+    allocator_cython = None
 
 # True: every sum as the definition has it, no faster algorithm that rounds more.
 precise = False
@@ -31,7 +37,17 @@ WINOGRAD, WINOGRAD_FORWARD = 16, 48
 # Outputs of a channel, at least, for Winograd's algorithm to serve a convolution with a stride.
 ENOUGH = 1000
 
+cdef extern from "numpy/ndarraytypes.h":
+    ctypedef struct PyDataMemAllocator:
+        void* (*malloc)(void*, size_t) noexcept nogil
+        void (*free)(void*, void*, size_t) noexcept nogil
+    ctypedef struct PyDataMem_Handler:
+        PyDataMemAllocator allocator
+
 cdef extern nogil:
+    void conv2d_use_memory(
+        void* (*take)(void*, size_t) noexcept nogil,
+        void (*give)(void*, void*, size_t) noexcept nogil)
     long winograd_lanes()
     long winograd_weights_size(long o, long c)
     void winograd_prepare_f32(
@@ -81,6 +97,17 @@ cdef extern nogil:
         const void*, const void*, const void*, void*, const long*, long, long, int*)
     void winograd_apart_f32(const float* x, float* apart, const long*, long, long)
     void winograd_together_f32(const float* apart, float* x, const long*, long, long)
+
+
+cdef _use_kept_memory():
+    """Let rooms come from where arrays do, where minidl's allocator is in use."""
+    cdef PyDataMem_Handler* ours
+    if allocator_cython is not None and allocator_cython.handler is not None:
+        ours = <PyDataMem_Handler*>PyCapsule_GetPointer(allocator_cython.handler, "mem_handler")
+        conv2d_use_memory(ours.allocator.malloc, ours.allocator.free)
+
+
+_use_kept_memory()
 
 # Whether vectors hold 16 numbers.
 WIDE = winograd_lanes() == 16

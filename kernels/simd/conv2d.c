@@ -5,6 +5,7 @@
    weights that are not finite, 0 for nothing. */
 
 #include "conv2d_geometry.h"
+#include "conv2d_rooms.h"
 
 #define FLUSH_DENORMALS 1
 #define BODY "conv2d.h"

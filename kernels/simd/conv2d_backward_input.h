@@ -327,8 +327,7 @@ static void NAME(conv2d_backward_input)(
         else
             *failed = 2;
     }
-    for (int i = 0; i < 5; i++)
-        free(whole[i]);
+    conv2d_leave(whole, 5);
 }
 
 static void NAME(conv2d_scatter)(

@@ -220,8 +220,7 @@ static void NAME(weight_run)(
     }
     if (!*failed)
         NAME(weight_lines)(g, &r, dy, x, dweight, start, stop);
-    for (int i = 0; i < 4; i++)
-        free(whole[i]);
+    conv2d_leave(whole, 4);
 }
 
 static void NAME(conv2d_backward_weight)(

@@ -238,8 +238,7 @@ static void NAME(depthwise_forward)(
         else
             NAME(depthwise_plane)(r.source, &r.vectors, r.off, weight + c * taps, taps, offset, to);
     }
-    for (int i = 0; i < 3; i++)
-        free(whole[i]);
+    conv2d_leave(whole, 3);
 }
 
 /* dweight of channels start .. stop. */
@@ -277,6 +276,5 @@ static void NAME(depthwise_backward_weight)(
         }
     for (long k = 0; k < (stop - start) * taps && !*failed; k++)
         dweight[start * taps + k] = SUM(sums[k]);
-    for (int i = 0; i < 3; i++)
-        free(whole[i]);
+    conv2d_leave(whole, 3);
 }

@@ -151,6 +151,5 @@ static void NAME(conv2d_few)(
     }
     if (!*failed)
         NAME(few_lines)(&g, &r, dy, weight, dx, start, stop);
-    for (int i = 0; i < 5; i++)
-        free(whole[i]);
+    conv2d_leave(whole, 5);
 }

@@ -78,6 +78,5 @@ static void NAME(conv2d_forward)(
     }
     if (!*failed)
         NAME(forward_lines)(&g, &r, x, weight, bias, y, start, stop);
-    for (int i = 0; i < 4; i++)
-        free(whole[i]);
+    conv2d_leave(whole, 4);
 }

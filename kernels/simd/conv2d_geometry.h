@@ -5,7 +5,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 
 /* x (n, c, h, w), weight (o, c / groups, kh, kw), y (n, o, oh, ow); as 16 numbers from Cython. */
 typedef struct {
@@ -84,15 +83,5 @@ static inline long conv2d_share(long all, long most)
 
 /* Division that rounds down, for b > 0. */
 static inline long conv2d_floor(long a, long b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
-
-/* Room for the product of the counts times `size` bytes, aligned to 64, or NULL; give what is in
-   *whole to free. More than a terabyte is not even asked for. */
-static inline void *conv2d_room(double count, size_t size, void **whole)
-{
-    if (count * (double)size > 1e12)
-        return *whole = NULL;
-    *whole = malloc((size_t)count * size + 64);
-    return *whole ? (void *)(((uintptr_t)*whole + 63) & ~(uintptr_t)63) : NULL;
-}
 
 #endif
