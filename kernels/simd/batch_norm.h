@@ -4,10 +4,12 @@
    A block is read from memory once: it is small enough for the sweeps after the first to find it in
    the cache, and wide enough for its rows to be long contiguous runs. The first sweep over a block
    goes along with a later one over the block before it, where both have room: the one waits for
-   memory, the other for the cache, at the same time. Sums run in REAL over stretches of about
-   STRETCH values and in double beyond, so that large batches keep their accuracy, and in the same
-   order whether they go along or not. Planes shorter than SHORT (a layer on vectors has s = 1) are
-   the business of batch_norm_columns.h. Where `stream` is set, y and dx go around the cache. */
+   memory, the other for the cache, at the same time. It asks for what it meets AHEAD values later: the
+   row of the next image lies on a page that no processor looks for by itself, and of an array last met
+   a network ago no cache has it. Sums run in REAL over stretches of about STRETCH values and in double
+   beyond, so that large batches keep their accuracy, and in the same order whether they go along or
+   not. Planes shorter than SHORT (a layer on vectors has s = 1) are the business of
+   batch_norm_columns.h. Where `stream` is set, y and dx go around the cache. */
 
 #include "stream.h"
 
@@ -18,6 +20,14 @@
 #define WIDTH 1024         /* values in a row of a block, unless one plane has more */
 #define CACHED (256 << 10) /* bytes of a block, unless that leaves less than 256 bytes of a row */
 #define MOST (WIDTH / SHORT)
+#define AHEAD 512          /* values */
+
+/* How far behind the value number `at` in a row of a block lies the one that a sweep meets AHEAD
+   values later, when the rows of two images are `apart`. */
+static inline long block_ahead(long at, long row, long apart)
+{
+    return at + AHEAD < row ? AHEAD : AHEAD - row + apart;
+}
 
 static inline long block_channels(long n, long s, long bytes)
 {
@@ -138,18 +148,22 @@ INLINE void NAME(add_squares)(const REAL *x, REAL centre, long s, VEC *part, dou
         *rest += (x[j] - centre) * (x[j] - centre);
 }
 
-/* The squares of `here` around a centre and the sum of `there`; either may be NULL. */
+/* The squares of `here` around a centre and the sum of `there`, which is number `at` in a row of its
+   block; either may be NULL. */
 INLINE void NAME(add_both)(
-    const REAL *here, REAL centre, const REAL *there, long s, VEC *squares, double *rest_squares,
-    VEC *sum, double *rest_sum)
+    const REAL *here, REAL centre, const REAL *there, long s, long at, long row, long apart,
+    VEC *squares, double *rest_squares, VEC *sum, double *rest_sum)
 {
     VEC p = *squares, q = *sum;
     long j = 0;
     for (; j + 4 * LANES <= s; j += 4 * LANES) {
         if (here)
             NAME(add_squares)(here + j, centre, 4 * LANES, &p, rest_squares);
-        if (there)
+        if (there) {
+            for (int k = 0; k < 4; k++)
+                PREFETCH(there + j + block_ahead(at + j, row, apart) + k * LANES);
             NAME(add_plane)(there + j, 4 * LANES, &q, rest_sum);
+        }
     }
     if (here)
         NAME(add_squares)(here + j, centre, s - j, &p, rest_squares);
@@ -186,8 +200,8 @@ static void NAME(squares_and_sums)(
             for (long ch = 0; ch < larger; ch++)
                 NAME(add_both)(
                     ch < count ? x + ch * f->s : NULL, ch < count ? f->mean[first + ch] : 0,
-                    ch < coming ? x + (count + ch) * f->s : NULL, length, p + ch, squares + ch,
-                    q + ch, sums + ch);
+                    ch < coming ? x + (count + ch) * f->s : NULL, length, ch * f->s + from,
+                    coming * f->s, f->c * f->s, p + ch, squares + ch, q + ch, sums + ch);
             since += length;
             if (since >= STRETCH) {
                 NAME(flush)(p, squares, larger);
@@ -199,10 +213,11 @@ static void NAME(squares_and_sums)(
     NAME(flush)(q, sums, larger);
 }
 
-/* y = relu((x - centre) * factor + shift + residual), and x_hat = (x - centre) * inv_std. */
+/* y = relu((x - centre) * factor + shift + residual), and x_hat = (x - centre) * inv_std, from value
+   number `at` of a row of the block on. */
 INLINE void NAME(normalize)(
     const REAL *x, const REAL *residual, REAL centre, REAL inv_std, REAL factor, REAL shift,
-    REAL *y, REAL *x_hat, long s, int relu, int stream)
+    REAL *y, REAL *x_hat, long s, long at, long row, long apart, int relu, int stream)
 {
     VEC v_centre = SPLAT(centre), v_factor = SPLAT(factor), v_shift = SPLAT(shift);
     VEC v_inv_std = SPLAT(inv_std), u, v;
@@ -210,8 +225,10 @@ INLINE void NAME(normalize)(
     for (; j + LANES <= s; j += LANES) {
         u = LOAD(x + j) - v_centre;
         v = u * v_factor + v_shift;
-        if (residual)
+        if (residual) {
+            PREFETCH(residual + j + block_ahead(at + j, row, apart));
             v += LOAD(residual + j);
+        }
         NAME(put)(y + j, relu ? NAME(rectified)(v) : v, stream);
         if (x_hat)
             STORE(x_hat + j, u * v_inv_std);
@@ -236,7 +253,7 @@ INLINE void NAME(normalize_block)(
             NAME(normalize)(
                 f->x + at, residual ? residual + at : NULL, f->mean[ch], f->inv_std[ch],
                 f->inv_std[ch] * f->gamma[ch], f->beta[ch], f->y + at, x_hat ? x_hat + at : NULL,
-                f->s, relu, stream);
+                f->s, (ch - first) * f->s, count * f->s, f->c * f->s, relu, stream);
         }
 }
 
@@ -425,9 +442,18 @@ INLINE void NAME(gradients_and_sums)(
                     if (ch < count)
                         NAME(gradient_at)(f, l, lines + ch, here + j, 4 * LANES, told, kept,
                                           stream);
-                    if (ch < coming)
+                    if (ch < coming) {
+                        const long later = there + j + block_ahead(ch * f->s + from + j,
+                                                                   coming * f->s, f->c * f->s);
+                        for (int k = 0; k < 4; k++) {
+                            PREFETCH(f->dy + later + k * LANES);
+                            PREFETCH(f->x + later + k * LANES);
+                            if (told == NAME(Y_TELLS))
+                                PREFETCH(f->y + later + k * LANES);
+                        }
                         NAME(sums_at)(f, next, there + j, 4 * LANES, &u, &v, a + ch, b + ch, told,
                                       kept);
+                    }
                 }
                 if (ch < count)
                     NAME(gradient_at)(f, l, lines + ch, here + j, length - j, told, kept, stream);
@@ -498,8 +524,8 @@ static void NAME(batch_norm_backward)(
     long c, long s, long given, long stream, long start, long stop)
 {
     NAME(call) f = {.dy = dy, .x = x, .y = (REAL *)y, .mean = (REAL *)mean, .gamma = gamma,
-                    .beta = dz ? NULL : beta, .inv_std = (REAL *)inv_std, .dx = dx, .dz = dz, .dgamma = dgamma,
-                    .dbeta = dbeta, .n = n, .c = c, .s = s, .given = given};
+                    .beta = dz ? NULL : beta, .inv_std = (REAL *)inv_std, .dx = dx, .dz = dz,
+                    .dgamma = dgamma, .dbeta = dbeta, .n = n, .c = c, .s = s, .given = given};
     long most = block_channels(n, s, 2 * sizeof(REAL));
     if (s < SHORT)
         for (long first = start; first < stop; first += most)
