@@ -148,6 +148,13 @@ INLINE void NAME(add_squares)(const REAL *x, REAL centre, long s, VEC *part, dou
         *rest += (x[j] - centre) * (x[j] - centre);
 }
 
+/* Asks for four vectors, if they are wanted. */
+INLINE void NAME(ask)(const REAL *p, long at, int wanted)
+{
+    for (int k = 0; k < 4 && wanted; k++)
+        PREFETCH(p + at + k * LANES);
+}
+
 /* The squares of `here` around a centre and the sum of `there`, which is number `at` in a row of its
    block; either may be NULL. */
 INLINE void NAME(add_both)(
@@ -160,8 +167,7 @@ INLINE void NAME(add_both)(
         if (here)
             NAME(add_squares)(here + j, centre, 4 * LANES, &p, rest_squares);
         if (there) {
-            for (int k = 0; k < 4; k++)
-                PREFETCH(there + j + block_ahead(at + j, row, apart) + k * LANES);
+            NAME(ask)(there, j + block_ahead(at + j, row, apart), 1);
             NAME(add_plane)(there + j, 4 * LANES, &q, rest_sum);
         }
     }
@@ -439,21 +445,17 @@ INLINE void NAME(gradients_and_sums)(
                 VEC u = p[ch], v = q[ch];
                 long j = 0;
                 for (; j + 4 * LANES <= length; j += 4 * LANES) {
+                    const long later = there + j + block_ahead(ch * f->s + from + j,
+                                                               coming * f->s, f->c * f->s);
+                    NAME(ask)(f->dy, later, ch < coming);
                     if (ch < count)
                         NAME(gradient_at)(f, l, lines + ch, here + j, 4 * LANES, told, kept,
                                           stream);
-                    if (ch < coming) {
-                        const long later = there + j + block_ahead(ch * f->s + from + j,
-                                                                   coming * f->s, f->c * f->s);
-                        for (int k = 0; k < 4; k++) {
-                            PREFETCH(f->dy + later + k * LANES);
-                            PREFETCH(f->x + later + k * LANES);
-                            if (told == NAME(Y_TELLS))
-                                PREFETCH(f->y + later + k * LANES);
-                        }
+                    NAME(ask)(f->x, later, ch < coming);
+                    NAME(ask)(f->y, later, ch < coming && told == NAME(Y_TELLS));
+                    if (ch < coming)
                         NAME(sums_at)(f, next, there + j, 4 * LANES, &u, &v, a + ch, b + ch, told,
                                       kept);
-                    }
                 }
                 if (ch < count)
                     NAME(gradient_at)(f, l, lines + ch, here + j, length - j, told, kept, stream);
