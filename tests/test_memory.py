@@ -342,3 +342,38 @@ def test_limits_of_control_groups_are_found(tmp_path):
     assert sorted(memory._control_groups(tmp_path, own)) == [5000, 7000, 9000]
     assert list(memory._control_groups(tmp_path, tmp_path / "none")) == []
     assert 0 < memory.available() < 2**62
+
+
+CONVOLUTIONS = """
+import gc
+import numpy as np
+from minidl import memory
+from minidl.kernels import conv2d_cython as kernels
+
+x, dy = np.ones((4, 8, 33, 33), np.float32), np.ones((4, 64, 17, 17), np.float32)
+weight, each = np.ones((64, 8, 3, 3), np.float32), np.ones((8, 1, 3, 3), np.float32)
+options = (2, 2), (1, 1), (1, 1)
+
+
+def convolve():
+    kernels.forward(x, weight, None, *options, 1)
+    kernels.backward_input(dy, weight, x.shape, *options, 1)
+    kernels.backward_weight(dy, x, weight.shape, *options, 1)
+    kernels.backward_input(dy, weight[:, :1].copy(), (4, 1, 33, 33), *options, 1)
+    kernels.forward(x, each, None, *options, 8)
+    kernels.backward_weight(dy[:, :8].copy(), x, each.shape, *options, 8)
+
+
+convolve()
+gc.collect()
+before = memory.memory_stats()
+convolve()
+gc.collect()
+after = memory.memory_stats()
+print(after.in_use - before.in_use, after.misses - before.misses, after.hits - before.hits > 24)
+"""
+
+
+def test_convolutions_work_in_kept_memory_and_give_it_back():
+    assert run(CONVOLUTIONS, MINIDL_NUM_THREADS="1") == "0 0 True"
+    assert run(CONVOLUTIONS, MINIDL_NUM_THREADS="1", MINIDL_ALLOCATOR="off") == "0 0 False"
