@@ -100,7 +100,7 @@ cdef extern nogil:
 
 
 cdef _use_kept_memory():
-    """Let rooms come from where arrays do, where minidl's allocator is in use."""
+    """Let rooms come from where arrays do, if minidl's allocator is in use at import."""
     cdef PyDataMem_Handler* ours
     if allocator_cython is not None and allocator_cython.handler is not None:
         ours = <PyDataMem_Handler*>PyCapsule_GetPointer(allocator_cython.handler, "mem_handler")
@@ -407,7 +407,8 @@ def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
     call.place(3, dx, call.double, x_shape)
     # A weight that is not finite may only reach the pixels that its tap reaches.
     cdef Tile tile = _tile(call, True)
-    cdef bint turned = _depthwise(call) and a[7] * a[8] <= 4, strided = _strided(call)
+    cdef bint turned = _depthwise(call) and max(a[7], a[8]) <= 4 and a[7] * a[8] <= 4
+    cdef bint strided = _strided(call)
     if (tile.tall or turned or strided) and _finite(call, weight.size):
         if turned:
             return _turned(call, dy, weight)

@@ -289,6 +289,13 @@ def test_what_fits_no_memory_is_a_memory_error():
             conv2d_cython.backward_weight(np.ones((1, 1, 2, 1)), x, weight.shape, *options)
 
 
+def test_strides_whose_product_no_number_holds_leave_the_shape_alone():
+    dy, weight, shape = np.ones((1, 2, 1, 1)), np.ones((2, 1, 1, 1)), (1, 2, 5, 5)
+    dx = conv2d_cython.backward_input(dy, weight, shape, (1 << 39, 1 << 39), (0, 0), (2, 3), 2)
+    assert dx.shape == shape
+    assert dx.sum() == dx[:, :, 0, 0].sum() == 2
+
+
 def test_arrays_that_do_not_fit_are_refused():
     x, weight, options = np.ones((1, 2, 5, 5)), np.ones((3, 2, 2, 2)), ((1, 1), (0, 0), (1, 1), 1)
     dy = np.ones((1, 3, 4, 4))

@@ -22,13 +22,6 @@
 #define MOST (WIDTH / SHORT)
 #define AHEAD 512          /* values */
 
-/* How far behind the value number `at` in a row of a block lies the one that a sweep meets AHEAD
-   values later, when the rows of two images are `apart`. */
-static inline long block_ahead(long at, long row, long apart)
-{
-    return at + AHEAD < row ? AHEAD : AHEAD - row + apart;
-}
-
 static inline long block_channels(long n, long s, long bytes)
 {
     long wide = WIDTH / s, cached = CACHED / (n * s * bytes), least = 256 / (s * bytes);
@@ -37,6 +30,14 @@ static inline long block_channels(long n, long s, long bytes)
     if (wide > cached)
         wide = cached;
     return wide < 1 ? 1 : wide;
+}
+
+/* How far behind value number `at` in a row of a block lies the one that a sweep meets AHEAD values
+   later, or a row later if that is less, when the rows of two images are `apart`. */
+static inline long block_ahead(long at, long row, long apart)
+{
+    const long ahead = AHEAD < row ? AHEAD : row;
+    return at + ahead < row ? ahead : ahead - row + apart;
 }
 
 /* Whether the second-level cache has no room for two blocks: then nothing goes along. */

@@ -37,6 +37,15 @@ static conv2d_phases conv2d_find_phases(
     return p;
 }
 
+/* Whether a tap reaches a phase. */
+static int conv2d_reached(const conv2d_phases *p, long phase)
+{
+    long f = 0;
+    while (f < p->count && p->phase[f] != phase)
+        f++;
+    return f < p->count;
+}
+
 /* How many u have u * stride + phase < size, for u from start to stop. */
 static long conv2d_phase_length(long start, long stop, long stride, long phase, long size)
 {
@@ -87,19 +96,22 @@ INLINE void NAME(clear_row)(REAL *row, long count)
         row[k] = 0;
 }
 
-/* Pixel rows that no tap reaches, of `rows` lines from `top` on of each image, are 0. */
-static void NAME(clear_rows)(
+/* Zeros for the pixels that no tap reaches, of `rows` lines from `top` on of each image: whole blocks,
+   or the rows between those that `weave_two` fills. */
+static void NAME(clear_unreached)(
     const conv2d_geometry *g, const conv2d_phases *down, const conv2d_phases *across, long images,
     long top, long rows, REAL *dx)
 {
-    for (long phase = 0; phase < conv2d_least(g->sh, g->h); phase++) {
-        int reached = 0;
-        for (long a = 0; a < down->count && across->count; a++)
-            reached |= down->phase[a] == phase;
-        long tall = conv2d_phase_length(top, top + rows, g->sh, phase, g->h);
-        for (long p = 0; p < images * g->c && !reached; p++)
-            for (long u = 0; u < tall; u++)
-                NAME(clear_row)(dx + (p * g->h + (top + u) * g->sh + phase) * g->w, g->w);
+    const long height = conv2d_least(rows * g->sh, g->h - top * g->sh);
+    if (down->count == conv2d_least(g->sh, g->h) && across->count == conv2d_least(g->sw, g->w))
+        return;
+    for (long p = 0; p < images * g->c; p++) {
+        REAL *plane = dx + (p * g->h + top * g->sh) * g->w;
+        if (g->sw != 2 || !across->count)
+            memset(plane, 0, height * g->w * sizeof(REAL));
+        for (long row = 0; row < height && g->sw == 2 && across->count; row++)
+            if (!conv2d_reached(down, row % g->sh))
+                NAME(clear_row)(plane + row * g->w, g->w);
     }
 }
 
@@ -141,15 +153,12 @@ INLINE void NAME(weave_two)(
     }
 }
 
-/* The same from any number of phases, `apart` numbers from one to the next; rows before that of the
-   plane are `before`, columns of a phase w_step apart. */
+/* Pixels of a plane, `w_step` apart in rows `step` apart, from any number of phases, `apart` numbers
+   from one to the next; `before` rows of each lie before the first. */
 static void NAME(weave_any)(
     const REAL *planes, long apart, const conv2d_phases *across, long before, long rows, long w,
     long w_step, long step, REAL *line)
 {
-    const int all = across->count == conv2d_least(w_step, w);
-    for (long u = 0; u < rows && !all; u++)
-        NAME(clear_row)(line + u * step, w);
     for (long b = 0; b < across->count; b++) {
         const long phase = across->phase[b];
         const long wide = conv2d_phase_length(0, w, w_step, phase, w);
@@ -166,7 +175,7 @@ static void NAME(weave_any)(
 }
 
 /* dx[image, c, (top + u) * sh + phase a, v * sw + phase b] = phase plane [b][image, c, u, v], `apart`
-   numbers from one phase to the next; 0 where no tap reaches across. */
+   numbers from one phase to the next. */
 static void NAME(weave)(
     const conv2d_geometry *g, const conv2d_phases *down, const conv2d_phases *across, long a,
     long images, long channels, long top, long rows, const REAL *planes, long apart, REAL *dx)
@@ -241,7 +250,8 @@ static void NAME(input_lines)(
         long deep = rows + r->down.high - r->down.low;
         long plane = plain ? positions : deep * r->length;
         conv2d_window window = {top + r->down.low, r->across.low, deep, 1, 1, 1, r->length, &zero};
-        NAME(clear_rows)(g, &r->down, &r->across, images, top, rows, dx + first * g->c * pixels);
+        NAME(clear_unreached)(g, &r->down, &r->across, images, top, rows,
+                              dx + first * g->c * pixels);
         int fresh = top != cleared || rows != clear_rows || images > clear_images;
         for (long j = 0; j < g->groups; j++, fresh = 0) {
             const REAL *group = dy + (first * g->o + j * outputs) * positions;
@@ -313,9 +323,12 @@ static void NAME(conv2d_backward_input)(
         r.each = outputs * r.length;
         r.least = r.each * (r.down.high - r.down.low + 1);
         r.room = conv2d_block(r.least, r.each, r.lines, g.n, CONV2D_BLOCK / sizeof(REAL));
-        r.source = conv2d_room(r.room + 2 * LANES, sizeof(REAL), whole + 3);
-        /* A phase plane has at most as many lines as the windows. */
-        double most = r.room / r.each * channels * ((g.w - 1) / g.sw + 1);
+        r.source = conv2d_room(conv2d_pointwise(&g) ? 0 : r.room + 2 * LANES, sizeof(REAL),
+                               whole + 3);
+        /* A phase plane has at most as many lines as the windows; of stride 1 it is dx. */
+        double most = g.sh == 1 && g.sw == 1
+                          ? 0
+                          : r.room / r.each * channels * ((g.w - 1) / g.sw + 1);
         r.phase = (long)most;
         r.apart = conv2d_room(most * r.across.count, sizeof(REAL), whole + 4);
         *failed = !(r.source && r.apart);

@@ -109,7 +109,8 @@ static void NAME(few_lines)(
     for (long at = start, rows; at < stop; at += rows) {
         long image = at / r->lines, top = at % r->lines;
         rows = conv2d_least(conv2d_least(r->lines - top, stop - at), r->rows);
-        NAME(clear_rows)(g, &r->down, &r->across, 1, top, rows, dx + image * g->c * g->h * g->w);
+        NAME(clear_unreached)(g, &r->down, &r->across, 1, top, rows,
+                              dx + image * g->c * g->h * g->w);
         for (long j = 0; j < g->groups; j++)
             NAME(few_block)(g, r, dy + (image * g->o + j * outputs) * positions,
                             r->weights + j * size, top, rows,

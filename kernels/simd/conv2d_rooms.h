@@ -20,7 +20,7 @@ static void conv2d_free(void *context, void *memory, size_t size)
     free(memory);
 }
 
-/* Who gives memory for rooms and takes it back. */
+/* Who gives memory for rooms and takes it back; neither looks at the context. */
 static void *(*conv2d_take)(void *context, size_t size) = conv2d_malloc;
 static void (*conv2d_give)(void *context, void *memory, size_t size) = conv2d_free;
 
