@@ -9,8 +9,9 @@ MINIDL_ALLOCATOR=off in the environment to leave NumPy as it is.
 NumPy remembers for every array who gave its memory, so arrays from before and after get along. It
 also remembers the choice for each thread (and each `contextvars.Context`): a thread started later
 calls `install` to share the blocks, or goes on with NumPy's own memory: slower, and as right.
-Parts of minidl's own kernels run in their caller's context and need no call. `tracemalloc` sees the
-arrays as ever: NumPy reports them whoever gives the memory.
+Parts of minidl's own kernels run in their caller's context and need no call, and compiled
+convolutions take from here what they work in, too. `tracemalloc` sees the arrays as ever: NumPy
+reports them whoever gives the memory.
 """
 
 from __future__ import annotations
