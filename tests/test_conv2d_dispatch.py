@@ -289,6 +289,16 @@ def test_what_fits_no_memory_is_a_memory_error():
             conv2d_cython.backward_weight(np.ones((1, 1, 2, 1)), x, weight.shape, *options)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("wide", [4, 7, 8, 9, 15, 16, 17, 31, 32, 33])
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_rows_two_apart_are_woven_at_every_width(kernel, wide, dtype):
+    padding = (kernel // 2, kernel // 2)
+    for high in (5, 6):
+        case = 2, 4, (high, wide), 6, (kernel, kernel), (2, 2), padding, (1, 1), 1
+        assert_agrees(case, dtype)
+
+
 def test_strides_whose_product_no_number_holds_leave_the_shape_alone():
     dy, weight, shape = np.ones((1, 2, 1, 1)), np.ones((2, 1, 1, 1)), (1, 2, 5, 5)
     dx = conv2d_cython.backward_input(dy, weight, shape, (1 << 39, 1 << 39), (0, 0), (2, 3), 2)
