@@ -224,6 +224,7 @@ def test_a_side_measures_complains_and_ends():
         with pytest.raises(sides.BenchError, match=r"numpy failed at prepare.*\n[^$]*KeyError"):
             numpy.ask("prepare", "no such row")
         numpy.process.kill()
+        numpy.process.wait()
         with pytest.raises(sides.BenchError, match="numpy: expected an answer to drop, got its"):
             numpy.ask("drop")
     finally:

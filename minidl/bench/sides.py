@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import pickle
@@ -99,7 +100,8 @@ class Side:
         """End the process."""
         for stream in (self.process.stdin, self.process.stdout):
             assert stream is not None
-            stream.close()
+            with contextlib.suppress(BrokenPipeError):  # what a process that is gone did not read
+                stream.close()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
