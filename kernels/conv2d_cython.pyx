@@ -2,10 +2,11 @@
 """Two-dimensional convolution in C; what is computed, and the shapes, stand in conv2d_numpy.
 
 Implicit GEMM serves every convolution: kernels/simd/conv2d.h. Work is cut into lines, rows of
-output positions over all images, and spread over threads. Winograd's algorithm serves where
-`_tile` says so: kernels/simd/conv2d_winograd.h; its work is cut into tiles of 4 x 4 outputs, or into
-strips of four rows or of two. Where `_strided` says so it serves a stride, with pixels that far apart
-as channels.
+output positions over all images, and spread over threads. Where `_bundles` says so it is cut into
+bundles of images, for many small ones: kernels/simd/conv2d_bundles.h. Winograd's algorithm serves
+where `_tile` says so: kernels/simd/conv2d_winograd.h; its work is cut into tiles of 4 x 4 outputs, or
+into strips of four rows or of two. Where `_strided` says so it serves a stride, with pixels that far
+apart as channels.
 """
 
 import numpy as np
@@ -67,6 +68,8 @@ cdef extern nogil:
         const float* const* parts, long count, long o, long c, float* dweight)
     void conv2d_finite_f32(const float* numbers, long count, int* finite)
     void conv2d_finite_f64(const double* numbers, long count, int* finite)
+    void conv2d_bundles_f32(const long* sizes, int backward, long* bundles)
+    void conv2d_bundles_f64(const long* sizes, int backward, long* bundles)
     void conv2d_forward_f32(
         const void*, const void*, const void*, void*, const long*, long, long, int*)
     void conv2d_forward_f64(
@@ -86,6 +89,14 @@ cdef extern nogil:
     void conv2d_few_f32(
         const void*, const void*, const void*, void*, const long*, long, long, int*)
     void conv2d_few_f64(
+        const void*, const void*, const void*, void*, const long*, long, long, int*)
+    void bundle_forward_f32(
+        const void*, const void*, const void*, void*, const long*, long, long, int*)
+    void bundle_forward_f64(
+        const void*, const void*, const void*, void*, const long*, long, long, int*)
+    void bundle_backward_input_f32(
+        const void*, const void*, const void*, void*, const long*, long, long, int*)
+    void bundle_backward_input_f64(
         const void*, const void*, const void*, void*, const long*, long, long, int*)
     void depthwise_forward_f32(
         const void*, const void*, const void*, void*, const long*, long, long, int*)
@@ -278,6 +289,24 @@ cdef bint _few(_Call call):
     return channels <= 4 and a[4] // a[13] >= 16 * channels and a[5] * a[6] > 1
 
 
+cdef long _bundles(_Call call, bint backward, Tile tile):
+    """How many bundles of images it is worked on in, a vector's lanes over images; 0: in none.
+
+    Strips of Winograd's algorithm are faster where rows fill their vectors, squares are anyway; of fewer
+    bundles than threads some would wait.
+    """
+    cdef long* a = call.sizes
+    cdef long columns = a[3] if backward else a[15], lanes = 16 if WIDE else 8, count = 0
+    cdef long idle = (lanes - columns % lanes) % lanes
+    if tile.wide > 1 or tile.tall and 4 * idle <= columns:
+        return 0
+    if call.double:
+        conv2d_bundles_f64(call.sizes, backward, &count)
+    else:
+        conv2d_bundles_f32(call.sizes, backward, &count)
+    return count if count >= parallel.get_count() else 0
+
+
 cdef bint _finite(_Call call, long count):
     """Whether the second array has neither NaN nor infinity."""
     cdef int finite
@@ -375,14 +404,18 @@ def forward(x, weight, bias, stride, padding, dilation, groups):
         call.place(2, bias, call.double, weight.shape[:1])
     call.place(3, y, call.double, y.shape)
     cdef Tile tile = _tile(call, False)
-    if tile.tall and _correlate(x, weight, bias, y, padding, False, tile, True):
+    cdef long bundles = _bundles(call, False, tile)
+    if tile.tall and not bundles and _correlate(x, weight, bias, y, padding, False, tile, True):
         return y
     if _strided(call) and _correlate(
         _apart(call, x), _taps_apart(call, weight), bias, y, (0, 0), False, SQUARE, False
     ):
         return y
     part = lambda start, stop: call.run(call.pointers[3], start, stop)
-    if _depthwise(call):
+    if bundles and _finite(call, weight.size):
+        call.function = bundle_forward_f64 if call.double else bundle_forward_f32
+        parallel.run(part, bundles, LEAST * bundles // (y.size * a[1] // a[13] * a[5] * a[6]) + 1)
+    elif _depthwise(call):
         call.function = depthwise_forward_f64 if call.double else depthwise_forward_f32
         parallel.run(part, a[0] * a[1], LEAST // (10 * a[14] * a[15] * a[5] * a[6]) + 1)
     else:
@@ -409,10 +442,12 @@ def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
     cdef Tile tile = _tile(call, True)
     cdef bint turned = _depthwise(call) and max(a[7], a[8]) <= 4 and a[7] * a[8] <= 4
     cdef bint strided = _strided(call)
-    if (tile.tall or turned or strided) and _finite(call, weight.size):
+    cdef long bundles = 0 if _few(call) else _bundles(call, True, tile)
+    part = lambda start, stop: call.run(call.pointers[3], start, stop)
+    if (tile.tall or turned or strided or bundles) and _finite(call, weight.size):
         if turned:
             return _turned(call, dy, weight)
-        if tile.tall and _correlate(
+        if tile.tall and not bundles and _correlate(
             dy, weight, None, dx, (2 - a[9], 2 - a[10]), True, tile, True
         ):
             return dx
@@ -423,9 +458,13 @@ def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
             ):
                 _together(call, apart, dx)
                 return dx
+        if bundles:
+            call.function = bundle_backward_input_f64 if call.double else bundle_backward_input_f32
+            parallel.run(
+                part, bundles, LEAST * bundles // (dy.size * a[1] // a[13] * a[5] * a[6]) + 1)
+            return dx
     lines = (a[2] - 1) // a[7] + 1
     least = LEAST // (a[14] * a[15] * weight.size // lines + 1) + 1
-    part = lambda start, stop: call.run(call.pointers[3], start, stop)
     if _few(call):
         call.function = conv2d_few_f64 if call.double else conv2d_few_f32
     if any(parallel.run(part, a[0] * lines, least)):

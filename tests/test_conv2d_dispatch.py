@@ -1,7 +1,8 @@
 """The compiled convolution against its specification, whichever of its algorithms serves.
 
-Drawn shapes reach implicit GEMM, Winograd's algorithm, the depthwise kernels and the way for
-weights that are not finite; fixed ones stand on both sides of every tile, block and thread.
+Drawn shapes reach implicit GEMM, Winograd's algorithm, bundles of images, the depthwise kernels
+and the way for weights that are not finite; fixed ones stand on both sides of every tile, block and
+thread.
 """
 
 import os
@@ -106,6 +107,49 @@ def few_sums(draw):
 @hypothesis.given(few_sums(), st.sampled_from(DTYPES), st.sampled_from([0, 0, 1, 2, 3, 7]))
 def test_any_convolution_of_few_sums_agrees(case, dtype, which):
     assert_agrees(case, dtype, which)
+
+
+@st.composite
+def bundles(draw):
+    """Convolutions of so many images that lanes run over them; the last bundle not full."""
+    _, c, size, o, kernel, *geometry = draw(convolutions(9))
+    (low, high), groups = draw(st.sampled_from([(6, 8), (12, 18), (24, 35)])), geometry[-1]
+    c, o = (max(k, 3 * groups) for k in (c, o))
+    return draw(st.integers(low, high)), c, size, o, kernel, *geometry
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """One thread: of fewer bundles than threads some would wait, and another algorithm serves."""
+    before = parallel.get_count()
+    parallel.set_count(1)
+    yield
+    parallel.set_count(before)
+
+
+@pytest.mark.usefixtures("alone")
+@FUZZ
+@hypothesis.given(bundles(), st.sampled_from(DTYPES), st.sampled_from([0, 0, 1, 2, 3, 7]))
+def test_any_convolution_of_bundles_agrees(case, dtype, which):
+    assert_agrees(case, dtype, which)
+
+
+@pytest.mark.usefixtures("alone")
+def test_bundles_on_both_sides_of_every_tile_and_block():
+    for dtype, n in ((np.float32, 16), (np.float64, 8), (np.float32, 15)):
+        for k in range(3, 30):  # outputs and channels around the heights of tiles
+            assert_agrees((n, 3, (4, 5), k, (2, 3), (1, 1), (1, 1), (1, 1), 1), dtype)
+            assert_agrees((n, k, (4, 5), 3, (3, 2), (1, 1), (0, 1), (1, 1), 1), dtype)
+        for w in range(1, 16):  # rows around the widths of tiles
+            assert_agrees((n, 4, (3, w), 5, (3, 3), (1, 1), (2, 2), (1, 1), 1), dtype)
+            assert_agrees((n, 4, (3, w), 5, (2, 4), (2, 3), (1, 3), (1, 1), 1), dtype)
+        # Several inputs and outputs at a time, and sums of several sums.
+        assert_agrees((n, 60, (12, 13), 70, (5, 5), (1, 1), (2, 2), (1, 1), 1), dtype)
+        assert_agrees((n, 130, (13, 12), 64, (3, 3), (2, 2), (1, 1), (1, 1), 2), dtype)
+        # Taps that no output has, windows larger than the image, as many taps as a product takes.
+        assert_agrees((n, 3, (2, 3), 4, (3, 3), (4, 5), (2, 2), (1, 1), 1), dtype)
+        assert_agrees((n, 3, (2, 3), 4, (7, 6), (1, 2), (5, 5), (2, 1), 1), dtype)
+        assert_agrees((n, 3, (20, 19), 4, (19, 20), (1, 1), (1, 1), (1, 1), 1), dtype)
 
 
 def test_gradients_of_the_weight_whose_windows_fill_no_block():
@@ -262,6 +306,7 @@ def test_both_sides_of_every_tile_and_block(dtype):
         (3, 3, (9, 8), 4, (5, 3), (2, 2), (1, 1), (1, 1), 1),
         (2, 3, (9, 8), 48, (5, 3), (2, 2), (1, 1), (1, 1), 1),
         (3, 6, (9, 8), 6, (3, 3), (1, 1), (1, 1), (1, 1), 6),
+        (60, 6, (9, 8), 7, (5, 5), (1, 1), (1, 1), (1, 1), 1),
         (1, 5, (9, 8), 6, (1, 1), (1, 1), (0, 0), (1, 1), 1),
     ],
 )
@@ -337,6 +382,8 @@ def test_every_instruction_set_agrees(level):
         "test.assert_agrees(strips, numpy.float32)\n"
         "strided = (1, 3, (139, 141), 48, (11, 12), (4, 4), (1, 0), (1, 1), 1)\n"
         "test.assert_agrees(strided, numpy.float32)\n"
+        "test.parallel.set_count(1)\n"
+        "test.test_bundles_on_both_sides_of_every_tile_and_block()\n"
     )
     run = subprocess.run(
         [sys.executable, "-c", program],

@@ -19,6 +19,8 @@
 
 DISPATCH_F32(conv2d_forward, PARAMETERS, FORWARD)
 DISPATCH_F64(conv2d_forward, PARAMETERS, FORWARD)
+DISPATCH_F32(bundle_forward, PARAMETERS, FORWARD)
+DISPATCH_F64(bundle_forward, PARAMETERS, FORWARD)
 DISPATCH_F32(depthwise_forward, PARAMETERS, FORWARD)
 DISPATCH_F64(depthwise_forward, PARAMETERS, FORWARD)
 
@@ -30,7 +32,12 @@ DISPATCH_BACKWARD(conv2d_backward_weight)
 DISPATCH_BACKWARD(depthwise_backward_weight)
 DISPATCH_BACKWARD(conv2d_scatter)
 DISPATCH_BACKWARD(conv2d_few)
+DISPATCH_BACKWARD(bundle_backward_input)
 
 #define FINITE(R) (const R *numbers, long count, int *finite)
 DISPATCH_F32(conv2d_finite, FINITE(float), (numbers, count, finite))
 DISPATCH_F64(conv2d_finite, FINITE(double), (numbers, count, finite))
+
+#define BUNDLES (const long *sizes, int backward, long *bundles)
+DISPATCH_F32(conv2d_bundles, BUNDLES, (sizes, backward, bundles))
+DISPATCH_F64(conv2d_bundles, BUNDLES, (sizes, backward, bundles))

@@ -29,39 +29,8 @@ static const REAL NAME(no_bias)[16]; /* no tile has more rows */
 #define SHAPED_(f, shape) SHAPED__(f, shape)
 #define SHAPED(f) SHAPED_(f, CONV_SHAPE)
 
-#undef CONV_SHAPE
-#undef CONV_ROWS
-#undef CONV_VECTORS
-#define CONV_SHAPE slim
-#define CONV_ROWS 3
-#if defined(HAVE_AVX512)
-#define CONV_VECTORS 6
-#else
-#define CONV_VECTORS 4
-#endif
-#include "conv2d_tiles.h"
-
-#if defined(HAVE_AVX512)
-#undef CONV_SHAPE
-#undef CONV_ROWS
-#undef CONV_VECTORS
-#define CONV_SHAPE broad
-#define CONV_ROWS 8
-#define CONV_VECTORS 3
-#include "conv2d_tiles.h"
-#endif
-
-#undef CONV_SHAPE
-#undef CONV_ROWS
-#undef CONV_VECTORS
-#define CONV_SHAPE tall
-#define CONV_VECTORS 2
-#if defined(HAVE_AVX512)
-#define CONV_ROWS 12
-#else
-#define CONV_ROWS 6
-#endif
-#include "conv2d_tiles.h"
+#define CONV_EACH_SHAPE "conv2d_tiles.h"
+#include "conv2d_shapes.h"
 
 /* f of the shape for so many outputs, its arguments behind. */
 #undef CONV_FOR
