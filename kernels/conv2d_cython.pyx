@@ -66,6 +66,11 @@ cdef extern nogil:
         long ph, long pw, long start, long stop, float* room)
     int winograd_finish_gradient_f32(
         const float* const* parts, long count, long o, long c, float* dweight)
+    void conv2d_backward_bias_f32(
+        const float* dy, float* sums, float* dbias, long n, long o, long size, long start, long stop)
+    void conv2d_backward_bias_f64(
+        const double* dy, double* sums, double* dbias, long n, long o, long size, long start,
+        long stop)
     void conv2d_finite_f32(const float* numbers, long count, int* finite)
     void conv2d_finite_f64(const double* numbers, long count, int* finite)
     void conv2d_bundles_f32(const long* sizes, int backward, long* bundles)
@@ -120,8 +125,8 @@ cdef _use_kept_memory():
 
 _use_kept_memory()
 
-# Whether vectors hold 16 numbers.
-WIDE = winograd_lanes() == 16
+# Whether vectors hold 16 numbers, and as many as any do.
+WIDE, SUMS = winograd_lanes() == 16, 16
 
 ctypedef void (*_Function)(
     const void*, const void*, const void*, void*, const long*, long, long, int*) noexcept nogil
@@ -471,6 +476,33 @@ def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
         call.function = conv2d_scatter_f64 if call.double else conv2d_scatter_f32
         parallel.run(part, a[0])
     return dx
+
+
+def backward_bias(cnp.ndarray dy):
+    """dbias, the gradient by bias; see conv2d_numpy.backward_bias."""
+    cdef long n = dy.shape[0], o = dy.shape[1], size = dy.shape[2] * dy.shape[3]
+    cdef cnp.ndarray dbias = np.zeros(o, dy.dtype)
+    cdef bint double = dy.dtype == np.float64
+    if not cnp.PyArray_IS_C_CONTIGUOUS(dy) or not double and dy.dtype != np.float32:
+        raise ValueError("conv2d: expected a C-contiguous array of float32 or float64")
+    if dy.size == 0:
+        return dbias
+
+    def part(long start, long stop):
+        cdef cnp.ndarray sums = np.empty((stop - start) * SUMS, dy.dtype)
+        cdef void *numbers = cnp.PyArray_DATA(dy)
+        cdef void *room = cnp.PyArray_DATA(sums)
+        cdef void *out = cnp.PyArray_DATA(dbias)
+        with nogil:
+            if double:
+                conv2d_backward_bias_f64(
+                    <double*>numbers, <double*>room, <double*>out, n, o, size, start, stop)
+            else:
+                conv2d_backward_bias_f32(
+                    <float*>numbers, <float*>room, <float*>out, n, o, size, start, stop)
+
+    parallel.run(part, o, LEAST // (8 * n * size) + 1)
+    return dbias
 
 
 def backward_weight(dy, x, weight_shape, stride, padding, dilation, groups):

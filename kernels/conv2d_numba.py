@@ -223,6 +223,23 @@ def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
     return dx
 
 
+@njit(cache=True)
+def backward_bias(dy):
+    """dbias, the gradient by bias; see conv2d_numpy.backward_bias."""
+    n, o, oh, ow = dy.shape
+    size = oh * ow
+    planes, dbias, total = dy.reshape(n, o, size), np.zeros(o, dy.dtype), np.empty(size, dy.dtype)
+    for c in range(o):
+        _fill(total, 0, size)
+        for image in range(n):
+            _add(planes[image, c], 0, total, 0, 1, size)
+        part = np.float64(0)
+        for t in range(size):
+            part += total[t]
+        dbias[c] = part
+    return dbias
+
+
 def backward_weight(dy, x, weight_shape, stride, padding, dilation, groups):
     """dweight, the gradient by weight; see conv2d_numpy.backward_weight."""
     _, c, _, _ = x.shape

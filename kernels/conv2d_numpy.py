@@ -91,6 +91,20 @@ def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
     return padded[:, :, ph : ph + h, pw : pw + w].copy()
 
 
+def backward_bias(dy):
+    """dbias[o] = sum over n, p, q of dy[n, o, p, q]: one bias is added to every y of its channel.
+
+    Parameters
+    ----------
+    dy : (n, o, oh, ow) float32 or float64
+
+    Returns
+    -------
+    dbias : (o,), of the dtype of dy
+    """
+    return dy.sum(axis=(0, 2, 3))
+
+
 def backward_weight(dy, x, weight_shape, stride, padding, dilation, groups):
     """dweight[o, c, i, j] = sum over n, p, q of dy[n, o, p, q] * x[n, c, row, column].
 

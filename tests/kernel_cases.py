@@ -71,7 +71,7 @@ LARGE_CONVOLUTIONS = [
 
 
 def convolution(rng, dtype, n, c, size, o, kernel, stride, padding, dilation, groups):
-    """The three calls of one convolution."""
+    """The calls of one convolution."""
     x = normal(rng, dtype, n, c, *size)
     weight = normal(rng, dtype, o, c // groups, *kernel)
     bias = normal(rng, dtype, o)
@@ -84,6 +84,7 @@ def convolution(rng, dtype, n, c, size, o, kernel, stride, padding, dilation, gr
     yield "forward", (x, weight, bias, *options)
     yield "backward_input", (dy, weight, x.shape, *options)
     yield "backward_weight", (dy, x, weight.shape, *options)
+    yield "backward_bias", (dy,)
 
 
 def conv2d(rng, dtype):

@@ -170,7 +170,7 @@ def conv2d_backward(module):
         if case[0] > 3:
             continue
         rng = np.random.default_rng(8)
-        forward, backward_input, _ = kernel_cases.convolution(rng, np.float64, *case)
+        forward, backward_input, _, _ = kernel_cases.convolution(rng, np.float64, *case)
         x, weight, _, *options = forward[1]
         dy = backward_input[1][0]
         change_x, change_weight = drawn(9, x.shape, weight.shape)
@@ -182,6 +182,9 @@ def conv2d_backward(module):
         close(np.sum(dx * change_x), np.sum(dy * module.forward(change_x, weight, None, *options)))
         moved = np.sum(dy * module.forward(x, change_weight, None, *options))
         close(np.sum(dweight * change_weight), moved)
+        (change_bias,), dbias = drawn(9, dy.shape[1:2]), module.backward_bias(dy)
+        assert dbias.shape == change_bias.shape
+        close(np.sum(dbias * change_bias), np.sum(dy * change_bias[:, None, None]))
         if x.size < 60:
             arguments = x, weight, None, *options
             close(dx, slope(module.forward, arguments, 0, dy, 1.0))

@@ -41,3 +41,8 @@ DISPATCH_F64(conv2d_finite, FINITE(double), (numbers, count, finite))
 #define BUNDLES (const long *sizes, int backward, long *bundles)
 DISPATCH_F32(conv2d_bundles, BUNDLES, (sizes, backward, bundles))
 DISPATCH_F64(conv2d_bundles, BUNDLES, (sizes, backward, bundles))
+
+#define BIAS(R) (const R *dy, R *sums, R *dbias, long n, long o, long size, long start, long stop)
+#define SUMMED (dy, sums, dbias, n, o, size, start, stop)
+DISPATCH_F32(conv2d_backward_bias, BIAS(float), SUMMED)
+DISPATCH_F64(conv2d_backward_bias, BIAS(double), SUMMED)

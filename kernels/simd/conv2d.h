@@ -113,5 +113,6 @@ static void NAME(conv2d_finite)(const REAL *numbers, long count, int *finite)
 #include "conv2d_backward_input.h"
 #include "conv2d_few.h"
 #include "conv2d_bundles.h"
+#include "conv2d_bias.h"
 #include "conv2d_backward_weight.h"
 #include "conv2d_depthwise.h"

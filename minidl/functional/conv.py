@@ -81,7 +81,7 @@ class Convolution(Function):
         if self.needs[1]:
             dweight = backend.call("conv2d", "backward_weight", dy, x, weight.shape, *self.geometry)
         if self.needs[2]:
-            dbias = dy.sum(axis=(0, 2, 3))
+            dbias = backend.call("conv2d", "backward_bias", dy)
         if grad.ndim == 3:
             dx, dweight = (d if d is None else d[:, :, 0] for d in (dx, dweight))
         return dx, dweight, dbias
@@ -108,7 +108,7 @@ class TransposedConvolution(Function):
                 "conv2d", "backward_weight", x, grad, weight.shape, *self.geometry
             )
         if self.needs[2]:
-            dbias = grad.sum(axis=(0, 2, 3))
+            dbias = backend.call("conv2d", "backward_bias", grad)
         return dx, dweight, dbias
 
 
