@@ -82,6 +82,21 @@ def three_strides_wide(draw):
     return lambda rng, dtype: convolution(rng, dtype, *case)
 
 
+@st.composite
+def many_images(draw):
+    """As many small images as lanes run over, two bundles and more, the last of them not full."""
+    kernel = draw(st.tuples(st.integers(1, 6), st.integers(2, 6)))
+    stride, dilation = draw(pairs), draw(st.sampled_from([(1, 1), (1, 1), (2, 3)]))
+    padding = draw(st.tuples(*(st.integers(0, k) for k in kernel)))
+    groups = draw(st.sampled_from([1, 1, 1, 2]))
+    c, o = groups * draw(st.integers(3, 14)), groups * draw(st.integers(3, 14))
+    least = [max(dilation[a] * (kernel[a] - 1) + 1 - 2 * padding[a], 1) for a in (0, 1)]
+    size = tuple(low + draw(st.integers(0, 12)) for low in least)
+    n = draw(st.sampled_from([2, 4, 8, 16])) * draw(st.integers(2, 3)) - draw(st.integers(0, 1))
+    case = n, c, size, o, kernel, stride, padding, dilation, groups
+    return lambda rng, dtype: convolution(rng, dtype, *case)
+
+
 first = st.integers(1, 3)
 odd_kernels = st.sampled_from([(3, 3), (5, 5), (7, 7), (11, 11), (3, 5), (1, 7), (2, 2), (4, 3)])
 CONVOLUTIONS = {
@@ -97,6 +112,7 @@ CONVOLUTIONS = {
         odd_kernels, stride=st.sampled_from([(4, 4), (2, 3), (1, 1), (13, 12)]), inputs=few
     ),
     "three strides wide": three_strides_wide(),
+    "many images": many_images(),
     "groups": grouped(),
     "any": any_convolutions(),
 }
