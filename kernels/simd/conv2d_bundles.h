@@ -177,10 +177,10 @@ static int NAME(bundle_shape)(long count, long outputs)
 }
 
 /* Lays out what taps of one kind meet and by what they multiply it, the weight of output m and input k
-   being number m * m_step + k * k_step + down_tap[i] * kw + across_tap[j]; place: room for a patch. */
+   being number m * m_step + k * k_step + down_tap[i] * kw + across_tap[j]. */
 static void NAME(bundle_prepare)(
     const NAME(bundle_job) *job, NAME(bundle_taps) *taps, const REAL *weight, long m_step,
-    long k_step, const long *down_tap, const long *across_tap, long kw, long *place)
+    long k_step, const long *down_tap, const long *across_tap, long kw)
 {
     const NAME(turned) *s = &job->source;
     const long count = taps->down.taps * taps->across.taps;
@@ -188,15 +188,12 @@ static void NAME(bundle_prepare)(
     long *off = taps->off;
     for (long k = 0; k < job->inputs; k += job->chunk) {
         const long deep = conv2d_least(job->chunk, job->inputs - k);
-        long *at = place;
         for (long i = 0; i < taps->down.taps; i++)
             for (long j = 0; j < taps->across.taps; j++)
-                for (long e = 0; e < deep; e++) {
-                    *at++ = (k + e) * k_step + down_tap[i] * kw + across_tap[j];
+                for (long e = 0; e < deep; e++)
                     *off++ = (e * s->plane + taps->down.at[i] * s->pitch + taps->across.at[j]) * LANES;
-                }
-        BUNDLE_FOR(job->shape, pack_weights, weight, m_step, place, job->outputs, deep * count,
-                   packed);
+        BUNDLE_FOR(job->shape, bundle_weights, taps, weight + k * k_step, m_step, k_step, down_tap,
+                   across_tap, kw, job->outputs, deep, packed);
         packed += BUNDLE_FOR(job->shape, weights_size, job->outputs, deep * count);
     }
     BUNDLE_FOR(job->shape, bundle_reach, taps);
@@ -252,21 +249,30 @@ static int NAME(bundle_planes)(NAME(bundle_job) *job, void **whole)
 
 /* How many bundles there are, or 0 where they do not serve; limits as measured.
 
-   Forward, many outputs of a large image cost more to turn than is gained, unless many numbers meet in
-   each; of an image whose planes hardly fit, few meet at once. In dx small images of dy gain. */
+   At most a fifth of what is computed may be idle lanes and columns. Forward, many outputs of a large
+   image cost more to turn than is gained, unless many numbers meet in each; of an image whose planes
+   hardly fit, few meet at once. In dx small images of dy gain, but not few positions in all, for which
+   weights are laid out in vain. */
 static void NAME(conv2d_bundles)(const long *sizes, int backward, long *bundles)
 {
     conv2d_geometry g;
     memcpy(&g, sizes, sizeof g);
     const long count = (g.n + LANES - 1) / LANES, room = CONV2D_BLOCK / (long)sizeof(REAL) / LANES;
+    const long columns = backward ? (g.w - 1) / g.sw + 1 : g.ow;
+    const int shape = NAME(bundle_shape)(columns, (backward ? g.c : g.o) / g.groups);
+    const double wide = BUNDLE_FOR(shape, bundle_wide, columns);
+    const double phases = backward ? conv2d_least(conv2d_least(g.sw, g.kw), g.w) : 1;
+    const double row = backward && columns * phases > g.w ? g.w : columns * phases;
+    const double used = g.n / ((double)count * LANES) * row / (wide * phases);
     const double positions = (double)g.oh * g.ow, pixels = (double)g.h * g.w;
     const double taps = (double)g.kh * g.kw, channels = g.c / g.groups, outputs = g.o / g.groups;
     const double around = (g.kw - 1.0) * g.dw + 2.0 * g.pw + 6.0 * g.sw; /* columns around a row */
     const int fits = (g.w + around) * g.h <= room && (g.ow + around / g.sw + 1) * g.oh <= room;
-    int serve = 4 * g.n >= 3 * count * LANES && taps > 1 && taps <= CONV_DEPTH && fits;
+    int serve = used >= 0.8 && taps > 1 && taps <= CONV_DEPTH && fits;
     if (backward) {
         const int deep = outputs * taps >= 400.0 * g.sh * g.sw;
-        serve &= outputs >= 3 && positions <= (deep ? 24 : 14) * LANES;
+        serve &= outputs >= 3 && channels <= 24 * outputs && g.n * positions >= 128 &&
+                 positions <= (deep ? 24 : 14) * LANES;
     } else {
         const int deep = channels * taps >= 400 && positions <= 24 * LANES;
         serve &= channels >= 3 && outputs <= 32 * positions && room * taps >= 128 * pixels &&
@@ -292,7 +298,7 @@ static void NAME(bundle_forward)(
     const long right = conv2d_most(0, (wide - 1) * g.sw + (g.kw - 1) * g.dw - g.pw - g.w + 1);
     void *whole[4] = {0};
     const long size = BUNDLE_FOR(job.shape, weights_size, outputs, channels * taps);
-    long *table = conv2d_room(3.0 * longest + 2.0 * wide + 2.0 * channels * taps, sizeof(long),
+    long *table = conv2d_room(3.0 * longest + 2.0 * wide + (double)channels * taps, sizeof(long),
                               whole);
     all.weights = conv2d_room((double)size, sizeof(REAL), whole + 1);
     *failed = !(table && all.weights);
@@ -314,7 +320,7 @@ static void NAME(bundle_forward)(
         *failed = !NAME(bundle_planes)(&job, whole + 2);
         for (long j = 0; j < g.groups && !*failed; j++) {
             NAME(bundle_prepare)(&job, &all, weight + j * outputs * channels * taps, channels * taps,
-                                taps, tap, tap, g.kw, all.off + channels * taps);
+                                taps, tap, tap, g.kw);
             for (long b = start; b < stop; b++)
                 NAME(bundle_images)(&job, x + (b * LANES * g.c + j * channels) * g.h * g.w,
                                    g.c * g.h * g.w, g.h, g.w, g.n - b * LANES,
@@ -341,7 +347,7 @@ static void NAME(bundle_backward_input)(
     const long wide = BUNDLE_FOR(job.shape, bundle_wide, longest);
     const long size = BUNDLE_FOR(job.shape, weights_size, channels, outputs * taps);
     void *whole[5] = {0};
-    long *table = conv2d_room(phases + 2.0 * wide * taps + 2.0 * outputs * taps, sizeof(long),
+    long *table = conv2d_room(phases + 2.0 * wide * taps + (double)outputs * taps, sizeof(long),
                               whole);
     REAL *weights = conv2d_room((double)size, sizeof(REAL), whole + 1);
     job.taps = conv2d_room((double)taps, sizeof *job.taps, whole + 2);
@@ -376,7 +382,7 @@ static void NAME(bundle_backward_input)(
             for (long t = 0; t < job.count; t++)
                 NAME(bundle_prepare)(&job, job.taps + t, weight + j * outputs * channels * taps, taps,
                                     channels * taps, d.tap + t / a.count * g.kh,
-                                    a.tap + t % a.count * g.kw, g.kw, off);
+                                    a.tap + t % a.count * g.kw, g.kw);
             for (long b = start; b < stop; b++)
                 NAME(bundle_images)(&job, dy + (b * LANES * g.o + j * outputs) * g.oh * g.ow,
                                    g.o * g.oh * g.ow, g.oh, g.ow, g.n - b * LANES, NULL,

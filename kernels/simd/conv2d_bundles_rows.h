@@ -22,6 +22,28 @@ static long SHAPED(bundle_cost)(long count, long outputs)
     return cost * SHAPED(bundle_wide)(count) / CONV_VECTORS;
 }
 
+/* packed[panel][i][j][input][row] for `deep` inputs, whose weights are read in the order in which they
+   lie. */
+static void SHAPED(bundle_weights)(
+    const NAME(bundle_taps) *taps, const REAL *weight, long m_step, long k_step,
+    const long *down_tap, const long *across_tap, long kw, long outputs, long deep, REAL *packed)
+{
+    const conv2d_panels panels = conv2d_cut(outputs, CONV_ROWS);
+    const long down = taps->down.taps, across = taps->across.taps;
+    for (long p = 0; p < panels.count; p++, packed += down * across * deep * CONV_ROWS) {
+        const long m = conv2d_panel(&panels, p), rows = conv2d_panel(&panels, p + 1) - m;
+        for (long t = 0; t < rows * deep; t++) {
+            const long row = m_step > k_step ? t / deep : t % rows;
+            const long e = m_step > k_step ? t % deep : t / rows;
+            const REAL *from = weight + (m + row) * m_step + e * k_step;
+            REAL *to = packed + e * CONV_ROWS + row;
+            for (long i = 0; i < down; i++)
+                for (long j = 0; j < across; j++, to += deep * CONV_ROWS)
+                    *to = from[down_tap[i] * kw + across_tap[j]];
+        }
+    }
+}
+
 static void SHAPED(bundle_reach)(const NAME(bundle_taps) *taps)
 {
     for (long v = 0, *reach = taps->reach; v < taps->across.count; v += CONV_VECTORS, reach += 2)
