@@ -478,13 +478,16 @@ def backward_input(dy, weight, x_shape, stride, padding, dilation, groups):
     return dx
 
 
-def backward_bias(cnp.ndarray dy):
+def backward_bias(cnp.ndarray dy not None):
     """dbias, the gradient by bias; see conv2d_numpy.backward_bias."""
+    cdef bint double = dy.dtype == np.float64
+    if (
+        dy.ndim != 4 or not cnp.PyArray_IS_C_CONTIGUOUS(dy)
+        or not double and dy.dtype != np.float32
+    ):
+        raise ValueError("conv2d: expected a C-contiguous array (n, o, oh, ow), float32 or float64")
     cdef long n = dy.shape[0], o = dy.shape[1], size = dy.shape[2] * dy.shape[3]
     cdef cnp.ndarray dbias = np.zeros(o, dy.dtype)
-    cdef bint double = dy.dtype == np.float64
-    if not cnp.PyArray_IS_C_CONTIGUOUS(dy) or not double and dy.dtype != np.float32:
-        raise ValueError("conv2d: expected a C-contiguous array of float32 or float64")
     if dy.size == 0:
         return dbias
 

@@ -361,6 +361,9 @@ def test_arrays_that_do_not_fit_are_refused():
         lambda: conv2d_cython.forward(x, np.ones((3, 1, 2, 2)), None, *options),
         lambda: conv2d_cython.backward_input(dy[:, :, :3], weight, x.shape, *options),
         lambda: conv2d_cython.backward_weight(dy[:, :, :3].copy(), x, weight.shape, *options),
+        lambda: conv2d_cython.backward_bias(dy[0]),
+        lambda: conv2d_cython.backward_bias(dy[:, :, :3]),
+        lambda: conv2d_cython.backward_bias(dy.astype(int)),
     ]
     for call in refused:
         with pytest.raises(ValueError, match="conv2d: "):
