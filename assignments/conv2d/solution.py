@@ -143,20 +143,6 @@ def col2im(cols, shape, kernel, stride, dilation):
     return x
 
 
-def backward_bias(dy):
-    """The gradient by bias: one number of bias is added to every y of its channel.
-
-    Parameters
-    ----------
-    dy : (n, o, oh, ow) float32 or float64
-
-    Returns
-    -------
-    dbias : (o,), of the dtype of dy
-    """
-    return dy.sum(axis=(0, 2, 3))
-
-
 @njit
 def _positions(size, kernel, stride, padding):
     """Count the positions of a kernel on one axis."""
