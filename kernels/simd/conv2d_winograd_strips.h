@@ -16,12 +16,14 @@
 
 /* Outputs that a product holds in registers, two vectors of each; outputs of which registers hold both
    rows of a strip of two, where there are 32; channels that are summed at once; numbers of combined
-   pixels that are worked on while they are in the cache. */
+   pixels that are worked on while they are in the cache; zeros before the first of a row, so many that
+   whole vectors lie in one line each. */
 enum {
     NAME(STRIP_ROWS) = LANES == 16 ? 8 : 6,
     NAME(HELD_ROWS) = 7,
     NAME(STRIP_TERMS) = 8,
-    NAME(STRIP_ROOM) = 8192
+    NAME(STRIP_ROOM) = 8192,
+    NAME(STRIP_EDGE) = 16
 };
 
 /* Vectors of positions below each other: their combined pixels and first output, how many rows and
@@ -31,9 +33,10 @@ typedef struct {
     long output, rows, columns, whole;
 } NAME(place);
 
-/* How strips lie in a thread's room: v[strip][element][channel * pitch + column], of which those of
-   one strip are `size` numbers; so many strips in an image, at once; vectors of a strip. Products
-   are of two vectors: where a strip has one or three, there are at least two strips. */
+/* How strips lie in a thread's room: v[strip][element][channel * pitch + STRIP_EDGE + column], of which
+   those of one strip are `size` numbers, and zeros beside the columns; so many strips in an image, at
+   once; vectors of a strip. Products are of two vectors: where a strip has one or three, there are at
+   least two strips. */
 typedef struct {
     long pitch, size, image, strips, places;
     REAL *m; /* products of a tile: m[output][element][vector] */
@@ -41,7 +44,8 @@ typedef struct {
 
 static NAME(strips) NAME(lay_strips)(long c, long oh, long ow, long tall)
 {
-    const long pitch = NAME(up)(ow + 2 + LANES, 16), size = (tall + 2) * c * pitch;
+    const long pitch = NAME(up)(NAME(STRIP_EDGE) + most(ow, LANES) + 2, 16);
+    const long size = (tall + 2) * c * pitch;
     const long places = (ow + LANES - 1) / LANES;
     const long strips = most(NAME(STRIP_ROOM) / size, places == 1 || places == 3 ? 2 : 1);
     return (NAME(strips)){pitch, size, (oh + tall - 1) / tall, strips, places, NULL};
@@ -204,22 +208,6 @@ INLINE void NAME(strip_rows)(const REAL *m, VEC shift, REAL *to, long step, cons
         STORE(to + i * step, y[i] + shift);
 }
 
-/* Asks for where a row of each output will be put, `plane` apart, one row while an element is summed:
-   all at once they would keep everything else waiting. */
-INLINE void NAME(wanted_row)(const REAL *left, const REAL *right, long plane, const int rows)
-{
-#ifdef MINIDL_VECTORS
-    const int apart = ((uintptr_t)left ^ (uintptr_t)(right + LANES - 1)) >= 64;
-    for (int i = 0; i < rows; i++) {
-        __builtin_prefetch(left + i * plane, 1);
-        if (apart)
-            __builtin_prefetch(right + i * plane + LANES - 1, 1);
-    }
-#else
-    (void)left, (void)right, (void)plane, (void)rows;
-#endif
-}
-
 /* Copies those of two places' outputs that there are, from part[place][row][column]. */
 INLINE void NAME(put)(const REAL *part, const NAME(place) *at, long row, REAL *left, REAL *right,
                       const int tall)
@@ -241,8 +229,6 @@ INLINE void NAME(strip_tile)(const NAME(problem) *p, const NAME(strips) *s, cons
     REAL *m = s->m;
     for (int e = 0; e < elements; e++) {
         const REAL *a = at[0].pixels + e * step, *b = at[1].pixels + e * step;
-        if (e < tall)
-            NAME(wanted_row)(left + e * p->ow, right + e * p->ow, plane, rows);
         if (p->c == 3)
             NAME(strip_product)(u + e * 9 * NAME(STRIP_ROWS), a, b, s->pitch, 3, m + 2 * e * LANES,
                                 row, rows);
@@ -287,20 +273,19 @@ INLINE void NAME(held_tile)(const NAME(problem) *p, const NAME(strips) *s, const
     REAL *to[2] = {whole ? left : part[0], whole ? right : part[0] + 2 * LANES};
     const long next = whole ? plane : 4 * LANES, below = whole ? p->ow : LANES;
     VEC above[NAME(HELD_ROWS)][2], under[NAME(HELD_ROWS)][2];
-    NAME(wanted_row)(left, right, plane, rows);
-    NAME(add_element)(u, at, s->pitch, above, 1, 1, rows, channels);
-    NAME(wanted_row)(left + p->ow, right + p->ow, plane, rows);
+#pragma GCC unroll 7
+    for (int i = 0; i < rows; i++)
+        above[i][0] = above[i][1] = SPLAT(p->bias ? p->bias[first + i] : 0);
+    NAME(add_element)(u, at, s->pitch, above, 0, 1, rows, channels);
     NAME(add_element)(u, at, s->pitch, under, 1, 2, rows, channels);
 #pragma GCC unroll 7
-    for (int i = 0; i < rows; i++) {
-        const VEC shift = SPLAT(p->bias ? p->bias[first + i] : 0);
+    for (int i = 0; i < rows; i++)
 #pragma GCC unroll 2
         for (int j = 0; j < 2; j++) {
-            const VEC m1 = above[i][j] + shift, m2 = under[i][j];
+            const VEC m1 = above[i][j], m2 = under[i][j];
             above[i][j] = m1 + m2;
             under[i][j] = m1 - m2;
         }
-    }
     NAME(add_element)(u, at, s->pitch, above, 0, 0, rows, channels);
 #pragma GCC unroll 14
     for (int i = 0; i < 2 * rows; i++)
@@ -379,13 +364,14 @@ INLINE REAL NAME(one_strip)(const NAME(problem) *p, const NAME(strips) *s, long 
             const long row = top + i - p->ph;
             d[i] = row >= 0 && row < p->h ? p->x + ((image * p->c + k) * p->h + row) * p->w : none;
         }
-        square +=
-            NAME(combine_rows)(d, p->w, v + k * s->pitch + p->pw, p->c * s->pitch, tall);
+        square += NAME(combine_rows)(d, p->w, v + k * s->pitch + NAME(STRIP_EDGE),
+                                     p->c * s->pitch, tall);
     }
     for (long j = 0; j < s->places; j++) {
         const long column = most(0, least(j * LANES, p->ow - LANES));
-        places[j] = (NAME(place)){v + column, (image * p->o * p->oh + top) * p->ow + column, rows,
-                                  columns, rows == tall && columns == LANES};
+        places[j] = (NAME(place)){v + NAME(STRIP_EDGE) - p->pw + column,
+                                  (image * p->o * p->oh + top) * p->ow + column, rows, columns,
+                                  rows == tall && columns == LANES};
     }
     return SUM(square);
 }
