@@ -208,6 +208,24 @@ INLINE void NAME(strip_rows)(const REAL *m, VEC shift, REAL *to, long step, cons
         STORE(to + i * step, y[i] + shift);
 }
 
+/* Asks for where a row of each output will be put, `plane` apart, where one channel or two leave little
+   to do but that; one row while an element is summed: more at once would keep the sums waiting, as any
+   would of more channels. */
+INLINE void NAME(wanted_row)(const NAME(problem) *p, const REAL *left, const REAL *right, long plane,
+                             const int rows)
+{
+#ifdef MINIDL_VECTORS
+    const int apart = ((uintptr_t)left ^ (uintptr_t)(right + LANES - 1)) >= 64;
+    for (int i = 0; i < rows && p->c <= 2; i++) {
+        __builtin_prefetch(left + i * plane, 1);
+        if (apart)
+            __builtin_prefetch(right + i * plane + LANES - 1, 1);
+    }
+#else
+    (void)p, (void)left, (void)right, (void)plane, (void)rows;
+#endif
+}
+
 /* Copies those of two places' outputs that there are, from part[place][row][column]. */
 INLINE void NAME(put)(const REAL *part, const NAME(place) *at, long row, REAL *left, REAL *right,
                       const int tall)
@@ -229,6 +247,8 @@ INLINE void NAME(strip_tile)(const NAME(problem) *p, const NAME(strips) *s, cons
     REAL *m = s->m;
     for (int e = 0; e < elements; e++) {
         const REAL *a = at[0].pixels + e * step, *b = at[1].pixels + e * step;
+        if (e < tall)
+            NAME(wanted_row)(p, left + e * p->ow, right + e * p->ow, plane, rows);
         if (p->c == 3)
             NAME(strip_product)(u + e * 9 * NAME(STRIP_ROWS), a, b, s->pitch, 3, m + 2 * e * LANES,
                                 row, rows);
@@ -276,7 +296,9 @@ INLINE void NAME(held_tile)(const NAME(problem) *p, const NAME(strips) *s, const
 #pragma GCC unroll 7
     for (int i = 0; i < rows; i++)
         above[i][0] = above[i][1] = SPLAT(p->bias ? p->bias[first + i] : 0);
+    NAME(wanted_row)(p, left, right, plane, rows);
     NAME(add_element)(u, at, s->pitch, above, 0, 1, rows, channels);
+    NAME(wanted_row)(p, left + p->ow, right + p->ow, plane, rows);
     NAME(add_element)(u, at, s->pitch, under, 1, 2, rows, channels);
 #pragma GCC unroll 7
     for (int i = 0; i < rows; i++)
