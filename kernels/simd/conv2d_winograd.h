@@ -155,6 +155,8 @@ INLINE void NAME(copy_pieces)(const layout *l, const REAL *x, long w, long ahead
         for (long r = 0; r < p->rows; r++, from += w, to += l->stride) {
             long j = 0;
 #ifdef MINIDL_VECTORS
+            for (; j + LANES <= p->columns; j += LANES)
+                STORE(to + j, LOAD(from + j));
             for (; j + 4 <= p->columns; j += 4)
                 *(QUAD *)(to + j) = *(const QUAD *)(from + j);
             for (long k = 0; k < p->columns; k += 16)
@@ -166,14 +168,16 @@ INLINE void NAME(copy_pieces)(const layout *l, const REAL *x, long w, long ahead
     }
 }
 
-/* v[element * step] = B' d B, each lane from the 6 x 6 pixels at its own pointer. */
-INLINE void NAME(input_tiles)(const REAL *const *pixels, long stride, REAL *v, long step)
+/* v[element * step] = B' d B, each lane from the 6 x 6 pixels at its own pointer; `side` of them lie
+   side by side. */
+INLINE void NAME(input_tiles)(const REAL *const *pixels, long stride, REAL *v, long step,
+                              const int side)
 {
     VEC half[6][6];
     for (int i = 0; i < 6; i++) {
         VEC d[6];
-        NAME(columns)(pixels, i * stride, d);
-        NAME(two_columns)(pixels, i * stride + 4, d + 4);
+        NAME(columns)(pixels, i * stride, d, side);
+        NAME(two_columns)(pixels, i * stride + 4, d + 4, side);
         NAME(input)(d, half[i]);
     }
     for (int j = 0; j < 6; j++) {
@@ -191,7 +195,7 @@ INLINE void NAME(output_gradient_tiles)(const REAL *const *dy, long stride, REAL
     VEC half[4][6];
     for (int i = 0; i < 4; i++) {
         VEC d[4];
-        NAME(columns)(dy, i * stride, d);
+        NAME(columns)(dy, i * stride, d, 1);
         NAME(output_gradient)(d, half[i]);
     }
     for (int j = 0; j < 6; j++) {
@@ -257,17 +261,19 @@ static void NAME(directly)(const NAME(problem) *p, long image, long top, long le
                     sums[a - start][r - top][s - left] + (p->bias ? p->bias[a] : 0);
 }
 
-/* The outputs a of the tiles first .. first + LANES of the layout, or of those there are; returns 0
-   where all are finite. */
+/* The outputs a of the tiles first .. first + LANES of the layout, `side` of them side by side, or those
+   there are where not all are whole; returns 0 where all are finite. */
 INLINE VEC NAME(output_tiles)(const NAME(problem) *p, const layout *l, long first, int whole,
-                              const REAL *m, long a)
+                              const REAL *m, long a, const int side)
 {
     const VEC shift = SPLAT(p->bias ? p->bias[a] : 0);
-    const long step = whole ? p->ow : 4;
+    const long step = whole ? p->ow : 4 * side;
     VEC half[6][4], total = SPLAT(0);
     REAL apart[16 * LANES], *to[LANES], *plane = p->y + a * p->oh * p->ow;
-    for (int k = 0; k < LANES; k++)
-        to[k] = whole ? plane + l->output[first + k] : apart + 16 * k;
+    for (int k = 0; k < LANES; k++) {
+        const long t = NAME(tile_of)(k);
+        to[k] = whole ? plane + l->output[first + t] : apart + t / side * side * 16 + t % side * 4;
+    }
     for (int j = 0; j < 6; j++) {
         VEC t[6];
         for (int i = 0; i < 6; i++)
@@ -282,13 +288,13 @@ INLINE VEC NAME(output_tiles)(const NAME(problem) *p, const layout *l, long firs
             y[j] += shift;
             total += y[j];
         }
-        NAME(rows)(y, to, i * step);
+        NAME(rows)(y, to, i * step, side);
     }
-    for (long k = 0; !whole && k < least(LANES, l->count - first); k++) {
+    for (long k = 0; !whole && k < least(LANES, l->count - first); k += side) {
         const long t = first + k;
         for (long i = 0; i < least(4, p->oh - l->y[t]); i++)
-            for (long j = 0; j < least(4, p->ow - l->x[t]); j++)
-                plane[l->output[t] + i * p->ow + j] = apart[16 * k + 4 * i + j];
+            for (long j = 0; j < least(step, p->ow - l->x[t]); j++)
+                plane[l->output[t] + i * p->ow + j] = apart[16 * k + step * i + j];
     }
     return total - total;
 }
@@ -310,6 +316,27 @@ static void NAME(repair)(const NAME(problem) *p, const layout *l, long start, lo
     }
 }
 
+/* The same, however many lie side by side. Called: within the loop over channels they are slower. */
+CALLED void NAME(any_input_tiles)(const REAL *const *pixels, long stride, REAL *v, long step,
+                                   int side)
+{
+    if (LANES == 16 && side == 4)
+        NAME(input_tiles)(pixels, stride, v, step, 4);
+    else if (LANES >= 8 && side == 2)
+        NAME(input_tiles)(pixels, stride, v, step, 2);
+    else
+        NAME(input_tiles)(pixels, stride, v, step, 1);
+}
+CALLED VEC NAME(any_output_tiles)(const NAME(problem) *p, const layout *l, long first, int whole,
+                                  const REAL *m, long a, int side)
+{
+    if (LANES == 16 && side == 4)
+        return NAME(output_tiles)(p, l, first, whole, m, a, 4);
+    if (LANES >= 8 && side == 2)
+        return NAME(output_tiles)(p, l, first, whole, m, a, 2);
+    return NAME(output_tiles)(p, l, first, whole, m, a, 1);
+}
+
 #include "conv2d_winograd_strips.h"
 
 static void NAME(forward_by_four)(const NAME(problem) *p, const REAL *u, long start, long stop,
@@ -327,19 +354,23 @@ static void NAME(forward_by_four)(const NAME(problem) *p, const REAL *u, long st
         count = stop - t > WIDTH && stop - t <= WIDTH + LANES ? 2 * LANES : least(WIDTH, stop - t);
         lay_out(&l, &tiles, t, count);
         const long vectors = (l.count + LANES - 1) / LANES;
-        int whole[3] = {1, 1, 1};
+        int whole[3] = {1, 1, 1}, side[3];
         for (long k = 0; k < vectors * LANES; k++) {
-            const long tile = least(k, l.count - 1);
+            const long here = k / LANES * LANES + NAME(tile_of)(k % LANES);
+            const long tile = least(here, l.count - 1);
             pixels[k] = sheet + l.patch[tile];
             l.output[tile] = (l.image[tile] * o * p->oh + l.y[tile]) * p->ow + l.x[tile];
-            if (k >= l.count || l.y[tile] + 4 > p->oh || l.x[tile] + 4 > p->ow)
+            if (here >= l.count || l.y[tile] + 4 > p->oh || l.x[tile] + 4 > p->ow)
                 whole[k / LANES] = 0;
         }
+        for (long j = 0; j < vectors; j++)
+            side[j] = NAME(side_by_side)(pixels + j * LANES);
         memset(sheet, 0, l.size * sizeof(REAL));
         for (long k = 0; k < c; k++) {
             NAME(copy_pieces)(&l, p->x + k * p->h * p->w, p->w, p->h * p->w, sheet);
             for (long j = 0; j < vectors; j++)
-                NAME(input_tiles)(pixels + j * LANES, l.stride, v + k * WIDTH + j * LANES, step);
+                NAME(any_input_tiles)(pixels + j * LANES, l.stride, v + k * WIDTH + j * LANES, step,
+                                      side[j]);
         }
         for (long block = 0; block < o; block += NAME(BLOCK)) {
             const long end = least(block + NAME(BLOCK), o);
@@ -351,8 +382,9 @@ static void NAME(forward_by_four)(const NAME(problem) *p, const REAL *u, long st
             VEC finite = SPLAT(0);
             for (long a = block; a < end; a++)
                 for (long j = 0; j < vectors; j++)
-                    finite += NAME(output_tiles)(p, &l, j * LANES, whole[j],
-                                                 m + (a - block) * 36 * WIDTH + j * LANES, a);
+                    finite += NAME(any_output_tiles)(
+                        p, &l, j * LANES, whole[j], m + (a - block) * 36 * WIDTH + j * LANES, a,
+                        side[j]);
             if (SUM(finite) != 0)
                 NAME(repair)(p, &l, block, end);
         }

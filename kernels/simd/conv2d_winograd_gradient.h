@@ -50,7 +50,7 @@ static void NAME(many_tiles)(const REAL *x, const tiling *tiles, long t, long co
                 for (long lane = 0; lane < LANES; lane++)
                     at[lane] = from[lane] + (copied ? l.patch[tile] : l.output[tile]);
                 if (pixels)
-                    NAME(input_tiles)(at, stride, to, step);
+                    NAME(input_tiles)(at, stride, to, step, 1);
                 else
                     NAME(output_gradient_tiles)(at, stride, to, step);
             }

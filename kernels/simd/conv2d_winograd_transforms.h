@@ -11,8 +11,26 @@
 #define N_A ((REAL)(1 / (2 * 25. / 64 * (25. / 64 - 9. / 4))))
 #define N_B ((REAL)(1 / (2 * 9. / 4 * (9. / 4 - 25. / 64))))
 
+/* The tile of a lane: those side by side are four lanes apart, where a load may then meet four. */
+INLINE long NAME(tile_of)(long lane)
+{
+    return LANES < 4 ? lane : lane % 4 * (LANES / 4) + lane / 4;
+}
+
+/* Of how many lanes, four apart, p[lane] are always four numbers apart: of all, of two and two, or of
+   each alone. */
+INLINE int NAME(side_by_side)(const REAL *const *p)
+{
+    int side = LANES / 4;
+    for (int lane = 4; lane < LANES; lane++)
+        if (p[lane] != p[lane - 4] + 4)
+            side = lane / 4 % 2 || side == 1 ? 1 : 2;
+    return side;
+}
+
 #ifdef MINIDL_VECTORS
 typedef REAL NAME(quad) __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alias));
+typedef REAL NAME(eight) __attribute__((vector_size(32), aligned(sizeof(REAL)), may_alias));
 #define QUAD NAME(quad)
 #if defined(__clang__) || __GNUC__ >= 12
 #define JOINS_PIECES 1 /* __builtin_shufflevector takes and makes vectors of any size */
@@ -41,10 +59,19 @@ typedef REAL NAME(quad) __attribute__((vector_size(16), aligned(sizeof(REAL)), m
     SHUFFLE(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
 #endif
 
-/* Four numbers from each of the pointers p[0], p[4], p[8] ..., one behind the other. In registers:
-   what goes through memory in pieces and comes back as a whole waits for all of them. */
-INLINE VEC NAME(fours)(const REAL *const *p, long at)
+/* Four numbers from each of the pointers p[0], p[4], p[8] ..., one behind the other, of which `side` lie
+   side by side. In registers: what goes through memory in pieces and comes back as a whole waits for
+   all of them. */
+INLINE VEC NAME(fours)(const REAL *const *p, long at, const int side)
 {
+    if (side * 4 == LANES)
+        return LOAD(p[0] + at);
+#if LANES == 16 && defined(JOINS_PIECES)
+    if (side == 2)
+        return __builtin_shufflevector(*(const NAME(eight) *)(p[0] + at),
+                                       *(const NAME(eight) *)(p[8] + at), 0, 1, 2, 3, 4, 5, 6, 7, 8,
+                                       9, 10, 11, 12, 13, 14, 15);
+#endif
 #define QUAD_AT(i) (*(const QUAD *)(p[i] + at))
 #define EIGHT_AT(i) \
     __builtin_shufflevector(QUAD_AT(i), QUAD_AT((i) + 4), 0, 1, 2, 3, 4, 5, 6, 7)
@@ -67,10 +94,10 @@ INLINE VEC NAME(fours)(const REAL *const *p, long at)
 }
 
 /* d[j] = the numbers p[lane][at + j], j = 0 .. 3. */
-INLINE void NAME(columns)(const REAL *const *p, long at, VEC *d)
+INLINE void NAME(columns)(const REAL *const *p, long at, VEC *d, const int side)
 {
-    const VEC a = NAME(fours)(p, at), b = NAME(fours)(p + 1, at);
-    const VEC c = NAME(fours)(p + 2, at), e = NAME(fours)(p + 3, at);
+    const VEC a = NAME(fours)(p, at, side), b = NAME(fours)(p + 1, at, side);
+    const VEC c = NAME(fours)(p + 2, at, side), e = NAME(fours)(p + 3, at, side);
     const VEC l = LOWS(a, b), m = LOWS(c, e), h = HIGHS(a, b), i = HIGHS(c, e);
     d[0] = LOW_PAIRS(l, m);
     d[1] = HIGH_PAIRS(l, m);
@@ -79,21 +106,34 @@ INLINE void NAME(columns)(const REAL *const *p, long at, VEC *d)
 }
 
 /* d[j] = the numbers p[lane][at + j], j = 0, 1. */
-INLINE void NAME(two_columns)(const REAL *const *p, long at, VEC *d)
+INLINE void NAME(two_columns)(const REAL *const *p, long at, VEC *d, const int side)
 {
-    const VEC l = LOWS(NAME(fours)(p, at), NAME(fours)(p + 1, at));
-    const VEC m = LOWS(NAME(fours)(p + 2, at), NAME(fours)(p + 3, at));
+    const VEC l = LOWS(NAME(fours)(p, at, side), NAME(fours)(p + 1, at, side));
+    const VEC m = LOWS(NAME(fours)(p + 2, at, side), NAME(fours)(p + 3, at, side));
     d[0] = LOW_PAIRS(l, m);
     d[1] = HIGH_PAIRS(l, m);
 }
 
 /* The way back from `columns`: p[lane][at + j] = d[j]. */
-INLINE void NAME(rows)(const VEC *d, REAL *const *p, long at)
+INLINE void NAME(rows)(const VEC *d, REAL *const *p, long at, const int side)
 {
     const VEC l = LOWS(d[0], d[1]), m = LOWS(d[2], d[3]);
     const VEC h = HIGHS(d[0], d[1]), i = HIGHS(d[2], d[3]);
     const VEC quads[4] = {LOW_PAIRS(l, m), HIGH_PAIRS(l, m), LOW_PAIRS(h, i), HIGH_PAIRS(h, i)};
     for (int k = 0; k < 4; k++) {
+        if (side * 4 == LANES) {
+            STORE(p[k] + at, quads[k]);
+            continue;
+        }
+#if LANES == 16 && defined(JOINS_PIECES)
+        if (side == 2) {
+            *(NAME(eight) *)(p[k] + at) =
+                __builtin_shufflevector(quads[k], quads[k], 0, 1, 2, 3, 4, 5, 6, 7);
+            *(NAME(eight) *)(p[k + 8] + at) =
+                __builtin_shufflevector(quads[k], quads[k], 8, 9, 10, 11, 12, 13, 14, 15);
+            continue;
+        }
+#endif
 #ifdef JOINS_PIECES
 #define PUT_QUAD(q) \
     *(QUAD *)(p[k + 4 * (q)] + at) = \
@@ -115,18 +155,21 @@ INLINE void NAME(rows)(const VEC *d, REAL *const *p, long at)
     }
 }
 #else
-INLINE void NAME(columns)(const REAL *const *p, long at, VEC *d)
+INLINE void NAME(columns)(const REAL *const *p, long at, VEC *d, const int side)
 {
+    (void)side;
     for (int j = 0; j < 4; j++)
         d[j] = p[0][at + j];
 }
-INLINE void NAME(two_columns)(const REAL *const *p, long at, VEC *d)
+INLINE void NAME(two_columns)(const REAL *const *p, long at, VEC *d, const int side)
 {
+    (void)side;
     d[0] = p[0][at];
     d[1] = p[0][at + 1];
 }
-INLINE void NAME(rows)(const VEC *d, REAL *const *p, long at)
+INLINE void NAME(rows)(const VEC *d, REAL *const *p, long at, const int side)
 {
+    (void)side;
     for (int j = 0; j < 4; j++)
         p[0][at + j] = d[j];
 }

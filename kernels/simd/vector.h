@@ -31,7 +31,9 @@
 
 #ifdef MINIDL_VECTORS
 #undef INLINE
+#undef CALLED
 #define INLINE static inline __attribute__((always_inline, unused))
+#define CALLED static __attribute__((noinline))
 typedef REAL VEC __attribute__((vector_size(BYTES)));
 typedef INTEGER MASK __attribute__((vector_size(BYTES)));
 typedef REAL NAME(loose) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
@@ -51,7 +53,9 @@ INLINE REAL NAME(sum)(VEC v)
 #undef LANES
 #define LANES 1
 #undef INLINE
+#undef CALLED
 #define INLINE static inline
+#define CALLED static
 typedef REAL VEC;
 typedef INTEGER MASK;
 INLINE VEC NAME(load)(const REAL *p) { return *p; }
