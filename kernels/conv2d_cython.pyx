@@ -32,8 +32,9 @@ LEAST = 1_500_000
 FARTHEST = 1 << 40
 
 # Channels from which on Winograd's algorithm takes squares in the gradients, and from which on it takes
-# them forward as well: what they round turns ReLUs on or off, and a network's whole gradient with them.
-WINOGRAD, WINOGRAD_FORWARD = 16, 48
+# strips of four rows and squares forward: what they round turns ReLUs on or off, and a network's whole
+# gradient with them.
+WINOGRAD, FOUR_ROWS_FORWARD, WINOGRAD_FORWARD = 16, 32, 48
 
 # Outputs of a channel, at least, for Winograd's algorithm to serve a convolution with a stride.
 ENOUGH = 1000
@@ -197,8 +198,8 @@ cdef Tile _tile(_Call call, bint backward):
     """How Winograd's algorithm serves, the one rule: by which tiles.
 
     Strips have the cheapest transforms and are for few channels, but not fewer outputs than fill a
-    product, nor shorter rows than fill most of a vector. Forward, those of two rows serve, which round
-    little more than a direct sum, up to where squares save so much more; in the gradient those of four.
+    product, nor shorter rows than fill most of a vector. In the gradient those of four rows serve;
+    forward those of two first, which round little more than a direct sum.
     """
     cdef long* a = call.sizes
     cdef long channels = min(a[1], a[4]), outputs = a[1] if backward else a[4]
@@ -208,7 +209,7 @@ cdef Tile _tile(_Call call, bint backward):
     if channels >= (WINOGRAD if backward else WINOGRAD_FORWARD):
         return SQUARE
     if rows >= 4 and columns >= (12 if WIDE else 8) and outputs >= (5 if backward else 3):
-        return FOUR_ROWS if backward else TWO_ROWS
+        return FOUR_ROWS if backward or channels >= FOUR_ROWS_FORWARD else TWO_ROWS
     return NONE
 
 

@@ -1,6 +1,6 @@
 /* 3x3 convolution by Winograd's F(4x4, 3x3): 36 products for 16 outputs, instead of 144. Forward,
-   where that rounds too much, by F(2x1, 3x1), and in the gradient by the input of few channels by
-   F(4x1, 3x1), both in conv2d_winograd_strips.h.
+   where that rounds too much, by F(4x1, 3x1) or, of fewer channels still, F(2x1, 3x1), and in the
+   gradient by the input of few channels by F(4x1, 3x1), both in conv2d_winograd_strips.h.
 
    An output tile of 4 x 4 is y = A' [(G g G') * (B' d B)] A, where g are the 3 x 3 weights, d
    the 6 x 6 pixels under the tile and * multiplies element by element. Summed over channels,

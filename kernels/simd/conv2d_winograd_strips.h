@@ -6,7 +6,7 @@
    or two, rows of outputs of an image; of TALL + 2 rows of pixels under it, B' d, each is a row that
    the three taps of each of its own weights slide along. Lanes are positions side by side. Of two
    rows there are no factors but 1 and 1/2: that rounds 0.7 to 1.4 times as much as a direct sum, of four
-   1.6 to 1.9 times.
+   1.4 to 1.9 times.
 
    An element of m is at most the root of the sum of the squares of u times that of v, an output nine
    times that. Where the product of the sums passes STRIP_LIMIT, so that something might overflow,
