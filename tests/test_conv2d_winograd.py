@@ -132,9 +132,11 @@ def test_without_bias(rng):
 
 @pytest.mark.parametrize("size", [32, 28])
 @pytest.mark.parametrize(("c", "most"), [(1, 1.5), (3, 1.5), (16, 1.5), (32, 2.2)])
-def test_strips_round_nearly_as_direct_sums(rng, monkeypatch, size, c, most):
-    """Two rows of few channels, four of more."""
+@pytest.mark.parametrize("bias", [1, 1000])
+def test_strips_round_nearly_as_direct_sums(rng, monkeypatch, size, c, most, bias):
+    """Two rows of few channels, four of more; a large bias is added last, and once."""
     arrays = draw(rng, 4, c, 32, size, size, (1, 1))
+    arrays[2] *= bias
     want = expected("forward", arrays, (1, 1))
     monkeypatch.setattr(kernel, "FOUR_ROWS_FORWARD", 32)
     monkeypatch.setattr(kernel, "WINOGRAD_FORWARD", 64)

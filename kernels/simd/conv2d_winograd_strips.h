@@ -281,7 +281,19 @@ INLINE void NAME(add_element)(const REAL *u, const NAME(place) *at, long pitch, 
                          at[1].pixels + k * pitch, sum, first && k == e * channels, rows);
 }
 
-/* The same of few channels, whose outputs never leave the registers: y = m1 + m2 and m1 - m2, onto
+/* Adds the bias, if any: last, so that a large one does not round what comes after it. */
+INLINE void NAME(add_bias)(const REAL *bias, long first, VEC (*sum)[2], const int rows)
+{
+    if (bias)
+#pragma GCC unroll 7
+        for (int i = 0; i < rows; i++) {
+            const VEC shift = SPLAT(bias[first + i]);
+            sum[i][0] += shift;
+            sum[i][1] += shift;
+        }
+}
+
+/* strip_tile of few channels, whose outputs never leave the registers: y = m1 + m2 and m1 - m2, onto
    which come m0 and m3. */
 INLINE void NAME(held_tile)(const NAME(problem) *p, const NAME(strips) *s, const REAL *u,
                             const NAME(place) *at, long first, const int rows, const int channels)
@@ -293,11 +305,8 @@ INLINE void NAME(held_tile)(const NAME(problem) *p, const NAME(strips) *s, const
     REAL *to[2] = {whole ? left : part[0], whole ? right : part[0] + 2 * LANES};
     const long next = whole ? plane : 4 * LANES, below = whole ? p->ow : LANES;
     VEC above[NAME(HELD_ROWS)][2], under[NAME(HELD_ROWS)][2];
-#pragma GCC unroll 7
-    for (int i = 0; i < rows; i++)
-        above[i][0] = above[i][1] = SPLAT(p->bias ? p->bias[first + i] : 0);
     NAME(wanted_row)(p, left, right, plane, rows);
-    NAME(add_element)(u, at, s->pitch, above, 0, 1, rows, channels);
+    NAME(add_element)(u, at, s->pitch, above, 1, 1, rows, channels);
     NAME(wanted_row)(p, left + p->ow, right + p->ow, plane, rows);
     NAME(add_element)(u, at, s->pitch, under, 1, 2, rows, channels);
 #pragma GCC unroll 7
@@ -309,10 +318,12 @@ INLINE void NAME(held_tile)(const NAME(problem) *p, const NAME(strips) *s, const
             under[i][j] = m1 - m2;
         }
     NAME(add_element)(u, at, s->pitch, above, 0, 0, rows, channels);
+    NAME(add_bias)(p->bias, first, above, rows);
 #pragma GCC unroll 14
     for (int i = 0; i < 2 * rows; i++)
         STORE(to[i % 2] + i / 2 * next, above[i / 2][i % 2]);
     NAME(add_element)(u, at, s->pitch, under, 0, 3, rows, channels);
+    NAME(add_bias)(p->bias, first, under, rows);
 #pragma GCC unroll 14
     for (int i = 0; i < 2 * rows; i++)
         STORE(to[i % 2] + i / 2 * next + below, under[i / 2][i % 2]);
