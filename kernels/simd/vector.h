@@ -33,7 +33,7 @@
 #undef INLINE
 #undef CALLED
 #define INLINE static inline __attribute__((always_inline, unused))
-#define CALLED static __attribute__((noinline))
+#define CALLED static __attribute__((noinline)) /* never INLINE */
 typedef REAL VEC __attribute__((vector_size(BYTES)));
 typedef INTEGER MASK __attribute__((vector_size(BYTES)));
 typedef REAL NAME(loose) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
