@@ -9,13 +9,16 @@
 #undef COLUMNS
 #undef DEEP
 #undef BLOCK
+#undef SHARE
 #undef GROUP
 #if defined(HAVE_AVX512)
 #define ROWS 14
 #define BLOCK (48 / (long)sizeof(REAL) * ROWS) /* most rows at once: they fit the second-level cache */
+#define SHARE (BLOCK / 3) /* rows of a block where there are several: B's panels stay in that cache */
 #else
 #define ROWS 6
 #define BLOCK (96 / (long)sizeof(REAL) * ROWS)
+#define SHARE BLOCK
 #endif
 #define COLUMNS (2 * LANES)
 #define DEEP 400 /* most terms of a sum at once, a multiple of 16: a panel of B fits L1 */
@@ -85,11 +88,8 @@ INLINE void NAME(tile)(
 {
     VEC t[ROWS][2], left = SPLAT(0), right = left;
     const VEC zero = left;
-    for (int i = 0; i < rows; i++) {
+    for (int i = 0; i < rows; i++)
         t[i][0] = t[i][1] = zero;
-        PREFETCH(c + i * c_row);
-        PREFETCH(c + i * c_row + LANES);
-    }
     for (long p = 0; p < deep; p++, b += b_row, a += deep_step) {
         left = LOAD(b);
         right = LOAD(b + LANES);
@@ -207,14 +207,15 @@ static void NAME(linear_product)(
     const int held = depth * n <= (1 << 21) / (long)sizeof(REAL);
     const int pack = n % 256 == 0 || m > (held ? 4 * ROWS : ROWS);
     const long part = NAME(part_of)(depth), panels = NAME(panels_kept)(m, stop - start);
+    const long most = m > BLOCK ? SHARE : BLOCK;
     for (long from = 0; from == 0 || from < depth; from += part)
         for (long group = start; group < stop; group += GROUP) {
             const long until = stop - group < GROUP ? stop : group + GROUP;
             const long deep = depth - from < part ? depth - from : part;
             const int last = from + deep >= depth;
             REAL *left = room + panels * deep;
-            for (long i = 0; i < m; i += BLOCK) {
-                const long rows = m - i < BLOCK ? m - i : BLOCK;
+            for (long i = 0; i < m; i += most) {
+                const long rows = m - i < most ? m - i : most;
                 const REAL *block = a + i * a_row + from * a_deep;
                 if (a_deep != 1) {
                     NAME(pack_left)(block, a_deep, rows, deep, left);
