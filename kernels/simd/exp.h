@@ -46,7 +46,11 @@ INLINE VEC NAME(expm1_near_zero)(VEC r)
 /* a where a > b, else b: b where there is a NaN. One instruction, which GCC does not find. */
 INLINE VEC NAME(larger)(VEC a, VEC b)
 {
-#if defined(HAVE_AVX2) && !defined(HAVE_AVX512)
+#if defined(HAVE_AVX512) && !defined(MINIDL_CHECKED)
+    if (sizeof(REAL) == 4)
+        return (VEC)_mm512_max_ps((__m512)a, (__m512)b);
+    return (VEC)_mm512_max_pd((__m512d)a, (__m512d)b);
+#elif defined(HAVE_AVX2) && !defined(HAVE_AVX512)
     if (sizeof(REAL) == 4)
         return (VEC)_mm256_max_ps((__m256)a, (__m256)b);
     return (VEC)_mm256_max_pd((__m256d)a, (__m256d)b);

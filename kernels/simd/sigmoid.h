@@ -1,6 +1,28 @@
 /* The sigmoid and the hyperbolic tangent of a VEC; to be included after exp.h. */
 
-INLINE VEC NAME(magnitude)(VEC x) { return SELECT(x < 0, -x, x); }
+#undef SIGN_BIT
+#define SIGN_BIT ((INTEGER)1 << (8 * sizeof(REAL) - 1))
+
+/* size with the sign of x where size is at least 0. */
+INLINE VEC NAME(signed_as)(VEC x, VEC size)
+{
+    MASK sign, bits;
+    memcpy(&sign, &x, sizeof(sign));
+    memcpy(&bits, &size, sizeof(bits));
+    bits |= sign & SIGN_BIT;
+    memcpy(&size, &bits, sizeof(size));
+    return size;
+}
+
+/* |x|, of NaN too. */
+INLINE VEC NAME(magnitude)(VEC x)
+{
+    MASK bits;
+    memcpy(&bits, &x, sizeof(bits));
+    bits &= ~SIGN_BIT;
+    memcpy(&x, &bits, sizeof(x));
+    return x;
+}
 
 /* 1 / (1 + e^-x), from e^-|x|, which does not overflow. */
 INLINE VEC NAME(sigmoid)(VEC x)
@@ -27,6 +49,5 @@ INLINE VEC NAME(tanh)(VEC x)
         q = q * z + (REAL)4.84406305325125486048e3;
         p = p / q;
     }
-    far = SELECT(x < 0, -far, far);
-    return SELECT(size < (REAL)0.625, p * z * x + x, far);
+    return SELECT(size < (REAL)0.625, p * z * x + x, NAME(signed_as)(x, far));
 }
