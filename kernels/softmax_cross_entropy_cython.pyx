@@ -80,10 +80,10 @@ def smoothed_forward(logits, targets, eps):
     return losses, probabilities
 
 
-def smoothed_backward(dlosses, probabilities, targets, eps):
+def smoothed_backward(dlosses, probabilities, targets, eps, out=None):
     """dlogits; see softmax_cross_entropy_numpy.smoothed_backward."""
     n, k = probabilities.shape
-    dlogits = np.empty_like(probabilities)
+    dlogits = np.empty_like(probabilities) if out is None else out
     _check(targets, k)
     if n * k > LEAST:
         parallel.run(

@@ -43,9 +43,10 @@ def _backward(dlosses, probabilities, targets, eps, dlogits):
         if target < 0 or target >= k:
             raise IndexError("softmax_cross_entropy: expected targets in 0 .. k - 1")
         row, error = probabilities[i], dlogits[i]
+        right = dlosses[i] * (row[target] - share - own)
         for j in range(k):
             error[j] = dlosses[i] * (row[j] - share)
-        error[target] = dlosses[i] * (row[target] - share - own)
+        error[target] = right
 
 
 def smoothed_forward(logits, targets, eps):
@@ -55,9 +56,9 @@ def smoothed_forward(logits, targets, eps):
     return losses, probabilities
 
 
-def smoothed_backward(dlosses, probabilities, targets, eps):
+def smoothed_backward(dlosses, probabilities, targets, eps, out=None):
     """dlogits; see softmax_cross_entropy_numpy.smoothed_backward."""
-    dlogits = np.empty_like(probabilities)
+    dlogits = np.empty_like(probabilities) if out is None else out
     _backward(dlosses, probabilities, targets, float(eps), dlogits)
     return dlogits
 

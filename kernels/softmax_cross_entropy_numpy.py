@@ -91,7 +91,7 @@ def smoothed_forward(logits, targets, eps):
     return losses, probabilities
 
 
-def smoothed_backward(dlosses, probabilities, targets, eps):
+def smoothed_backward(dlosses, probabilities, targets, eps, out=None):
     """dlogits_ij = dloss_i * (probability_ij - q_ij),  q = (1 - eps) onehot(target) + eps / k.
 
     Parameters
@@ -100,6 +100,8 @@ def smoothed_backward(dlosses, probabilities, targets, eps):
     probabilities : (n, k), as returned by `smoothed_forward`
     targets : (n,) int64
     eps : float in [0, 1]
+    out : (n, k) of the dtype of dlosses, where to write, `probabilities` itself if these are not
+        needed again; None for a new array
 
     Returns
     -------
@@ -112,9 +114,9 @@ def smoothed_backward(dlosses, probabilities, targets, eps):
     n, k = probabilities.shape
     if n and (targets.min() < 0 or targets.max() >= k):
         raise IndexError(f"softmax_cross_entropy: expected targets in 0 .. {k - 1}")
-    error = probabilities - eps / k
+    error = np.subtract(probabilities, eps / k, out=out)
     error[np.arange(n), targets] -= 1 - eps
-    return dlosses[:, None] * error
+    return np.multiply(dlosses[:, None], error, out=out)
 
 
 def dense_forward(logits, q):

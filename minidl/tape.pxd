@@ -59,6 +59,7 @@ cdef class Function:
     cdef public object pending
     cdef public bint owned
     cdef public bint freed
+    cdef public bint last_walk
     cdef public object hooks
     cdef public tuple watched
     cdef public Version version

@@ -211,7 +211,9 @@ class Function:
     array. ``backward(self, grad)`` receives the gradient of the loss with respect to that result
     and returns one gradient for each positional argument of `forward` (None where there is none; a
     bare array for a single argument). `self.needs[i]` tells whether argument i wants its gradient
-    at all. A backward may return `grad` itself, but never writes into it.
+    at all. A backward may return `grad` itself, but never writes into it. `self.last_walk` tells
+    whether the tape is dropped behind it: then it may write over arrays that `forward` made and
+    nobody else holds, and return them once `self` no longer holds them either.
     """
 
     # What the tape itself notes; what `forward` keeps goes into a subclass's own dictionary.
@@ -221,6 +223,7 @@ class Function:
         "freed",
         "hooks",
         "inputs",
+        "last_walk",
         "needs",
         "order",
         "owned",
@@ -302,7 +305,7 @@ class Function:
         self.pending: Any = None
         self.hooks: list | None = None
         self.checksums: list | None = None
-        self.owned = self.freed = False
+        self.owned = self.freed = self.last_walk = False
         _making.count += 1
         self.order = _making.count
         result.grad_fn = self
@@ -529,9 +532,12 @@ def walk_back(root: Variable, grad: ndarray, retain_graph: bool = False) -> None
     try:
         while waiting.last is not None:
             fn = waiting.pop()
-            _pass_on(fn, waiting)
-            if not retain_graph:
-                fn.free()
+            fn.last_walk = not retain_graph
+            try:
+                _pass_on(fn, waiting)
+            finally:
+                if not retain_graph:
+                    fn.free()
     finally:
         waiting.forget()
 

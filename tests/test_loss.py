@@ -9,7 +9,7 @@ from minidl.kernels import softmax_cross_entropy_numpy
 from minidl.tensor import Tensor
 from minidl import backend, nn
 from minidl import functional as F
-from minidl.errors import ArgumentError, DTypeError, ShapeError
+from minidl.errors import ArgumentError, AutogradError, DTypeError, ShapeError
 
 
 @pytest.fixture
@@ -234,3 +234,51 @@ def test_the_two_ways_to_smooth_are_one_with_another_eps(rng):
 def test_labels_that_cannot_be_smoothed(says, arguments):
     with pytest.raises(ArgumentError, match=f"smooth_labels: expected {says}"):
         F.smooth_labels(*arguments)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("eps", [0.0, 0.1])
+def test_probabilities_that_are_not_needed_again_become_the_gradient(rng, eps, dtype):
+    values, targets = rng.normal(size=(300, 70)).astype(dtype), rng.integers(0, 70, 300)
+
+    def gradient(upstream, **options):
+        logits = Tensor(values, True)
+        loss = F.cross_entropy(logits, targets, reduction="none", label_smoothing=eps)
+        probabilities = loss.grad_fn.probabilities
+        loss.backward(upstream, **options)
+        return logits.grad, probabilities
+
+    upstream = rng.normal(size=300).astype(dtype)
+    for telling in ("numpy", "numba", "cython"):
+        with backend.use(telling, "softmax_cross_entropy"):
+            kept, probabilities = gradient(upstream, retain_graph=True)
+            assert not np.shares_memory(kept, probabilities)
+            np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+            written_over, probabilities = gradient(upstream)
+            assert written_over is probabilities
+            np.testing.assert_array_equal(written_over, kept)
+
+
+def test_a_hook_may_change_the_type_of_what_comes_back(rng):
+    logits = Tensor(rng.normal(size=(5, 3)).astype(np.float32), True)
+    loss = F.cross_entropy(logits, [0, 1, 2, 0, 1], reduction="none")
+    wanted = loss.grad_fn.probabilities - np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1]]
+    loss.grad_fn.hooks = [lambda grad: grad.astype(np.float64)]
+    loss.backward(np.ones(5))
+    assert logits.grad.dtype == np.float32
+    np.testing.assert_allclose(logits.grad, wanted, rtol=1e-6)
+
+
+def test_a_walk_that_failed_does_not_leave_half_a_tape(rng):
+    logits = Tensor(rng.normal(size=(5, 3)).astype(np.float32), True)
+    loss = F.cross_entropy(logits, [0, 1, 2, 0, 1])
+
+    def fail(grad):
+        raise RuntimeError("no")
+
+    logits.register_hook(fail)
+    with pytest.raises(RuntimeError, match="no"):
+        loss.backward()
+    with pytest.raises(AutogradError, match="retain_graph"):
+        loss.backward()
+    assert logits.grad is None

@@ -28,6 +28,7 @@ static void NAME(softmax_cross_entropy_forward)(
     }
 }
 
+/* dlogits may be the probabilities themselves. */
 static void NAME(softmax_cross_entropy_backward)(
     const REAL *dlosses, const REAL *probabilities, const int64_t *targets, double eps,
     REAL *dlogits, long k, long start, long stop)
@@ -35,14 +36,13 @@ static void NAME(softmax_cross_entropy_backward)(
     REAL share = (REAL)(eps / k), own = (REAL)(1 - eps);
     for (long i = start; i < stop; i++) {
         const REAL *p = probabilities + i * k;
-        REAL *d = dlogits + i * k, dy = dlosses[i];
+        REAL *d = dlogits + i * k, dy = dlosses[i], right = (p[targets[i]] - share - own) * dy;
         VEC v_dy = SPLAT(dy), v_share = SPLAT(share);
         long j = 0;
         for (; j + LANES <= k; j += LANES)
             STORE(d + j, (LOAD(p + j) - v_share) * v_dy);
         for (; j < k; j++)
             d[j] = (p[j] - share) * dy;
-        j = targets[i];
-        d[j] = (p[j] - share - own) * dy;
+        d[targets[i]] = right;
     }
 }

@@ -59,9 +59,9 @@ class Minidl:
         """Give a parameter its gradient."""
         parameter.grad = array
 
-    def gradients(self, y: Any, tensors: Sequence[Any], dy: Any) -> list[Any]:
-        """Send dy back through y, which keeps its tape; return the gradients of `tensors`."""
-        y.backward(dy, retain_graph=True)
+    def gradients(self, y: Any, tensors: Sequence[Any], dy: Any, keep: bool = True) -> list[Any]:
+        """Send dy back through y; return the gradients of `tensors`, and keep the tape or not."""
+        y.backward(dy, retain_graph=keep)
         found = [t.grad for t in tensors]
         for t in tensors:
             t.grad = None
@@ -124,9 +124,9 @@ class Torch:
         """Give a parameter its gradient."""
         parameter.grad = self.torch.tensor(array)
 
-    def gradients(self, y: Any, tensors: Sequence[Any], dy: Any) -> list[Any]:
-        """Send dy back through y, which keeps its tape; return the gradients of `tensors`."""
-        return list(self.torch.autograd.grad(y, tensors, dy, retain_graph=True))
+    def gradients(self, y: Any, tensors: Sequence[Any], dy: Any, keep: bool = True) -> list[Any]:
+        """Send dy back through y; return the gradients of `tensors`, and keep the tape or not."""
+        return list(self.torch.autograd.grad(y, tensors, dy, retain_graph=keep))
 
     def load(self, module: Any, state: dict[str, np.ndarray]) -> None:
         """Copy parameters and buffers into a module."""

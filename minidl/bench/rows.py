@@ -2,8 +2,9 @@
 
 A row names a layer that minidl and PyTorch both have, its inputs, and which way it is walked.
 `forward` is forward as in training, with the tape recording; a gradient row keeps one tape and
-walks back over it again and again. flops and bytes are what the operation needs at least: the
-multiplications and additions of the direct method, and each input and output moved once.
+walks back over it again and again; forward + backward drops its tape, as training does. flops and
+bytes are what the operation needs at least: the multiplications and additions of the direct
+method, and each input and output moved once.
 """
 
 from __future__ import annotations

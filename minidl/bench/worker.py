@@ -58,7 +58,7 @@ def begin(row: Row, lib: Any) -> Callable[[], object]:
     dy = lib.tensor(rng.standard_normal(tuple(y.shape), dtype=np.float32))
     wanted = [t for t in (x, *rest, *module.parameters()) if t.requires_grad]
     if row.part.startswith("forward"):
-        return lambda: lib.gradients(forward(), wanted, dy)
+        return lambda: lib.gradients(forward(), wanted, dy, keep=False)
     return lambda: lib.gradients(y, wanted, dy)
 
 

@@ -64,11 +64,18 @@ class SoftmaxCrossEntropy(Function):
             each = np.empty(n, grad.dtype)
             each.fill(grad / n if self.reduction == "mean" else grad)
             grad = each
-        arguments = grad, self.probabilities, self.targets
-        if self.smoothing:
-            dlogits = backend.call(FAMILY, "smoothed_backward", *arguments, self.smoothing)
+        p = self.probabilities
+        if self.last_walk and grad.dtype == p.dtype and not backend.brought(FAMILY):
+            self.probabilities = None  # they become the gradient
+            dlogits = backend.call(
+                FAMILY, "smoothed_backward", grad, p, self.targets, self.smoothing, out=p
+            )
+        elif self.smoothing:
+            dlogits = backend.call(
+                FAMILY, "smoothed_backward", grad, p, self.targets, self.smoothing
+            )
         else:
-            dlogits = backend.call(FAMILY, "backward", *arguments)
+            dlogits = backend.call(FAMILY, "backward", grad, p, self.targets)
         return dlogits, None, None, None
 
 
