@@ -164,27 +164,32 @@ def backward(dy, x_hat, inv_std, gamma):
     return dx, dgamma, dbeta
 
 
-def fused_backward(dy, x, y, mean, inv_std, gamma, beta, add):
+def fused_backward(dy, x, y, mean, inv_std, gamma, beta, add, out=None):
     """dx, dgamma, dbeta, dresidual; see batch_norm_numpy.fused_backward."""
-    return _gradients(dy, x, y, mean, inv_std, gamma, beta, add, False)
+    return _gradients(dy, x, y, mean, inv_std, gamma, beta, add, False, out)
 
 
 def inference_backward(dy, x, y, mean, inv_std, gamma, beta, add):
     """dx, dgamma, dbeta, dresidual; see batch_norm_numpy.inference_backward."""
-    return _gradients(dy, x, y, mean, inv_std, gamma, beta, add, True)
+    return _gradients(dy, x, y, mean, inv_std, gamma, beta, add, True, None)
 
 
-def _gradients(dy, x, y, mean, inv_std, gamma, beta, add, given):
+def _gradients(dy, x, y, mean, inv_std, gamma, beta, add, given, out):
     n, c, s = dy.shape
-    dx, nothing = np.empty_like(dy), np.empty((0, c, s), dy.dtype)
+    dx = np.empty_like(dy) if out is None or add else out
+    nothing = np.empty((0, c, s), dy.dtype)
     dgamma, dbeta = np.zeros(c, dy.dtype), np.zeros(c, dy.dtype)
     if add and y is None:
-        dresidual = dy.copy()
+        dresidual = np.empty_like(dy) if out is None else out
+        dresidual[...] = dy
+    elif add:
+        dresidual = np.empty_like(dy) if out is None else out
     else:
-        dresidual = np.empty_like(dy) if add else nothing
+        dresidual = nothing
     masked = nothing if y is None else dresidual
     shift = gamma[:0] if beta is None else beta
-    stream = _streams(dx, 3 if y is None or beta is not None else 4)
+    # What is read and written in one place goes through the cache anyway.
+    stream = dx is not out and _streams(dx, 3 if y is None or beta is not None else 4)
     _run(
         _backward, dy, dy, x, nothing if y is None else y, mean, inv_std, gamma, shift, dx, masked,
         dgamma, dbeta, given, stream,

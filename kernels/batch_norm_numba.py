@@ -250,13 +250,18 @@ def fused_forward(x, gamma, beta, residual, eps, relu):
     return y, inv_std, mean, var
 
 
-def fused_backward(dy, x, y, mean, inv_std, gamma, beta, add):
+def fused_backward(dy, x, y, mean, inv_std, gamma, beta, add, out=None):
     """dx, dgamma, dbeta, dresidual; see batch_norm_numpy.fused_backward."""
     x_hat = np.empty_like(x)
     _standardize(x, mean, inv_std, x_hat)
     g = _pass(dy, x_hat, y, gamma, beta)
     dx, dgamma, dbeta = backward(g, x_hat, inv_std, gamma)
-    return dx, dgamma, dbeta, g if add else np.empty((0, *dy.shape[1:]), dy.dtype)
+    result = g if add else dx
+    if out is not None:
+        out[...] = result
+        result = out
+    nothing = np.empty((0, *dy.shape[1:]), dy.dtype)
+    return (dx, dgamma, dbeta, result) if add else (result, dgamma, dbeta, nothing)
 
 
 def inference(x, gamma, beta, mean, var, eps):

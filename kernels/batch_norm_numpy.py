@@ -131,7 +131,7 @@ def _passed(dy, x_hat, y, gamma, beta):
     return np.where(y <= 0, dy.dtype.type(0), dy)
 
 
-def fused_backward(dy, x, y, mean, inv_std, gamma, beta, add):
+def fused_backward(dy, x, y, mean, inv_std, gamma, beta, add, out=None):
     """Gradients of a loss through `fused_forward`; x_hat is computed from x again.
 
     Parameters
@@ -143,6 +143,8 @@ def fused_backward(dy, x, y, mean, inv_std, gamma, beta, add):
     beta : (c,), or None where a residual was added: with it what the relu held back is found from
         x again, which saves a kernel from reading y
     add : bool, whether a residual was added, whose gradient is wanted
+    out : (n, c, s) of the dtype of dy, where to write dresidual, or dx without `add`: dy itself if
+        it is not needed again; None for a new array
 
     Returns
     -------
@@ -158,7 +160,17 @@ def fused_backward(dy, x, y, mean, inv_std, gamma, beta, add):
     # Behind the relu lies g = dy where y is not at most 0; a sum hands it to both of its terms.
     g = _passed(dy, x_hat, y, gamma, beta)
     dx, dgamma, dbeta = backward(g, x_hat, inv_std, gamma)
-    return dx, dgamma, dbeta, g.copy() if add else np.empty((0, *x.shape[1:]), dy.dtype)
+    if not add:
+        return _written(dx, out), dgamma, dbeta, np.empty((0, *x.shape[1:]), dy.dtype)
+    return dx, dgamma, dbeta, _written(g.copy(), out)
+
+
+def _written(array, out):
+    """The array, or `out` with its values."""
+    if out is None:
+        return array
+    out[...] = array
+    return out
 
 
 def inference(x, gamma, beta, mean, var, eps):

@@ -57,9 +57,9 @@ cdef class Function:
     cdef public tuple needs
     cdef public Py_ssize_t order
     cdef public object pending
-    cdef public bint owned
     cdef public bint freed
     cdef public bint last_walk
+    cdef public bint spare
     cdef public object hooks
     cdef public tuple watched
     cdef public Version version
@@ -95,6 +95,7 @@ cdef class Waiting:
 
 
 cdef object FLOAT32, FLOAT64
+cdef Py_ssize_t LARGE, ALONE
 cdef tuple YES, NO, NEEDS
 cpdef ndarray as_array(object data)
 cdef object owner(ndarray array)
@@ -102,6 +103,10 @@ cdef bint _is_real(ndarray array) except -1
 cdef Py_ssize_t _last_write(Variable t) except -1
 @cython.locals(same=bint, i=int)
 cdef bint _alike(ndarray a, ndarray b) except -1
+@cython.locals(grad=ndarray)
+cdef Py_ssize_t _holders(Function fn) except -1
+@cython.locals(size=Py_ssize_t, i=int)
+cdef Py_ssize_t _size(ndarray array) except -1
 cdef bint _wants(object a) except -1
 cdef bint _holds(Variable t, object value, object memory) except -1
 cdef object _bare(object a)

@@ -14,6 +14,7 @@ where a higher number than its own stands at the last write.
 from __future__ import annotations
 
 import heapq
+import sys
 import threading
 import zlib
 from typing import Any
@@ -211,9 +212,10 @@ class Function:
     array. ``backward(self, grad)`` receives the gradient of the loss with respect to that result
     and returns one gradient for each positional argument of `forward` (None where there is none; a
     bare array for a single argument). `self.needs[i]` tells whether argument i wants its gradient
-    at all. A backward may return `grad` itself, but never writes into it. `self.last_walk` tells
-    whether the tape is dropped behind it: then it may write over arrays that `forward` made and
-    nobody else holds, and return them once `self` no longer holds them either.
+    at all. A backward may return `grad` itself, but writes into it only where `self.spare` says
+    that nobody else holds it. `self.last_walk` tells whether the tape is dropped behind it: then it
+    may write over arrays that `forward` made and nobody else holds, and return them once `self` no
+    longer holds them either.
     """
 
     # What the tape itself notes; what `forward` keeps goes into a subclass's own dictionary.
@@ -226,8 +228,8 @@ class Function:
         "last_walk",
         "needs",
         "order",
-        "owned",
         "pending",
+        "spare",
         "version",
         "watched",
     )
@@ -305,7 +307,7 @@ class Function:
         self.pending: Any = None
         self.hooks: list | None = None
         self.checksums: list | None = None
-        self.owned = self.freed = self.last_walk = False
+        self.freed = self.last_walk = self.spare = False
         _making.count += 1
         self.order = _making.count
         result.grad_fn = self
@@ -346,12 +348,12 @@ class Function:
     def receive(self, grad: ndarray) -> bool:
         """Add `grad` to what has arrived so far; True the first time."""
         if self.pending is None:
-            self.pending, self.owned = grad, False
+            self.pending = grad
             return True
-        if self.owned:
+        if _holders(self) == ALONE:
             self.pending += grad
         else:
-            self.pending, self.owned = self.pending + grad, True
+            self.pending = self.pending + grad
         return False
 
     def take(self) -> ndarray:
@@ -387,7 +389,7 @@ class Function:
 
     def owns(self, g: Any, grad: ndarray, grads: tuple) -> bool:
         """Whether nobody else holds `g`: not the caller, not another input, not this context."""
-        if g is grad or not isinstance(g, ndarray) or g.base is not None:
+        if not isinstance(g, ndarray) or g.base is not None or (g is grad and not self.spare):
             return False
         others = 0  # how many hold it, of the inputs and this context
         for other in grads:
@@ -451,7 +453,6 @@ NOTES = (
     "needs",
     "order",
     "pending",
-    "owned",
     "freed",
     "hooks",
     "watched",
@@ -462,6 +463,28 @@ NOTES = (
 
 YES, NO = (True,), (False,)  # needs of operations with one argument, and with two
 NEEDS = ((False, False), (False, True), (True, False), (True, True))
+
+
+LARGE = 1 << 14  # elements from which on memory is worth looking after
+
+
+def _holders(fn: Function) -> int:
+    """Return how many hold the gradient that waits with `fn`; 0 of one that stays as it is anyway.
+
+    Whoever keeps an array, or a view of it, holds a reference, which Python counts.
+    """
+    grad: ndarray = fn.pending
+    if grad.base is not None or _size(grad) < LARGE or not grad.flags.writeable:
+        return 0
+    return sys.getrefcount(grad)
+
+
+def _size(array: ndarray) -> int:
+    """Return the number of elements."""
+    size = 1
+    for i in range(array.ndim):
+        size *= array.shape[i]
+    return size
 
 
 def _holds(t: Variable, value: Any, memory: object) -> bool:
@@ -533,6 +556,7 @@ def walk_back(root: Variable, grad: ndarray, retain_graph: bool = False) -> None
         while waiting.last is not None:
             fn = waiting.pop()
             fn.last_walk = not retain_graph
+            fn.spare = fn.hooks is None and _holders(fn) == ALONE
             try:
                 _pass_on(fn, waiting)
             finally:
@@ -604,3 +628,13 @@ def _accumulate(leaf: Variable, grad: ndarray, free: bool) -> None:
         leaf.grad = grad if free else grad.copy()
     else:
         leaf.grad = leaf.grad + grad
+
+
+def _alone() -> int:
+    """Return what `_holders` says of a gradient that only its operation holds."""
+    fn = Function()
+    fn.pending = np.empty(LARGE)
+    return _holders(fn)
+
+
+ALONE = _alone()

@@ -320,3 +320,160 @@ def test_operation_numbers_grow():
     first, second = x * 2.0, x * 3.0
     assert first.grad_fn.order < second.grad_fn.order
     assert autograd.is_grad_enabled()
+
+
+class Keeps(Function):
+    """3 x, whose backward returns an array that the operation keeps, or gives away."""
+
+    def forward(self, x, give):
+        self.mine, self.give = np.full(x.shape, 3.0), give
+        return 3.0 * x
+
+    def backward(self, grad):
+        mine = self.mine
+        if self.give:
+            self.mine = None
+        return mine, None
+
+
+class Overwrites(Function):
+    """2 x, whose backward writes over the gradient where it may."""
+
+    def forward(self, x):
+        return 2.0 * x
+
+    def backward(self, grad):
+        spare.append(self.spare)
+        arrived[:] = [grad.ctypes.data]
+        return np.multiply(grad, 2.0, out=grad if self.spare else None)
+
+
+spare: list = []
+arrived: list = []
+MANY = 1 << 15
+
+
+@pytest.fixture
+def spared():
+    """Whether each `Overwrites` was told that its gradient is spare, in the order of the walk."""
+    spare.clear()
+    return spare
+
+
+def test_a_gradient_that_only_the_tape_holds_may_be_written_over(spared):
+    x = leaf(np.ones(MANY))
+    Overwrites.apply(Overwrites.apply(Overwrites.apply(x))).backward(np.ones(MANY))
+    assert spared == [False, True, True]  # the first belongs to the caller
+    np.testing.assert_array_equal(x.grad, np.full(MANY, 8.0))
+    assert [x.grad.ctypes.data] == arrived
+
+
+def test_what_somebody_holds_is_not_written_over(spared):
+    x, upstream, held = leaf(np.ones(MANY)), np.ones(MANY), []
+    middle = Overwrites.apply(x)
+    middle.register_hook(held.append)
+    Overwrites.apply(middle).backward(upstream)
+    assert spared == [False, False]
+    np.testing.assert_array_equal(held[0], np.full(MANY, 2.0))
+    np.testing.assert_array_equal(upstream, np.ones(MANY))
+    np.testing.assert_array_equal(x.grad, np.full(MANY, 4.0))
+
+
+@pytest.mark.parametrize("give", [False, True])
+def test_what_an_operation_keeps_is_not_written_over(spared, give):
+    x = leaf(np.ones(MANY))
+    y = Keeps.apply(Overwrites.apply(x), give)
+    y.backward(np.ones(MANY), retain_graph=True)
+    assert spared == [give]
+    np.testing.assert_array_equal(x.grad, np.full(MANY, 6.0))
+    if not give:
+        np.testing.assert_array_equal(y.grad_fn.mine, np.full(MANY, 3.0))
+
+
+def test_a_view_holds_what_it_looks_at(spared):
+    class Reverses(Function):
+        def forward(self, x):
+            return x[::-1].copy()
+
+        def backward(self, grad):
+            held.append(np.repeat(grad[::-1], 2))
+            return held[0][: len(grad)]
+
+    held: list = []
+    x = leaf(np.ones(MANY))
+    Reverses.apply(Overwrites.apply(x)).backward(np.arange(MANY, dtype=float))
+    assert spared == [False]
+    np.testing.assert_array_equal(held[0], np.repeat(np.arange(MANY)[::-1], 2))
+
+
+def test_one_gradient_for_two_is_written_over_by_the_last_at_most(spared):
+    class Both(Function):
+        def forward(self, a, b):
+            return a + b
+
+        def backward(self, grad):
+            shared = 5.0 * grad
+            return shared, shared
+
+    a, b = leaf(np.ones(MANY)), leaf(np.ones(MANY))
+    Both.apply(Overwrites.apply(a), Overwrites.apply(b)).backward(np.ones(MANY))
+    assert spared == [False, True]
+    np.testing.assert_array_equal(a.grad, np.full(MANY, 10.0))
+    np.testing.assert_array_equal(b.grad, np.full(MANY, 10.0))
+    assert not np.shares_memory(a.grad, b.grad)
+
+
+@pytest.mark.parametrize("size", [3, MANY])
+def test_gradients_that_meet_change_neither_what_is_kept_nor_what_is_held(size):
+    x = leaf(np.ones(size))
+    y = x * 1.0
+    held: list = []
+    branch = y * 1.0
+    branch.register_hook(held.append)
+    last, first = Keeps.apply(y, True), Keeps.apply(y, False)
+    (first + last + branch).backward(np.ones(size), retain_graph=True)
+    np.testing.assert_array_equal(first.grad_fn.mine, np.full(size, 3.0))
+    np.testing.assert_array_equal(held[0], np.ones(size))
+    np.testing.assert_array_equal(x.grad, np.full(size, 7.0))
+
+
+def test_a_gradient_that_cannot_be_written_to_is_added_to_another(spared):
+    class ReadOnly(Function):
+        def forward(self, x):
+            return 1.0 * x
+
+        def backward(self, grad):
+            made = 2.0 * grad
+            made.flags.writeable = False
+            return made
+
+    x = leaf(np.ones(MANY))
+    y = Overwrites.apply(x)
+    (ReadOnly.apply(y) + ReadOnly.apply(y)).backward(np.ones(MANY))
+    np.testing.assert_array_equal(x.grad, np.full(MANY, 8.0))
+    ReadOnly.apply(Overwrites.apply(x)).backward(np.ones(MANY))
+    assert spared == [True, False]
+
+
+def test_gradients_that_meet_take_no_new_memory_where_nobody_holds_the_first():
+    class Asks(Function):
+        def forward(self, x):
+            return 1.0 * x
+
+        def backward(self, grad):
+            addresses.append(grad.ctypes.data)
+            return grad
+
+    class Notes(Function):
+        def forward(self, x):
+            return 1.0 * x
+
+        def backward(self, grad):
+            made = 2.0 * grad
+            addresses.append(made.ctypes.data)
+            return made
+
+    addresses: list = []
+    y = Asks.apply(leaf(np.ones(MANY)))
+    (Notes.apply(y) + Notes.apply(y)).backward(np.ones(MANY))
+    assert addresses[2] == addresses[0] != addresses[1]

@@ -234,6 +234,52 @@ def test_the_gradient_passes_where_centred_values_are_denormal(telling, eps):
     assert layer.bias.grad == np.count_nonzero(y.data.view(np.int32) > 0)
 
 
+@pytest.mark.parametrize("telling", ["numpy", "numba", "cython"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("relu", [True, False])
+@pytest.mark.parametrize("add", [True, False])
+@pytest.mark.parametrize(
+    "shape", [(9, 40, 130), (64, 5, 1024), (300, 70, 1), (30, 7, 3), (0, 3, 4)]
+)
+def test_the_gradient_may_be_written_over(rng, shape, add, relu, dtype, telling):
+    dy, x, y = rng.normal(size=(3, *shape)).astype(dtype)
+    mean, inv_std, gamma, beta = rng.normal(size=(4, shape[1])).astype(dtype)
+    y = np.maximum(y, 0) if relu else None
+    arguments = x, y, mean, inv_std, gamma, None if add else beta, add
+    with backend.use(telling, "batch_norm"):
+        wanted = backend.call("batch_norm", "fused_backward", dy, *arguments)
+        over = dy.copy()
+        found = backend.call("batch_norm", "fused_backward", over, *arguments, out=over)
+    assert found[3 if add else 0] is over
+    for got, want in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("relu", [True, False])
+@pytest.mark.parametrize("add", [True, False])
+@pytest.mark.parametrize("shape", [(8, 16, 16, 16), (700, 60)])
+def test_what_waits_on_the_tape_alone_is_written_over(rng, shape, add, relu):
+    """Where a hook has seen it, it is not: with the same gradients."""
+    x, added, upstream = rng.normal(size=(3, *shape)).astype(np.float32)
+    results = []
+    for held in ([], None):
+        inputs, other = Tensor(x, True), Tensor(added, True) if add else None
+        layer = (nn.BatchNorm2d if len(shape) == 4 else nn.BatchNorm1d)(shape[1])
+        y = layer(inputs * 1.0, residual=other, relu=relu)
+        node = y.grad_fn
+        if held is not None:
+            y.register_hook(held.append)
+        z = y * 2.0
+        z.backward(upstream)
+        assert node.spare == (held is None)
+        if held:
+            np.testing.assert_array_equal(held[0], 2 * upstream)
+        grads = inputs.grad, layer.weight.grad, layer.bias.grad
+        results.append((*grads, other.grad) if add else grads)
+    for got, want in zip(*results, strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
 def test_a_module_of_ones_own_is_called_part_by_part(rng):
     """Its forward and backward run, for plain normalization and under a residual and ReLU."""
     own = types.SimpleNamespace(

@@ -520,7 +520,7 @@ INLINE void NAME(backward_as_asked)(
         NAME(backward_planes)(f, start, stop, most, NAME(ALL_PASSES), 0, stream);
 }
 
-/* Where there is no mean, x is x_hat. */
+/* Where there is no mean, x is x_hat. dz, or dx without it, may be dy itself. */
 static void NAME(batch_norm_backward)(
     const REAL *dy, const REAL *x, const REAL *y, const REAL *mean, const REAL *inv_std,
     const REAL *gamma, const REAL *beta, REAL *dx, REAL *dz, REAL *dgamma, REAL *dbeta, long n,

@@ -138,6 +138,14 @@ INLINE void NAME(sum_gradient_columns)(
     }
 }
 
+INLINE void NAME(row_gradient)(
+    const REAL *x, const REAL *row, long width, const NAME(scales) *l, const REAL *shift,
+    const REAL *slope, REAL *restrict dx)
+{
+    for (long j = 0; j < width; j++)
+        dx[j] = l->factor[j] * (row[j] - shift[j] - (x[j] - l->centre[j]) * slope[j]);
+}
+
 static void NAME(backward_columns)(const NAME(call) *f, long first, long count)
 {
     double a[WIDTH], b[WIDTH], sums[WIDTH], projections[WIDTH], m = (double)f->n * f->s;
@@ -167,14 +175,11 @@ static void NAME(backward_columns)(const NAME(call) *f, long first, long count)
     }
     for (long i = 0; i < f->n; i++) {
         long at = i * f->c * s + start;
-        const REAL *x = f->x + at;
-        REAL *restrict dx = f->dx + at;
         NAME(pass_row)(f, at, width, &l, row);
         if (f->given)
             for (long j = 0; j < width; j++)
-                dx[j] = l.factor[j] * row[j];
+                f->dx[at + j] = l.factor[j] * row[j];
         else
-            for (long j = 0; j < width; j++)
-                dx[j] = l.factor[j] * (row[j] - shift[j] - (x[j] - l.centre[j]) * slope[j]);
+            NAME(row_gradient)(f->x + at, row, width, &l, shift, slope, f->dx + at);
     }
 }

@@ -76,6 +76,8 @@ class FusedBatchNorm(Function):
     def backward(self, grad):
         """Return dx, dgamma, dbeta and the residual's gradient."""
         dy, add = as_ncs(grad), self.needs[3]
+        split = add and self.y is not None  # without a relu the sum hands grad itself on
+        over = self.spare and grad.flags.carray and split == add
         dx, dgamma, dbeta, dresidual = backend.call(
             "batch_norm",
             "fused_backward",
@@ -86,11 +88,13 @@ class FusedBatchNorm(Function):
             self.inv_std,
             self.gamma,
             self.beta,
-            add and self.y is not None,
+            split,
+            out=dy if over else None,
         )
-        if add:
-            dresidual = grad if self.y is None else shaped(dresidual, grad.shape, "batch_norm")
-        return shaped(dx, grad.shape, "batch_norm"), dgamma, dbeta, dresidual if add else None
+        dx = grad if over and not split else shaped(dx, grad.shape, "batch_norm")
+        if split and not over:
+            return dx, dgamma, dbeta, shaped(dresidual, grad.shape, "batch_norm")
+        return dx, dgamma, dbeta, grad if add else None
 
 
 class BatchNormInference(Function):
