@@ -55,6 +55,16 @@ def test_nan_passes(name):
     assert np.isfinite(y[1]).all()
 
 
+@pytest.mark.parametrize("telling", ["numpy", "cython"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_tanh_is_odd_to_the_last_bit(dtype, telling):
+    x = np.concatenate([np.linspace(0, 12, 999), [1e-30, np.inf]]).astype(dtype)
+    with backend.use(telling, "activation"):
+        up, down = F.tanh(Tensor(x)).data, F.tanh(Tensor(-x)).data
+    assert np.signbit(down).all()  # that of -0.0 too
+    np.testing.assert_array_equal(down, -up)
+
+
 def test_softmax_sums_to_one_along_its_axis():
     x = Tensor(np.random.default_rng(0).normal(size=(2, 3, 4)) * 9)
     for axis in (0, 1, -1):

@@ -49,5 +49,5 @@ INLINE VEC NAME(tanh)(VEC x)
         q = q * z + (REAL)4.84406305325125486048e3;
         p = p / q;
     }
-    return SELECT(size < (REAL)0.625, p * z * x + x, NAME(signed_as)(x, far));
+    return NAME(signed_as)(x, SELECT(size < (REAL)0.625, p * z * size + size, far));
 }
