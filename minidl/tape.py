@@ -473,6 +473,8 @@ def _holders(fn: Function) -> int:
 
     Whoever keeps an array, or a view of it, holds a reference, which Python counts.
     """
+    if not isinstance(fn.pending, ndarray):
+        return 0  # the sum of two arrays without axes is a number
     grad: ndarray = fn.pending
     if grad.base is not None or _size(grad) < LARGE or not grad.flags.writeable:
         return 0

@@ -423,6 +423,13 @@ def test_one_gradient_for_two_is_written_over_by_the_last_at_most(spared):
     assert not np.shares_memory(a.grad, b.grad)
 
 
+def test_numbers_without_axes_meet():
+    x = leaf(2.0)
+    y = x * 3.0
+    (y * 1.0 + y * 2.0 + y * 4.0).backward()
+    assert x.grad == 21.0
+
+
 @pytest.mark.parametrize("size", [3, MANY])
 def test_gradients_that_meet_change_neither_what_is_kept_nor_what_is_held(size):
     x = leaf(np.ones(size))
