@@ -1,7 +1,7 @@
 /* The sigmoid and the hyperbolic tangent of a VEC; to be included after exp.h. */
 
 #undef SIGN_BIT
-#define SIGN_BIT ((INTEGER)1 << (8 * sizeof(REAL) - 1))
+#define SIGN_BIT ((INTEGER)(sizeof(REAL) == 4 ? INT32_MIN : INT64_MIN))
 
 /* size with the sign of x where size is at least 0. */
 INLINE VEC NAME(signed_as)(VEC x, VEC size)
