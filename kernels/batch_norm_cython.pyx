@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
-"""Batch normalization in C: channel by channel, exact variance in two passes over cached data.
+"""Batch normalization in C: channel by channel, exact variance in one sweep, the result in another.
 
 What is computed, and the shapes, stand in batch_norm_numpy; how, in simd/batch_norm.h.
 """

@@ -353,6 +353,43 @@ def test_zero_variance_is_fine(rng):
     assert np.isfinite(tensor.grad).all()
 
 
+def is_first(x):
+    """Whether an image is the first of its batch."""
+    return (np.arange(len(x)) == 0)[:, None, None]
+
+
+UNLIKE = {
+    "alike": lambda x: x,
+    "far from zero": lambda x: x + 1000,
+    "the first image far from the others": lambda x: x + 1000 * is_first(x),
+    "the first image alone": lambda x: x * is_first(x),
+    "constant": lambda x: 0 * x + 7.3,
+    "zero": lambda x: 0 * x,
+    "infinite at first": lambda x: np.where(is_first(x), np.inf, x),
+    "infinite later": lambda x: np.where(is_first(x), x, np.inf),
+    "not a number": lambda x: np.where(is_first(x), np.nan, x),
+}
+
+
+@pytest.mark.parametrize(("dtype", "precision"), [(np.float32, 1e-6), (np.float64, 2e-14)])
+@pytest.mark.parametrize("shape", [(5, 7, 16), (40, 3, 49), (3, 2, 1500), (2000, 3, 64)])
+@pytest.mark.parametrize("kind", UNLIKE)
+def test_one_sweep_is_as_exact_as_two(rng, kind, shape, dtype, precision):
+    """Of the mean and the variance, however the images differ."""
+    with np.errstate(invalid="ignore"):
+        x = UNLIKE[kind](rng.normal(size=shape)).astype(dtype)
+        exact = x.astype(np.longdouble)
+        wanted = exact.mean((0, 2)), exact.var((0, 2))
+    gamma, beta = rng.normal(size=(2, shape[1])).astype(dtype)
+    with backend.use("cython", "batch_norm"):
+        _, inv_std, mean, var = backend.call(
+            "batch_norm", "fused_forward", x, gamma, beta, None, 1e-5, False
+        )
+    np.testing.assert_allclose(mean, wanted[0].astype(dtype), rtol=precision, atol=precision)
+    np.testing.assert_allclose(var, wanted[1].astype(dtype), rtol=precision)
+    np.testing.assert_allclose(inv_std, 1 / np.sqrt(var + dtype(1e-5)), rtol=precision)
+
+
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_write_into_what_the_fused_operation_keeps_is_noticed(rng, which):
     """The input always, the result where ReLU's mask is read from it."""

@@ -1,15 +1,20 @@
 /* Batch normalization of the channels start .. stop of arrays (n, c, s), a block of channels at a
    time.
 
-   A block is read from memory once: it is small enough for the sweeps after the first to find it in
+   A block is read from memory once: it is small enough for the sweep after the first to find it in
    the cache, and wide enough for its rows to be long contiguous runs. The first sweep over a block
-   goes along with a later one over the block before it, where both have room: the one waits for
-   memory, the other for the cache, at the same time. It asks for what it meets AHEAD values later: the
-   row of the next image lies on a page that no processor looks for by itself, and of an array last met
-   a network ago no cache has it. Sums run in REAL over stretches of about STRETCH values and in double
-   beyond, so that large batches keep their accuracy, and in the same order whether they go along or
-   not. Planes shorter than SHORT (a layer on vectors has s = 1) are the business of
-   batch_norm_columns.h. Where `stream` is set, y and dx go around the cache. */
+   goes along with the later one over the block before it, where both have room: a PIECE of a plane
+   here, a piece there. Both ask for what they read and write AHEAD values later: the row of the next
+   image lies on a page that no processor looks for by itself, and of an array last met a network ago
+   no cache has it.
+
+   A variance takes one sweep, not two: the sums of x - centre and of its squares, with the mean of the
+   first image's plane as the centre, tell it as exactly as squares around the mean do while the two
+   are less than a standard deviation apart. Where they are not, two more sweeps find it. Sums run in
+   REAL over stretches of about STRETCH values and in double beyond, so that large batches keep their
+   accuracy, and in the same order whether they go along or not. Planes shorter than SHORT (a layer on
+   vectors has s = 1) are the business of batch_norm_columns.h. Where `stream` is set, y and dx go
+   around the cache. */
 
 #include "stream.h"
 
@@ -20,7 +25,9 @@
 #define WIDTH 1024         /* values in a row of a block, unless one plane has more */
 #define CACHED (256 << 10) /* bytes of a block, unless that leaves less than 256 bytes of a row */
 #define MOST (WIDTH / SHORT)
-#define AHEAD 512          /* values */
+#define PIECE 512          /* values */
+#define AHEAD 512
+#define LINE 64            /* bytes that a cache moves at once */
 
 static inline long block_channels(long n, long s, long bytes)
 {
@@ -107,196 +114,214 @@ INLINE REAL NAME(one_passed)(
 
 #include "batch_norm_columns.h"
 
-/* part += the whole vectors of x, rest += the values that are left. */
-INLINE void NAME(add_plane)(const REAL *x, long s, VEC *part, double *rest)
+/* Asks for the lines of `count` values. Those from far away it asks for with every vector: under load
+   a processor drops requests, and short vectors then ask again. */
+INLINE void NAME(ask)(const REAL *p, long count, int far)
 {
-    VEC a = SPLAT(0), b = a, c = a, d = a;
-    long j = 0;
-    for (; j + 4 * LANES <= s; j += 4 * LANES) {
-        a += LOAD(x + j);
-        b += LOAD(x + j + LANES);
-        c += LOAD(x + j + 2 * LANES);
-        d += LOAD(x + j + 3 * LANES);
-    }
-    for (; j + LANES <= s; j += LANES)
-        a += LOAD(x + j);
-    *part += (a + b) + (c + d);
-    for (; j < s; j++)
-        *rest += x[j];
+    for (long k = 0; k < count; k += far ? LANES : LINE / (long)sizeof(REAL))
+        PREFETCH(p + k);
 }
 
-/* The same with (x - centre)^2. */
-INLINE void NAME(add_squares)(const REAL *x, REAL centre, long s, VEC *part, double *rest)
+/* The sum of some values, and that of their products with x - centre: a stretch of each lane, and all. */
+typedef struct {
+    VEC sum, products;
+} NAME(part);
+typedef struct {
+    double sum, products;
+} NAME(sums);
+
+/* Adds x - centre and its squares, and asks for what lies `next` behind. */
+INLINE void NAME(add_moments)(
+    const REAL *x, REAL centre, long s, long next, NAME(part) *part, NAME(sums) *rest)
 {
-    VEC a = SPLAT(0), b = a, c = a, d = a, u, v = SPLAT(centre);
+    const VEC v = SPLAT(centre);
+    VEC p = part->sum, q = part->products;
     long j = 0;
     for (; j + 4 * LANES <= s; j += 4 * LANES) {
-        u = LOAD(x + j) - v;
-        a += u * u;
-        u = LOAD(x + j + LANES) - v;
-        b += u * u;
-        u = LOAD(x + j + 2 * LANES) - v;
-        c += u * u;
-        u = LOAD(x + j + 3 * LANES) - v;
-        d += u * u;
+        NAME(ask)(x + j + next, 4 * LANES, 1);
+        const VEC a = LOAD(x + j) - v, b = LOAD(x + j + LANES) - v;
+        const VEC c = LOAD(x + j + 2 * LANES) - v, d = LOAD(x + j + 3 * LANES) - v;
+        p += (a + b) + (c + d);
+        q += (a * a + b * b) + (c * c + d * d);
     }
     for (; j + LANES <= s; j += LANES) {
-        u = LOAD(x + j) - v;
-        a += u * u;
+        const VEC a = LOAD(x + j) - v;
+        NAME(ask)(x + j + next, LANES, 1);
+        p += a;
+        q += a * a;
     }
-    *part += (a + b) + (c + d);
-    for (; j < s; j++)
-        *rest += (x[j] - centre) * (x[j] - centre);
-}
-
-/* Asks for four vectors, if they are wanted. */
-INLINE void NAME(ask)(const REAL *p, long at, int wanted)
-{
-    for (int k = 0; k < 4 && wanted; k++)
-        PREFETCH(p + at + k * LANES);
-}
-
-/* The squares of `here` around a centre and the sum of `there`, which is number `at` in a row of its
-   block; either may be NULL. */
-INLINE void NAME(add_both)(
-    const REAL *here, REAL centre, const REAL *there, long s, long at, long row, long apart,
-    VEC *squares, double *rest_squares, VEC *sum, double *rest_sum)
-{
-    VEC p = *squares, q = *sum;
-    long j = 0;
-    for (; j + 4 * LANES <= s; j += 4 * LANES) {
-        if (here)
-            NAME(add_squares)(here + j, centre, 4 * LANES, &p, rest_squares);
-        if (there) {
-            NAME(ask)(there, j + block_ahead(at + j, row, apart), 1);
-            NAME(add_plane)(there + j, 4 * LANES, &q, rest_sum);
-        }
+    part->sum = p;
+    part->products = q;
+    for (; j < s; j++) {
+        const REAL u = x[j] - centre;
+        rest->sum += u;
+        rest->products += u * u;
     }
-    if (here)
-        NAME(add_squares)(here + j, centre, s - j, &p, rest_squares);
-    if (there)
-        NAME(add_plane)(there + j, s - j, &q, rest_sum);
-    *squares = p;
-    *sum = q;
 }
 
-INLINE void NAME(flush)(VEC *part, double *total, long count)
+/* Adds `count` parts to their sums and begins them anew. */
+INLINE void NAME(flush)(NAME(part) *parts, NAME(sums) *sums, long count)
 {
     for (long ch = 0; ch < count; ch++) {
-        total[ch] += SUM(part[ch]);
-        part[ch] = SPLAT(0);
+        sums[ch].sum += SUM(parts[ch].sum);
+        sums[ch].products += SUM(parts[ch].products);
+        parts[ch].sum = parts[ch].products = SPLAT(0);
     }
 }
 
-/* squares[ch] = the sum over a channel of (x - mean)^2, for `count` channels from `first` on, and
-   sums[ch] = that of x for the `coming` channels behind them. */
-static void NAME(squares_and_sums)(
-    const NAME(call) *f, long first, long count, long coming, double *squares, double *sums)
+/* y = relu((x - centre) * factor + beta + residual), and x_hat = (x - centre) * inv_std, of `count`
+   values that fill vectors. */
+INLINE void NAME(normalize_vectors)(
+    const REAL *x, const REAL *residual, const NAME(scale) *l, REAL inv_std, REAL *y, REAL *x_hat,
+    long count, long next, int relu, int stream)
 {
-    const long larger = count > coming ? count : coming;
-    VEC p[MOST], q[MOST];
-    long since = 0;
-    for (long ch = 0; ch < larger; ch++) {
-        squares[ch] = sums[ch] = 0;
-        p[ch] = q[ch] = SPLAT(0);
-    }
-    for (long i = 0; i < f->n; i++)
-        for (long from = 0; from < f->s; from += STRETCH) {
-            const REAL *x = f->x + (i * f->c + first) * f->s + from;
-            long length = f->s - from < STRETCH ? f->s - from : STRETCH;
-            for (long ch = 0; ch < larger; ch++)
-                NAME(add_both)(
-                    ch < count ? x + ch * f->s : NULL, ch < count ? f->mean[first + ch] : 0,
-                    ch < coming ? x + (count + ch) * f->s : NULL, length, ch * f->s + from,
-                    coming * f->s, f->c * f->s, p + ch, squares + ch, q + ch, sums + ch);
-            since += length;
-            if (since >= STRETCH) {
-                NAME(flush)(p, squares, larger);
-                NAME(flush)(q, sums, larger);
-                since = 0;
-            }
-        }
-    NAME(flush)(p, squares, larger);
-    NAME(flush)(q, sums, larger);
-}
-
-/* y = relu((x - centre) * factor + shift + residual), and x_hat = (x - centre) * inv_std, from value
-   number `at` of a row of the block on. */
-INLINE void NAME(normalize)(
-    const REAL *x, const REAL *residual, REAL centre, REAL inv_std, REAL factor, REAL shift,
-    REAL *y, REAL *x_hat, long s, long at, long row, long apart, int relu, int stream)
-{
-    VEC v_centre = SPLAT(centre), v_factor = SPLAT(factor), v_shift = SPLAT(shift);
-    VEC v_inv_std = SPLAT(inv_std), u, v;
-    long j = 0;
-    for (; j + LANES <= s; j += LANES) {
-        u = LOAD(x + j) - v_centre;
-        v = u * v_factor + v_shift;
-        if (residual) {
-            PREFETCH(residual + j + block_ahead(at + j, row, apart));
+    NAME(ask)(x + next, count, 0);
+    if (residual)
+        NAME(ask)(residual + next, count, 1);
+    if (!stream)
+        NAME(ask)(y + next, count, 1);
+    for (long j = 0; j < count; j += LANES) {
+        const VEC u = LOAD(x + j) - SPLAT(l->centre);
+        VEC v = u * SPLAT(l->factor) + SPLAT(l->beta);
+        if (residual)
             v += LOAD(residual + j);
-        }
         NAME(put)(y + j, relu ? NAME(rectified)(v) : v, stream);
         if (x_hat)
-            STORE(x_hat + j, u * v_inv_std);
+            STORE(x_hat + j, u * SPLAT(inv_std));
     }
+}
+
+INLINE void NAME(normalize)(
+    const REAL *x, const REAL *residual, const NAME(scale) *scale, REAL inv_std, REAL *y,
+    REAL *x_hat, long s, long next, int relu, int stream)
+{
+    const NAME(scale) l = *scale;
+    long j = 0;
+    for (; j + 4 * LANES <= s; j += 4 * LANES)
+        NAME(normalize_vectors)(
+            x + j, residual ? residual + j : NULL, &l, inv_std, y + j, x_hat ? x_hat + j : NULL,
+            4 * LANES, next, relu, stream);
+    for (; j + LANES <= s; j += LANES)
+        NAME(normalize_vectors)(
+            x + j, residual ? residual + j : NULL, &l, inv_std, y + j, x_hat ? x_hat + j : NULL,
+            LANES, next, relu, stream);
     for (; j < s; j++) {
-        REAL value = (x[j] - centre) * factor + shift;
+        REAL value = (x[j] - l.centre) * l.factor + l.beta;
         if (residual)
             value += residual[j];
         y[j] = relu && value <= 0 ? 0 : value;
         if (x_hat)
-            x_hat[j] = (x[j] - centre) * inv_std;
+            x_hat[j] = (x[j] - l.centre) * inv_std;
     }
 }
 
-INLINE void NAME(normalize_block)(
-    const NAME(call) *f, long first, long count, const REAL *residual, REAL *x_hat, int relu,
-    int stream)
+/* y of the `count` channels from `first` on, and the sums around their centres of the `coming`
+   channels behind them. */
+INLINE void NAME(normalize_and_sum)(
+    const NAME(call) *f, long first, long count, long coming, const REAL *centres,
+    NAME(sums) *sums, const REAL *residual, REAL *x_hat, int relu, int stream)
 {
+    NAME(scale) scales[MOST];
+    NAME(part) parts[MOST];
+    const long larger = count > coming ? count : coming, apart = f->c * f->s;
+    long since = 0;
+    for (long ch = 0; ch < count; ch++)
+        scales[ch] = NAME(scale_of)(f, first + ch);
+    for (long ch = 0; ch < coming; ch++) {
+        sums[ch] = (NAME(sums)){0, 0};
+        parts[ch] = (NAME(part)){SPLAT(0), SPLAT(0)};
+    }
     for (long i = 0; i < f->n; i++)
-        for (long ch = first; ch < first + count; ch++) {
-            long at = (i * f->c + ch) * f->s;
-            NAME(normalize)(
-                f->x + at, residual ? residual + at : NULL, f->mean[ch], f->inv_std[ch],
-                f->inv_std[ch] * f->gamma[ch], f->beta[ch], f->y + at, x_hat ? x_hat + at : NULL,
-                f->s, (ch - first) * f->s, count * f->s, f->c * f->s, relu, stream);
+        for (long from = 0; from < f->s; from += PIECE) {
+            const long length = f->s - from < PIECE ? f->s - from : PIECE;
+            const long row = i * apart + first * f->s + from;
+            for (long ch = 0; ch < larger; ch++) {
+                const long in_row = ch * f->s + from, here = row + ch * f->s;
+                const long there = here + count * f->s;
+                if (ch < coming)
+                    NAME(add_moments)(
+                        f->x + there, centres[ch], length,
+                        block_ahead(in_row, coming * f->s, apart), parts + ch, sums + ch);
+                if (ch < count)
+                    NAME(normalize)(
+                        f->x + here, residual ? residual + here : NULL, scales + ch,
+                        f->inv_std[first + ch], f->y + here, x_hat ? x_hat + here : NULL, length,
+                        block_ahead(in_row, count * f->s, apart), relu, stream);
+            }
+            since += length;
+            if (since >= STRETCH) {
+                NAME(flush)(parts, sums, coming);
+                since = 0;
+            }
         }
+    NAME(flush)(parts, sums, coming);
 }
 
-INLINE void NAME(normalize_as_asked)(const NAME(call) *f, long first, long count, int stream)
+INLINE void NAME(sweep_as_asked)(
+    const NAME(call) *f, long first, long count, long coming, const REAL *centres,
+    NAME(sums) *sums, int stream)
 {
+    const REAL *residual = f->residual;
     if (f->x_hat)
-        NAME(normalize_block)(f, first, count, NULL, f->x_hat, 0, 0);
-    else if (f->residual && f->relu)
-        NAME(normalize_block)(f, first, count, f->residual, NULL, 1, stream);
-    else if (f->residual)
-        NAME(normalize_block)(f, first, count, f->residual, NULL, 0, stream);
+        NAME(normalize_and_sum)(f, first, count, coming, centres, sums, NULL, f->x_hat, 0, 0);
+    else if (residual && f->relu)
+        NAME(normalize_and_sum)(f, first, count, coming, centres, sums, residual, NULL, 1, stream);
+    else if (residual)
+        NAME(normalize_and_sum)(f, first, count, coming, centres, sums, residual, NULL, 0, stream);
     else if (f->relu)
-        NAME(normalize_block)(f, first, count, NULL, NULL, 1, stream);
+        NAME(normalize_and_sum)(f, first, count, coming, centres, sums, NULL, NULL, 1, stream);
     else
-        NAME(normalize_block)(f, first, count, NULL, NULL, 0, stream);
+        NAME(normalize_and_sum)(f, first, count, coming, centres, sums, NULL, NULL, 0, stream);
 }
 
-static void NAME(normalize_planes)(const NAME(call) *f, long first, long count)
+static void NAME(sweep)(
+    const NAME(call) *f, long first, long count, long coming, const REAL *centres,
+    NAME(sums) *sums)
 {
     if (f->stream)
-        NAME(normalize_as_asked)(f, first, count, 1);
+        NAME(sweep_as_asked)(f, first, count, coming, centres, sums, 1);
     else
-        NAME(normalize_as_asked)(f, first, count, 0);
+        NAME(sweep_as_asked)(f, first, count, coming, centres, sums, 0);
 }
 
-/* mean, var and inv_std of a block, from its sums, which those of the next block replace. */
-static void NAME(moments_of_planes)(
-    const NAME(call) *f, long first, long count, long coming, double *sums)
+/* Of each channel the mean of its first plane, which is near that of all. */
+static void NAME(centres_of)(const NAME(call) *f, long first, long count, REAL *centres)
 {
-    double squares[MOST], m = (double)f->n * f->s;
-    for (long ch = 0; ch < count; ch++)
-        f->mean[first + ch] = (REAL)(sums[ch] / m);
-    NAME(squares_and_sums)(f, first, count, coming, squares, sums);
     for (long ch = 0; ch < count; ch++) {
-        f->var[first + ch] = (REAL)(squares[ch] / m);
-        f->inv_std[first + ch] = (REAL)(1 / __builtin_sqrt(squares[ch] / m + f->eps));
+        NAME(part) part = {SPLAT(0), SPLAT(0)};
+        NAME(sums) sums = {0, 0};
+        NAME(add_moments)(f->x + (first + ch) * f->s, 0, f->s, 0, &part, &sums);
+        NAME(flush)(&part, &sums, 1);
+        centres[ch] = (REAL)(sums.sum / f->s);
+    }
+}
+
+/* The sums of a channel around a centre. */
+static NAME(sums) NAME(sums_around)(const NAME(call) *f, long ch, REAL centre)
+{
+    NAME(sums) sums;
+    NAME(sweep)(f, ch, 0, 1, &centre, &sums);
+    return sums;
+}
+
+/* mean, var and inv_std of a block, from its sums around its centres. */
+static void NAME(moments)(
+    const NAME(call) *f, long first, long count, const REAL *centres, const NAME(sums) *sums)
+{
+    const double m = (double)f->n * f->s;
+    for (long ch = 0; ch < count; ch++) {
+        REAL centre = centres[ch];
+        double off = sums[ch].sum / m, var = sums[ch].products / m - off * off;
+        if (!(off * off <= var)) { /* too far away, or not finite */
+            centre = (REAL)(NAME(sums_around)(f, first + ch, 0).sum / m);
+            const NAME(sums) closer = NAME(sums_around)(f, first + ch, centre);
+            off = closer.sum / m;
+            var = closer.products / m - off * off;
+        }
+        var = var < 0 ? 0 : var;
+        f->mean[first + ch] = off - off == 0 ? (REAL)(centre + off) : centre;
+        f->var[first + ch] = (REAL)var;
+        f->inv_std[first + ch] = (REAL)(1 / __builtin_sqrt(var + f->eps));
     }
 }
 
@@ -311,54 +336,68 @@ static void NAME(batch_norm_forward)(
                     .s = s, .relu = relu, .stream = stream};
     long most = block_channels(n, s, sizeof(REAL)), count = stop - start < most ? stop - start : most;
     const int apart = sweep_apart(n, s, sizeof(REAL));
-    double squares[MOST], sums[MOST];
-    if (var && s >= SHORT)
-        NAME(squares_and_sums)(&f, start, 0, count, squares, sums);
+    NAME(sums) sums[MOST];
+    REAL centres[MOST];
+    if (var && s >= SHORT) {
+        NAME(centres_of)(&f, start, count, centres);
+        NAME(sweep)(&f, start, 0, count, centres, sums);
+    }
     for (long first = start, coming; first < stop; first += count, count = coming) {
         coming = stop - first - count < most ? stop - first - count : most;
         if (s < SHORT) {
             NAME(forward_columns)(&f, first, count);
             continue;
         }
-        if (var)
-            NAME(moments_of_planes)(&f, first, count, apart ? 0 : coming, sums);
-        NAME(normalize_planes)(&f, first, count);
+        if (var) {
+            NAME(moments)(&f, first, count, centres, sums);
+            NAME(centres_of)(&f, first + count, coming, centres);
+        }
+        NAME(sweep)(&f, first, count, var && !apart ? coming : 0, centres, sums);
         if (var && apart)
-            NAME(squares_and_sums)(&f, first + count, 0, coming, squares, sums);
+            NAME(sweep)(&f, first + count, 0, coming, centres, sums);
     }
     if (stream)
         stream_end();
 }
 
-/* a += dz, b += dz * (x - centre), where dz is what ReLU let pass of dy, written if wanted. */
-INLINE void NAME(add_gradients)(
-    const REAL *dy, const REAL *x, const REAL *y, REAL *dz, const NAME(scale) *l, long s, VEC *a,
-    VEC *b, double *rest_a, double *rest_b, const int told)
+/* Adds dz and dz * (x - centre), where dz is what ReLU let pass of dy, written if wanted. */
+INLINE void NAME(add_gradient)(
+    const REAL *dy, const REAL *x, const REAL *y, REAL *dz, long j, const NAME(scale) *l, VEC *sum,
+    VEC *products, const int told)
 {
-    VEC v_centre = SPLAT(l->centre), d, e, p = SPLAT(0), q = p, t = p, u = p;
+    const VEC u = LOAD(x + j) - SPLAT(l->centre);
+    const VEC d = NAME(passed)(LOAD(dy + j), u, y, j, l, told);
+    if (dz)
+        STORE(dz + j, d);
+    *sum += d;
+    *products += d * u;
+}
+
+INLINE void NAME(add_gradients)(
+    const REAL *dy, const REAL *x, const REAL *y, REAL *dz, const NAME(scale) *scale, long s,
+    long next, NAME(part) *part, NAME(sums) *rest, const int told)
+{
+    const NAME(scale) l = *scale;
+    VEC p = part->sum, q = part->products, t = SPLAT(0), u = t;
     long j = 0;
     for (; j + 2 * LANES <= s; j += 2 * LANES) {
-        e = LOAD(x + j) - v_centre;
-        d = NAME(passed)(LOAD(dy + j), e, y, j, l, told);
-        if (dz)
-            STORE(dz + j, d);
-        p += d;
-        q += d * e;
-        e = LOAD(x + j + LANES) - v_centre;
-        d = NAME(passed)(LOAD(dy + j + LANES), e, y, j + LANES, l, told);
-        if (dz)
-            STORE(dz + j + LANES, d);
-        t += d;
-        u += d * e;
+        NAME(ask)(dy + j + next, 2 * LANES, 1);
+        NAME(ask)(x + j + next, 2 * LANES, 1);
+        if (told == NAME(Y_TELLS))
+            NAME(ask)(y + j + next, 2 * LANES, 1);
+        NAME(add_gradient)(dy, x, y, dz, j, &l, &p, &q, told);
+        NAME(add_gradient)(dy, x, y, dz, j + LANES, &l, &t, &u, told);
     }
-    *a += p + t;
-    *b += q + u;
+    for (; j + LANES <= s; j += LANES)
+        NAME(add_gradient)(dy, x, y, dz, j, &l, &p, &q, told);
+    part->sum = p + t;
+    part->products = q + u;
     for (; j < s; j++) {
-        REAL value = NAME(one_passed)(dy[j], x[j] - l->centre, y, j, l, told);
+        REAL value = NAME(one_passed)(dy[j], x[j] - l.centre, y, j, &l, told);
         if (dz)
             dz[j] = value;
-        *rest_a += value;
-        *rest_b += value * (x[j] - l->centre);
+        rest->sum += value;
+        rest->products += value * (x[j] - l.centre);
     }
 }
 
@@ -367,22 +406,37 @@ typedef struct {
     REAL shift, slope;
 } NAME(line);
 
-/* dx = factor * (dz - shift - (x - centre) * slope). */
-INLINE void NAME(gradient)(
+/* dx = factor * (dz - shift - (x - centre) * slope), of `count` values that fill vectors. */
+INLINE void NAME(gradient_vectors)(
     const REAL *dy, const REAL *x, const REAL *y, const NAME(scale) *l, const NAME(line) *line,
-    REAL *dx, long s, const int told, int stream)
+    REAL *dx, long from, long count, long next, const int told, int stream)
 {
-    VEC v_centre = SPLAT(l->centre), v_factor = SPLAT(l->factor), v_shift = SPLAT(line->shift);
-    VEC v_slope = SPLAT(line->slope), d, u;
-    long j = 0;
-    for (; j + LANES <= s; j += LANES) {
-        u = LOAD(x + j) - v_centre;
-        d = NAME(passed)(LOAD(dy + j), u, y, j, l, told);
-        NAME(put)(dx + j, v_factor * (d - v_shift - u * v_slope), stream);
+    NAME(ask)(dy + from + next, count, 0);
+    NAME(ask)(x + from + next, count, 0);
+    if (!stream)
+        NAME(ask)(dx + from + next, count, 1);
+    for (long j = from; j < from + count; j += LANES) {
+        const VEC u = LOAD(x + j) - SPLAT(l->centre);
+        const VEC d = NAME(passed)(LOAD(dy + j), u, y, j, l, told);
+        NAME(put)(
+            dx + j, SPLAT(l->factor) * (d - SPLAT(line->shift) - u * SPLAT(line->slope)), stream);
     }
+}
+
+INLINE void NAME(gradient)(
+    const REAL *dy, const REAL *x, const REAL *y, const NAME(scale) *scale,
+    const NAME(line) *subtracted, REAL *dx, long s, long next, const int told, int stream)
+{
+    const NAME(scale) l = *scale;
+    const NAME(line) line = *subtracted;
+    long j = 0;
+    for (; j + 4 * LANES <= s; j += 4 * LANES)
+        NAME(gradient_vectors)(dy, x, y, &l, &line, dx, j, 4 * LANES, next, told, stream);
+    for (; j + LANES <= s; j += LANES)
+        NAME(gradient_vectors)(dy, x, y, &l, &line, dx, j, LANES, next, told, stream);
     for (; j < s; j++) {
-        REAL value = NAME(one_passed)(dy[j], x[j] - l->centre, y, j, l, told);
-        dx[j] = l->factor * (value - line->shift - (x[j] - l->centre) * line->slope);
+        REAL value = NAME(one_passed)(dy[j], x[j] - l.centre, y, j, &l, told);
+        dx[j] = l.factor * (value - line.shift - (x[j] - l.centre) * line.slope);
     }
 }
 
@@ -402,7 +456,7 @@ INLINE void NAME(scaled)(
 /* `told`: where what ReLU held back is told. `kept`: the gradients before it are wanted, the sums
    write them, and what comes after reads them. */
 INLINE void NAME(gradient_at)(
-    const NAME(call) *f, const NAME(scale) *l, const NAME(line) *line, long at, long s,
+    const NAME(call) *f, const NAME(scale) *l, const NAME(line) *line, long at, long s, long next,
     const int told, const int kept, int stream)
 {
     const REAL *dy = (kept ? f->dz : f->dy) + at, *y = f->y ? f->y + at : NULL;
@@ -410,80 +464,57 @@ INLINE void NAME(gradient_at)(
     if (f->given)
         NAME(scaled)(dy, f->x + at, y, l, f->dx + at, s, asked);
     else
-        NAME(gradient)(dy, f->x + at, y, l, line, f->dx + at, s, asked, stream);
-}
-
-INLINE void NAME(sums_at)(
-    const NAME(call) *f, const NAME(scale) *l, long at, long s, VEC *a, VEC *b, double *rest_a,
-    double *rest_b, const int told, const int kept)
-{
-    NAME(add_gradients)(f->dy + at, f->x + at, f->y ? f->y + at : NULL, kept ? f->dz + at : NULL, l,
-                        s, a, b, rest_a, rest_b, told);
+        NAME(gradient)(dy, f->x + at, y, l, line, f->dx + at, s, next, asked, stream);
 }
 
 /* dx of the `count` channels from `first` on, and the sums of the `coming` channels behind them. */
 INLINE void NAME(gradients_and_sums)(
-    const NAME(call) *f, const NAME(line) *lines, long first, long count, long coming, double *a,
-    double *b, const int told, const int kept, int stream)
+    const NAME(call) *f, const NAME(line) *lines, long first, long count, long coming,
+    NAME(sums) *sums, const int told, const int kept, int stream)
 {
-    const long larger = count > coming ? count : coming;
     NAME(scale) scales[2 * MOST];
-    VEC p[MOST], q[MOST];
+    NAME(part) parts[MOST];
+    const long larger = count > coming ? count : coming, apart = f->c * f->s;
     long since = 0;
     for (long ch = 0; ch < count + coming; ch++)
         scales[ch] = NAME(scale_of)(f, first + ch);
-    for (long ch = 0; ch < larger; ch++) {
-        a[ch] = b[ch] = 0;
-        p[ch] = q[ch] = SPLAT(0);
+    for (long ch = 0; ch < coming; ch++) {
+        sums[ch] = (NAME(sums)){0, 0};
+        parts[ch] = (NAME(part)){SPLAT(0), SPLAT(0)};
     }
     for (long i = 0; i < f->n; i++)
-        for (long from = 0; from < f->s; from += STRETCH) {
-            long length = f->s - from < STRETCH ? f->s - from : STRETCH;
+        for (long from = 0; from < f->s; from += PIECE) {
+            const long length = f->s - from < PIECE ? f->s - from : PIECE;
+            const long row = i * apart + first * f->s + from;
             for (long ch = 0; ch < larger; ch++) {
-                const long here = (i * f->c + first + ch) * f->s + from;
+                const long in_row = ch * f->s + from, here = row + ch * f->s;
                 const long there = here + count * f->s;
-                const NAME(scale) *l = scales + ch, *next = scales + count + ch;
-                VEC u = p[ch], v = q[ch];
-                long j = 0;
-                for (; j + 4 * LANES <= length; j += 4 * LANES) {
-                    const long later = there + j + block_ahead(ch * f->s + from + j,
-                                                               coming * f->s, f->c * f->s);
-                    NAME(ask)(f->dy, later, ch < coming);
-                    if (ch < count)
-                        NAME(gradient_at)(f, l, lines + ch, here + j, 4 * LANES, told, kept,
-                                          stream);
-                    NAME(ask)(f->x, later, ch < coming);
-                    NAME(ask)(f->y, later, ch < coming && told == NAME(Y_TELLS));
-                    if (ch < coming)
-                        NAME(sums_at)(f, next, there + j, 4 * LANES, &u, &v, a + ch, b + ch, told,
-                                      kept);
-                }
-                if (ch < count)
-                    NAME(gradient_at)(f, l, lines + ch, here + j, length - j, told, kept, stream);
                 if (ch < coming)
-                    NAME(sums_at)(f, next, there + j, length - j, &u, &v, a + ch, b + ch, told,
-                                  kept);
-                p[ch] = u;
-                q[ch] = v;
+                    NAME(add_gradients)(
+                        f->dy + there, f->x + there, f->y ? f->y + there : NULL,
+                        kept ? f->dz + there : NULL, scales + count + ch, length,
+                        block_ahead(in_row, coming * f->s, apart), parts + ch, sums + ch, told);
+                if (ch < count)
+                    NAME(gradient_at)(
+                        f, scales + ch, lines + ch, here, length,
+                        block_ahead(in_row, count * f->s, apart), told, kept, stream);
             }
             since += length;
             if (since >= STRETCH) {
-                NAME(flush)(p, a, larger);
-                NAME(flush)(q, b, larger);
+                NAME(flush)(parts, sums, coming);
                 since = 0;
             }
         }
-    NAME(flush)(p, a, larger);
-    NAME(flush)(q, b, larger);
+    NAME(flush)(parts, sums, coming);
 }
 
 /* dgamma and dbeta of a channel from its sums, and the line. */
-INLINE NAME(line) NAME(line_of)(const NAME(call) *f, long ch, double a, double b)
+INLINE NAME(line) NAME(line_of)(const NAME(call) *f, long ch, const NAME(sums) *sums)
 {
     const double m = (double)f->n * f->s, scale = f->mean ? f->inv_std[ch] : 1;
-    f->dbeta[ch] = (REAL)a;
-    f->dgamma[ch] = (REAL)(b * scale);
-    return (NAME(line)){(REAL)(a / m), (REAL)(b * scale * scale / m)};
+    f->dbeta[ch] = (REAL)sums->sum;
+    f->dgamma[ch] = (REAL)(sums->products * scale);
+    return (NAME(line)){(REAL)(sums->sum / m), (REAL)(sums->products * scale * scale / m)};
 }
 
 INLINE void NAME(backward_planes)(
@@ -492,18 +523,18 @@ INLINE void NAME(backward_planes)(
 {
     const int apart = sweep_apart(f->n, f->s, sizeof(REAL));
     NAME(line) lines[MOST] = {{0}};
-    double a[MOST], b[MOST];
+    NAME(sums) sums[MOST];
     long count = stop - start < most ? stop - start : most, coming;
-    NAME(gradients_and_sums)(f, lines, start, 0, count, a, b, told, kept, stream);
+    NAME(gradients_and_sums)(f, lines, start, 0, count, sums, told, kept, stream);
     for (long first = start; first < stop; first += count, count = coming) {
         for (long ch = 0; ch < count; ch++)
-            lines[ch] = NAME(line_of)(f, first + ch, a[ch], b[ch]);
+            lines[ch] = NAME(line_of)(f, first + ch, sums + ch);
         coming = stop - first - count < most ? stop - first - count : most;
         NAME(gradients_and_sums)(
-            f, lines, first, count, apart ? 0 : coming, a, b, told, kept, stream);
+            f, lines, first, count, apart ? 0 : coming, sums, told, kept, stream);
         if (apart)
             NAME(gradients_and_sums)(
-                f, lines, first + count, 0, coming, a, b, told, kept, stream);
+                f, lines, first + count, 0, coming, sums, told, kept, stream);
     }
 }
 
