@@ -46,7 +46,7 @@ def row(name, times, kind="operation", **more):
 
 
 def result(*rows, **more):
-    facts = {"threads": 1, "rounds": 3, "machine": {"processor": "abacus"}, "missing": []}
+    facts = {"threads": 1, "rounds": 3, "most_rounds": 9, "machine": {"processor": "abacus"}, "missing": []}
     return {"format": 1, **facts, "sides": {"minidl": {"numpy": "2"}}, "rows": list(rows), **more}
 
 
@@ -348,8 +348,34 @@ def test_sides_rest_between_turns_where_the_threads_of_one_may_spin_on(monkeypat
     monkeypatch.setattr(run.time, "sleep", slept.append)
     first = next(r for r in run.operations() if r.there)
     for threads in (1, 2):
-        run._row(first, {"minidl": Quiet()}, run.Plan(threads, rounds=2), lambda text: None)
+        run._row(first, {"minidl": Quiet()}, run.Plan(threads, rounds=2, most=2), lambda text: None)
     assert slept == [0, 0, run.REST, run.REST]
+
+
+def test_minidl_and_pytorch_go_on_while_their_minima_fall():
+    class Side:
+        def __init__(self, *times):
+            self.times, self.turns = times, 0
+
+        def ask(self, what, *arguments):
+            if what != "turn":
+                return 0.0
+            self.turns += 1
+            time = self.times[min(self.turns, len(self.times)) - 1]
+            return [(2 * time, 2 * time), (time, time)]
+
+    def turns(*race, **plan):
+        sides = {"minidl": race[0], "torch": race[1], "numpy": Side(*range(90, 1, -1))}
+        found = run._row(first, sides, run.Plan(**plan), lambda text: None)
+        return [side.turns for side in sides.values()], found["sides"]["torch"]
+
+    first = next(r for r in run.operations() if r.there)
+    assert turns(Side(2.0), Side(3.0))[0] == [7, 7, 7]
+    played, found = turns(Side(2.0), Side(*[3.0] * 5, 2.5))
+    assert (played, found["min"], found["samples"]) == ([11, 11, 7], 2500.0, 22)
+    assert turns(Side(2.0), Side(*[3.0] * 5, 2.99))[0] == [7, 7, 7]
+    assert turns(Side(*range(90, 1, -1)), Side(2.0))[0] == [28, 28, 7]
+    assert turns(Side(*range(90, 1, -1)), Side(2.0), rounds=3, most=3)[0] == [3, 3, 3]
 
 
 def test_the_report_says_what_was_measured():

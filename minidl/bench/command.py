@@ -31,7 +31,9 @@ def run(
     output : folder; None for benchmarks/ after a whole run, and for no files after another
     out : where progress is shown
     """
-    plan = Plan(threads, rounds=3, seconds=0.02, only=only) if quick else Plan(threads, only=only)
+    plan = Plan(threads, only=only)
+    if quick:
+        plan = Plan(threads, rounds=3, most=3, seconds=0.02, only=only)
     plan.rows()
     before = None if against is None else _earlier(against, plan)
     if output is None and not only and not quick:

@@ -29,9 +29,10 @@ PEAKS = {
 
 HOW = """\
 Written by `minidl bench`. {threads} thread(s), float32, NCHW. Every library runs in a process of
-its own and they take turns, {rounds} rounds a row; a cell is the minimum (median) of {clock} of one
-call through the public interface, outputs allocated by each library itself. Ratio = minidl / other,
-of the minima: below 1 minidl is faster. "Pages kept" is PyTorch in a process whose malloc keeps
+its own and they take turns, {rounds} rounds a row, minidl and PyTorch up to {most} until their minima
+hardly fall any more; a cell is the minimum (median) of {clock} of one call through the public
+interface, outputs allocated by each library itself. Ratio = minidl / other, of the minima: below 1
+minidl is faster. "Pages kept" is PyTorch in a process whose malloc keeps
 freed pages (`GLIBC_TUNABLES={keep}`). NumPy is minidl on its NumPy specification. `forward` is
 forward in training, tape included; gradients walk back over a tape that is kept, forward +
 backward over one that is dropped, as training does. Spread is the distance between the quartiles of
@@ -52,7 +53,13 @@ def markdown(result: dict[str, Any]) -> str:
     clock = "processor time" if result["threads"] == 1 else "wall time"
     lines = ["# minidl beside PyTorch", ""]
     lines += [
-        HOW.format(threads=result["threads"], rounds=result["rounds"], keep=KEEP, clock=clock),
+        HOW.format(
+            threads=result["threads"],
+            rounds=result["rounds"],
+            most=result["most_rounds"],
+            keep=KEEP,
+            clock=clock,
+        ),
         "",
     ]
     lines += [*_facts(result), "", "## Bars", "", *_bars(result), ""]

@@ -25,6 +25,9 @@ TOO_MANY, BUSY = 1.1, 0.85
 # Threads of OpenBLAS spin for 2^28 ticks behind their last product, some 110 ms, on a core that the
 # library whose turn is next would need.
 REST = 0.15
+# A race is over when in this many rounds no minimum fell below this share of what it was.
+SETTLED, HARDLY = 5, 0.98
+RACING = ("minidl", "torch", "torch_kept", "torch_last")
 # Seeds of the networks whose gradients are compared. Few ReLUs that fall to the other side decide
 # about each: of 16 networks the median still moves by a third.
 NETWORKS = range(48)
@@ -37,13 +40,15 @@ class Plan:
     Attributes
     ----------
     threads : int, for every side
-    rounds : how often each side has its turn at a row
+    rounds : how often each side has its turn at a row, at least
+    most : how often minidl and PyTorch go on where their minima still fall
     seconds : how long a turn lasts at least
     only : a part of a row's name, or a pattern with * and ?; or "accuracy" or "peaks"
     """
 
     threads: int = 1
     rounds: int = 7
+    most: int = 28
     seconds: float = 0.04
     only: str = ""
 
@@ -78,6 +83,7 @@ def measure(plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "threads": plan.threads,
         "rounds": plan.rounds,
+        "most_rounds": plan.most,
         "machine": facts.machine(),
         "missing": [row.key for row in rows if not row.there],
     }
@@ -97,15 +103,24 @@ def measure(plan: Plan, say: Callable[[str], None]) -> dict[str, Any]:
 
 
 def _row(row: Row, sides: dict[str, Side], plan: Plan, say: Callable[[str], None]) -> Any:
-    """Measure one row: sides prepare one after the other, then take turns."""
+    """Measure one row: sides prepare one after the other, then take turns.
+
+    Minima of few samples are luck where neighbours are at work: those that are compared go on until
+    they have settled.
+    """
     own = {name: side for name, side in sides.items() if name in row.sides}
     for side in own.values():
         side.ask("prepare", row.key)
-    samples: dict[str, list[tuple[float, float]]] = {name: [] for name in own}
-    for _ in range(plan.rounds):
-        for name, side in own.items():
+    turns: dict[str, list[list[tuple[float, float]]]] = {name: [] for name in own}
+    racing = {name: side for name, side in own.items() if name in RACING}
+    clock = 0 if plan.threads == 1 else 1
+    for played in range(plan.most):
+        if played >= plan.rounds and all(_settled(turns[name], clock) for name in racing):
+            break
+        for name, side in (own if played < plan.rounds else racing).items():
             time.sleep(REST if plan.threads > 1 else 0)
-            samples[name] += side.ask("turn", plan.seconds)
+            turns[name].append(side.ask("turn", plan.seconds))
+    samples = {name: [sample for turn in turns[name] for sample in turn] for name in own}
     faults = {name: side.ask("drop") for name, side in own.items()}
     measured = {name: _summary(samples[name], row, plan, faults[name]) for name in own}
     found = {
@@ -123,6 +138,12 @@ def _row(row: Row, sides: dict[str, Side], plan: Plan, say: Callable[[str], None
     }
     say(line(found))
     return found
+
+
+def _settled(turns: list[list[tuple[float, float]]], clock: int) -> bool:
+    """Whether the last rounds have hardly lowered a side's minimum."""
+    lowest = [min(sample[clock] for sample in turn) for turn in turns]
+    return len(lowest) > SETTLED and min(lowest) >= HARDLY * min(lowest[:-SETTLED])
 
 
 def _summary(
