@@ -40,6 +40,14 @@ def test_values_without_overflow(name, dtype):
     np.testing.assert_allclose(y.data, wanted, rtol=tight, atol=tight * 1e-6)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [(6 << 20) + 4, (6 << 20) - 8, 1 << 23])
+def test_relu_of_more_bytes_than_a_cache_shares(rng, size, dtype):
+    x = rng.standard_normal(size // np.dtype(dtype).itemsize).astype(dtype)
+    x[:: len(x) // 7] = np.nan
+    np.testing.assert_array_equal(F.relu(Tensor(x)).data, np.maximum(x, 0))
+
+
 def test_relu_at_zero_has_no_gradient_and_nan_passes():
     x = Tensor(np.array([-1.0, 0.0, -0.0, np.nan, 2.0]), requires_grad=True)
     y = F.relu(x)
