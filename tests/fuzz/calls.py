@@ -163,7 +163,7 @@ def batch_norms(draw):
         x, dy = normal(rng, dtype, n, c, s), normal(rng, dtype, n, c, s)
         gamma, beta, mean = (normal(rng, dtype, c) for _ in range(3))
         var = Given(normal(rng, dtype, c) ** 2)
-        x[:1] += dtype.type(first)
+        x[:1] += dtype(first)
         _, (_, x_hat, inv_std, *_) = yield "forward", (3 * x + 2, gamma, beta, eps)
         yield "backward", (dy, Given(x_hat), Given(inv_std), gamma)
         residual, relu = normal(rng, dtype, n, c, s) if add else None, eps == 0.1
