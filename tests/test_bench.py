@@ -46,7 +46,13 @@ def row(name, times, kind="operation", **more):
 
 
 def result(*rows, **more):
-    facts = {"threads": 1, "rounds": 3, "most_rounds": 9, "machine": {"processor": "abacus"}, "missing": []}
+    facts = {
+        "threads": 1,
+        "rounds": 3,
+        "most_rounds": 9,
+        "machine": {"processor": "abacus"},
+        "missing": [],
+    }
     return {"format": 1, **facts, "sides": {"minidl": {"numpy": "2"}}, "rows": list(rows), **more}
 
 
