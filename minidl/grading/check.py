@@ -159,14 +159,14 @@ class Recorder:
             self.damaged.setdefault(function, set()).add(name)
 
 
-def timed(recorder: Recorder, function: str, args: Sequence[Any]) -> tuple[Any, float]:
+def timed(recorder: Recorder, function: str, args: Sequence[Any]) -> tuple[Any, float, float]:
     """Call a function without remembering it, for a race; its structure is looked at all the same.
 
     Returns
     -------
     returned : what came back
-    seconds : the grader's clock, or the processor time of all its threads where that is more:
-        whoever uses two processors at once is no faster for it.
+    clock : seconds by the grader's clock
+    processor : seconds of processor time of all its threads; 0.0 where unknown
 
     Raises
     ------
@@ -176,11 +176,11 @@ def timed(recorder: Recorder, function: str, args: Sequence[Any]) -> tuple[Any, 
     student = recorder._student
     processor, start = student.processor_seconds, time.perf_counter()
     returned = getattr(student, function)(*args)
-    seconds = max(time.perf_counter() - start, student.processor_seconds - processor)
+    clock, processor = time.perf_counter() - start, student.processor_seconds - processor
     returned = _arrayed(returned, args)
     _demand_bearable(function, args, {}, returned)
     _demand_structure(function, recorder.names(function), returned)
-    return returned, seconds
+    return returned, clock, processor
 
 
 class Explained:

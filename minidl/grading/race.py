@@ -38,15 +38,23 @@ class Slow(Mismatch):
     got, want : seconds of the student's and of the reference's fastest call.
     allowed : seconds that would have been fast enough.
     compiling : seconds of the first call, beyond those of a later one.
+    processor : processor seconds of the student's fastest call; 0.0 where unknown.
     """
 
     def __init__(
-        self, call: Call, got: float, want: float, allowed: float, compiling: float
+        self,
+        call: Call,
+        got: float,
+        want: float,
+        allowed: float,
+        compiling: float,
+        processor: float = 0.0,
     ) -> None:
         """Keep the parts."""
         super().__init__("slow", call.function, got, want, allowed)
         self.call = call
         self.compiling = compiling
+        self.processor = processor
 
 
 def race(
@@ -79,7 +87,7 @@ def race(
         first = time.perf_counter() - start
         call = student.calls[-1]
         _compare(student, call, right, rtol)
-        mine, yours, turn = math.inf, math.inf, 0
+        mine, yours, processor, turn = math.inf, math.inf, math.inf, 0
         rng = np.random.default_rng()
         overhead = CALL_SECONDS + SECONDS_PER_BYTE * (_bytes(args) + _bytes(right))
         until = time.perf_counter() + MOST_SECONDS
@@ -89,15 +97,15 @@ def race(
             start = time.perf_counter()
             right = reference(*given)
             mine = min(mine, time.perf_counter() - start)
-            returned, seconds = timed(student, function, given)
-            yours = min(yours, seconds)
+            returned, clock, worked = timed(student, function, given)
+            yours, processor = min(yours, max(clock, worked)), min(processor, worked)
             _compare(student, Call(function, given, {}, returned), right, rtol)
             allowed = at_most * mine + overhead
             hopeless = turn >= FAIR_TURNS and yours > HOPELESS * allowed
             if hopeless or (turn >= 2 and yours <= allowed):
                 break
     if yours > allowed:
-        raise Slow(call, yours, mine, allowed, max(first - yours, 0.0))
+        raise Slow(call, yours, mine, allowed, max(first - yours, 0.0), processor)
 
 
 def _compare(student: Recorder, call: Call, right: Any, rtol: float | None) -> None:
@@ -128,7 +136,8 @@ def as_slow_as(
 ) -> tuple[Mistake, ...]:
     """Return the known mistake that gives the right values in about the student's time.
 
-    Within a factor of 3, and clearly nearer than any other; else none.
+    Within a factor of 3, and clearly nearer than any other; else none. Processor time is compared:
+    on a crowded machine the clock goes on while a call waits for its turn.
 
     Parameters
     ----------
@@ -137,11 +146,12 @@ def as_slow_as(
     again : makes a call again with some mistakes, or with none.
     """
     right = again((), slow.call)
+    took = slow.processor or slow.got
     found = []
     for mistakes in known:
         if same(again(mistakes, slow.call), right):
             seconds = min(_seconds(again, mistakes, slow.call) for _ in range(3))
-            found.append((abs(math.log(seconds / slow.got)), mistakes))
+            found.append((abs(math.log(seconds / took)), mistakes))
     found.sort(key=lambda pair: pair[0])
     if not found or found[0][0] > math.log(ALIKE):
         return ()
@@ -150,6 +160,6 @@ def as_slow_as(
 
 
 def _seconds(again: Callable[..., Any], mistakes: tuple[Mistake, ...], call: Call) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     again(mistakes, call)
-    return time.perf_counter() - start
+    return time.process_time() - start
