@@ -32,11 +32,12 @@ Written by `minidl bench`. {threads} thread(s), float32, NCHW. Every library run
 its own and they take turns, {rounds} rounds a row, minidl and PyTorch up to {most} until their
 minima hardly fall any more; a cell is the minimum (median) of {clock} of one call through the
 public interface, outputs allocated by each library itself. Ratio = minidl / other, of the minima:
-below 1 minidl is faster. "Pages kept" is PyTorch in a process whose malloc keeps freed pages (`GLIBC_TUNABLES={keep}`). NumPy is minidl on its NumPy specification. `forward` is
-forward in training, tape included; gradients walk back over a tape that is kept, forward +
-backward over one that is dropped, as training does. Spread is the distance between the quartiles of
-minidl's samples, over their median. GF/s counts the direct method's arithmetic, GB/s each array
-moved once, for minidl."""
+below 1 minidl is faster. "Pages kept" is PyTorch in a process whose malloc keeps freed pages
+(`GLIBC_TUNABLES={keep}`). NumPy is minidl on its NumPy specification. `forward` is forward in
+training, tape included; gradients walk back over a tape that is kept, forward + backward over one
+that is dropped, as training does. Spread is the distance between the quartiles of minidl's samples,
+over their median. GF/s counts the direct method's arithmetic, GB/s each array moved once, for
+minidl."""
 
 GRADIENTS = """\
 Gradient of a whole ResNet-20, all parameters together: distance from float64 over its length, for
