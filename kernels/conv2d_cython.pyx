@@ -199,7 +199,8 @@ cdef Tile _tile(_Call call, bint backward):
 
     Strips have the cheapest transforms and are for few channels, but not fewer outputs than fill a
     product, nor shorter rows than fill most of a vector. In the gradient those of four rows serve;
-    forward those of two first, which round little more than a direct sum.
+    forward those of two first, which round little more than a direct sum, but to outputs so many that
+    what follows takes squares, which round more than either.
     """
     cdef long* a = call.sizes
     cdef long channels = min(a[1], a[4]), outputs = a[1] if backward else a[4]
@@ -209,7 +210,8 @@ cdef Tile _tile(_Call call, bint backward):
     if channels >= (WINOGRAD if backward else WINOGRAD_FORWARD):
         return SQUARE
     if rows >= 4 and columns >= (12 if WIDE else 8) and outputs >= (5 if backward else 3):
-        return FOUR_ROWS if backward or channels >= FOUR_ROWS_FORWARD else TWO_ROWS
+        many = channels >= FOUR_ROWS_FORWARD or outputs >= WINOGRAD_FORWARD and not WIDE
+        return FOUR_ROWS if backward or many else TWO_ROWS
     return NONE
 
 

@@ -246,6 +246,19 @@ def test_windows_three_strides_wide_take_fewer_products():
             np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
 
 
+@pytest.mark.parametrize(("o", "exact"), [(47, True), (48, conv2d_cython.WIDE)])
+def test_first_layers_take_strips_of_four_rows_only_before_many_channels(o, exact):
+    """Small integers: exact by two rows, whose factors are 1 and 1/2, but not by four."""
+    rng = np.random.default_rng(5)
+    x = rng.integers(-8, 9, (2, 3, 9, 33)).astype(np.float32)
+    weight = rng.integers(-8, 9, (o, 3, 3, 3)).astype(np.float32)
+    options = (1, 1), (1, 1), (1, 1), 1
+    got = conv2d_cython.forward(x, weight, None, *options)
+    wanted = conv2d_numpy.forward(x, weight, None, *options)
+    assert np.array_equal(got, wanted) == bool(exact)
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-6 * np.abs(wanted).max())
+
+
 @pytest.mark.parametrize("c", [64, 20, 3])
 def test_precise_sums_as_the_definition_does(c, monkeypatch):
     """They are exact of small integers, whatever the order, and differ from fast ones of others."""

@@ -7,9 +7,12 @@
 #define P_BB ((REAL)(9. / 4))
 #define P_SUM ((REAL)(169. / 64))
 #define P_ALL ((REAL)(225. / 256))
-#define N_0 ((REAL)(256. / 225))
-#define N_A ((REAL)(1 / (2 * 25. / 64 * (25. / 64 - 9. / 4))))
-#define N_B ((REAL)(1 / (2 * 9. / 4 * (9. / 4 - 25. / 64))))
+#define EXACT_N_0 (256. / 225)
+#define EXACT_N_A (1 / (2 * 25. / 64 * (25. / 64 - 9. / 4)))
+#define EXACT_N_B (1 / (2 * 9. / 4 * (9. / 4 - 25. / 64)))
+#define N_0 ((REAL)EXACT_N_0)
+#define N_A ((REAL)EXACT_N_A)
+#define N_B ((REAL)EXACT_N_B)
 
 /* The tile of a lane: those side by side are four lanes apart, where a load may then meet four. */
 INLINE long NAME(tile_of)(long lane)
@@ -234,7 +237,7 @@ INLINE void NAME(weights_gradient)(const VEC *u, VEC *g)
     g[2] = P_AA * even_a + P_BB * even_b + u[5];
 }
 
-/* The same three of F(2, 3). */
+/* The first two of F(2, 3). */
 INLINE void NAME(input_of_two)(const VEC *d, VEC *t)
 {
     t[0] = d[0] - d[2];
@@ -246,14 +249,6 @@ INLINE void NAME(output_of_two)(const VEC *m, VEC *y)
 {
     y[0] = m[0] + m[1] + m[2];
     y[1] = m[1] - m[2] + m[3];
-}
-INLINE void NAME(weights_of_two)(const VEC *g, VEC *u)
-{
-    const VEC even = (REAL).5 * g[0] + (REAL).5 * g[2], odd = (REAL).5 * g[1];
-    u[0] = g[0];
-    u[1] = even + odd;
-    u[2] = even - odd;
-    u[3] = g[2];
 }
 
 #undef LOWS
