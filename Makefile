@@ -33,7 +33,7 @@ $(BIN)/python:
 # Everything is installed once; again only when what is built or depended upon has changed.
 $(READY): pyproject.toml setup.py $(wildcard minidl/tape*.p* kernels/*.pyx kernels/*.h kernels/simd/*) \
   | $(BIN)/python
-	@echo "setting up in $(VENV) (a minute or two, once) ..."
+	@echo "setting up in $(VENV) (a few minutes, once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@$(BIN)/python -m minidl.cli doctor --brief
